@@ -1,0 +1,43 @@
+// The routing table: longest prefix first, then lowest metric, then the oldest. Linear storage sorted by prefix length; looked up
+// once per destination, not per packet (see destination.h).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "stack/base/address.h"
+
+namespace transom::ip {
+
+struct Route {
+  IpPrefix prefix;                      // host bits cleared
+  std::optional<IpAddress> gateway;     // none: on-link
+  InterfaceId interface{};
+  std::uint32_t metric = 0;
+  std::optional<IpAddress> source;      // preferred source address
+
+  friend bool operator==(const Route&, const Route&) = default;
+};
+
+class RouteTable {
+ public:
+  // False when an equal route (prefix, gateway, interface, metric) exists.
+  bool add(Route route);
+  bool remove(const Route& route);
+  void remove_interface(InterfaceId interface);
+
+  // The best route to `destination`, restricted to `interface` unless that is kAny.
+  const Route* lookup(const IpAddress& destination, InterfaceId interface = InterfaceId::kAny) const;
+
+  const std::vector<Route>& routes() const { return routes_; }
+  // Changes whenever the table does.
+  std::uint64_t generation() const { return generation_; }
+  void touch() { ++generation_; }
+
+ private:
+  std::vector<Route> routes_;
+  std::uint64_t generation_ = 1;
+};
+
+}  // namespace transom::ip

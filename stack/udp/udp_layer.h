@@ -1,0 +1,120 @@
+// UDP (RFC 768, RFC 1122 §4.1, RFC 8085): sockets, and the demultiplexing of datagrams to them.
+//
+// A datagram goes to the socket that matches it most closely: connected to its source, then bound to its destination address,
+// then bound to the port alone. Multicast and broadcast go to every socket that matches. Look-ups are keyed hashes.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "stack/base/error.h"
+#include "stack/base/readiness.h"
+#include "stack/ip/ip_layer.h"
+
+namespace transom::udp {
+
+class UdpLayer;
+
+struct Datagram {
+  Endpoint source;
+  IpAddress destination;
+  InterfaceId interface{};
+  std::uint8_t ttl = 0;
+  std::uint8_t traffic_class = 0;
+  Instant arrival{};
+  Packet payload;  // may be empty of octets, never an empty handle
+};
+
+struct UdpOptions {
+  std::size_t receive_buffer = 212992;  // octets of buffer memory, as Linux counts (SO_RCVBUF)
+  std::size_t send_buffer = 212992;     // a datagram may not be longer
+  std::uint8_t ttl = 0;                 // 0: the default
+  std::uint8_t multicast_ttl = 1;
+  bool multicast_loop = true;
+  InterfaceId multicast_interface = InterfaceId::kAny;
+  std::uint8_t traffic_class = 0;
+  bool broadcast = false;               // SO_BROADCAST
+  bool dont_fragment = false;           // fail with kMessageTooLong above the path MTU
+  bool receive_errors = false;          // IP_RECVERR: report ICMP errors of unconnected sockets too
+  bool no_checksum = false;             // send IPv4 datagrams without checksum
+  InterfaceId bound_interface = InterfaceId::kAny;  // SO_BINDTODEVICE
+};
+
+struct BindRequest {
+  Endpoint local;           // unspecified address: any. Port 0: choose one (RFC 6056)
+  bool dual_stack = false;  // with "::": IPv4 too
+  bool reuse_address = false;
+  bool reuse_port = false;
+};
+
+// Where and how one datagram goes; what is not given comes from the socket.
+struct SendTo {
+  std::optional<Endpoint> to;       // none: the connected peer
+  std::optional<IpAddress> source;  // IP_PKTINFO
+  InterfaceId interface = InterfaceId::kAny;
+  std::optional<std::uint8_t> ttl;
+  std::optional<std::uint8_t> traffic_class;
+};
+
+// One UDP socket. Created by UdpLayer::open, destroyed by its owner at any time.
+class UdpSocket {
+ public:
+  ~UdpSocket();
+  UdpSocket(const UdpSocket&) = delete;
+  UdpSocket& operator=(const UdpSocket&) = delete;
+
+  Result<void> bind(const BindRequest& request);
+  Result<void> connect(const Endpoint& remote);
+  void disconnect();
+
+  // Gathers the pieces into one datagram and sends it. Binds to a chosen port first if need be.
+  Result<std::size_t> send(std::span<const Bytes> pieces, const SendTo& parameters = {});
+  // The oldest datagram; kWouldBlock when there is none. A pending error is returned, once, first.
+  Result<Datagram> receive();
+  const Datagram* peek() const;  // the oldest datagram, left in place
+  std::size_t queued() const;    // datagrams waiting
+
+  Endpoint local() const;
+  std::optional<Endpoint> remote() const;
+  UdpOptions& options();
+  Error take_error();
+  Readiness readiness() const;
+  void set_listener(ReadinessListener* listener);
+
+  std::uint64_t dropped() const;  // datagrams lost because the receive queue was full
+
+ private:
+  friend class UdpLayer;
+  struct State;
+  explicit UdpSocket(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+struct UdpSocketInfo {
+  Endpoint local;
+  std::optional<Endpoint> remote;
+  std::size_t receive_queue = 0;  // octets
+  std::uint64_t dropped = 0;
+};
+
+class UdpLayer final : public ip::Transport {
+ public:
+  UdpLayer(Context& context, ip::IpLayer& ip);
+  ~UdpLayer();
+  UdpLayer(const UdpLayer&) = delete;
+  UdpLayer& operator=(const UdpLayer&) = delete;
+
+  std::unique_ptr<UdpSocket> open(IpFamily family);
+  std::vector<UdpSocketInfo> sockets() const;
+
+  // ip::Transport
+  void receive(const ip::Received& received, Packet packet) override;
+  bool icmp_error(const ip::IcmpError& error) override;
+
+ private:
+  class Implementation;
+  std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace transom::udp

@@ -1,0 +1,42 @@
+// The Internet checksum (RFC 1071) and its incremental update (RFC 1624).
+//
+// ChecksumSum accumulates octets in any number of pieces, of odd length too, as if they were one run. Sums are in
+// network order independent form: add pieces in order, then fold() once.
+#pragma once
+
+#include "stack/base/address.h"
+#include "stack/base/bytes.h"
+#include "stack/base/packet.h"
+
+namespace transom::wire {
+
+class ChecksumSum {
+ public:
+  void add(Bytes octets);
+  void add_u16(std::uint16_t host_order);
+  void add_u32(std::uint32_t host_order);
+
+  // The 16-bit one's complement sum in host order, not complemented.
+  std::uint16_t fold() const;
+  // The value to put into the checksum field: the complement of fold().
+  std::uint16_t checksum() const { return static_cast<std::uint16_t>(~fold()); }
+
+ private:
+  std::uint64_t sum_ = 0;  // of big-endian 16-bit words
+  bool odd_ = false;       // an odd number of octets came so far
+};
+
+std::uint16_t checksum(Bytes octets);
+
+// Source, destination, protocol and transport length, as TCP, UDP and ICMPv6 put them in front (RFC 9293 §3.1,
+// RFC 768, RFC 8200 §8.1). `length` is the transport header plus payload, in octets.
+ChecksumSum pseudo_header_sum(const IpAddress& source, const IpAddress& destination, IpProtocol protocol, std::uint32_t length);
+
+// Adds the octets of the packet, head and tail, from `offset` on.
+void add_packet(ChecksumSum& sum, const Packet& packet, std::size_t offset = 0);
+
+// The checksum of a header in which one 16-bit field changed (RFC 1624 eqn. 3). All values in host order.
+std::uint16_t update_checksum(std::uint16_t checksum, std::uint16_t old_value, std::uint16_t new_value);
+std::uint16_t update_checksum_u32(std::uint16_t checksum, std::uint32_t old_value, std::uint32_t new_value);
+
+}  // namespace transom::wire
