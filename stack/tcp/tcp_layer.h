@@ -1,0 +1,108 @@
+// TCP of one Host (RFC 9293): finds what a segment belongs to, and owns what there is to belong to: connections, listeners,
+// half-open records and TIME-WAIT records.
+//
+//   segment ─► connection table ─► Connection::segment_arrives
+//          └► TIME-WAIT table ─► re-ACK, reopen, or drop
+//          └► listener table   ─► Listener: SYN queue, cookies, accept queue
+//          └► nothing: a reset (RFC 9293 §3.10.7.1)
+//
+// All look-ups are keyed hashes. A port is held by a PortHold, so that bind() and connect() cannot disagree.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "stack/base/context.h"
+#include "stack/ip/ip_layer.h"
+#include "stack/tcp/types.h"
+
+namespace transom::tcp {
+
+class Connection;
+class Listener;
+class PortTable;
+
+struct Config {
+  std::size_t max_connections = 1 << 21;
+  std::size_t max_half_open = 4096;          // all listeners together; cookies beyond
+  std::size_t max_time_wait = 1 << 18;
+  bool syn_cookies = true;
+  Duration msl = std::chrono::seconds(30);   // TIME-WAIT lasts 2 MSL: 60 s, as Linux
+  Duration min_rto = std::chrono::milliseconds(200);  // RFC 6298 says 1 s; 200 ms is what Linux and BSD do
+  Duration fin_wait_2_timeout = std::chrono::seconds(60);  // of a connection that its user has closed
+  bool timestamps = true;
+  bool sack = true;
+  bool window_scaling = true;
+  std::uint16_t first_ephemeral_port = 32768;
+  std::uint16_t last_ephemeral_port = 60999;
+};
+
+// The claim on a local port. Move-only; released when destroyed.
+class PortHold {
+ public:
+  PortHold() = default;
+  PortHold(PortHold&& other) noexcept;
+  PortHold& operator=(PortHold&& other) noexcept;
+  ~PortHold();
+
+  explicit operator bool() const { return table_ != nullptr; }
+  const Endpoint& local() const { return local_; }
+  InterfaceId interface() const { return interface_; }
+  bool dual_stack() const { return dual_stack_; }
+
+ private:
+  friend class PortTable;
+  PortTable* table_ = nullptr;
+  Endpoint local_;
+  InterfaceId interface_ = InterfaceId::kAny;
+  bool dual_stack_ = false;
+  bool reuse_address_ = false;
+  bool reuse_port_ = false;
+};
+
+struct BindRequest {
+  Endpoint local;              // unspecified address: any. Port 0: choose one
+  bool dual_stack = false;     // with "::": IPv4 too (IPV6_V6ONLY off)
+  bool reuse_address = false;
+  bool reuse_port = false;
+  InterfaceId interface = InterfaceId::kAny;
+};
+
+class TcpLayer final : public ip::Transport {
+ public:
+  TcpLayer(Context& context, ip::IpLayer& ip, const Config& config);
+  ~TcpLayer();
+  TcpLayer(const TcpLayer&) = delete;
+  TcpLayer& operator=(const TcpLayer&) = delete;
+
+  // kAddressNotAvailable for an address that is not ours, kAddressInUse by the rules of Linux.
+  Result<PortHold> bind(const BindRequest& request);
+
+  // Active open. Without a hold a port is chosen (RFC 6056). The connection starts in SYN-SENT; its readiness tells the
+  // outcome. Fails at once for an address that is not unicast (RFC 9293 MUST-46), without a route, or without a free port.
+  // On failure `hold` is left as it was.
+  Result<Connection*> connect(PortHold& hold, const Endpoint& remote, const Options& options);
+
+  // Passive open. kAddressInUse when another listener has the port.
+  Result<Listener*> listen(PortHold& hold, std::size_t backlog, const Options& options);
+
+  // Sends what the calls and segments since the last flush have made due. Host calls it after each batch.
+  void flush();
+
+  // Everything there is, for ss: listeners, half-open, connections, TIME-WAIT.
+  std::vector<Info> connections() const;
+  std::size_t connection_count() const;
+  std::size_t time_wait_count() const;
+  std::size_t half_open_count() const;
+
+  // ip::Transport
+  void receive(const ip::Received& received, Packet packet) override;
+  bool icmp_error(const ip::IcmpError& error) override;
+
+ private:
+  class Implementation;
+  std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace transom::tcp

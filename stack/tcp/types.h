@@ -1,0 +1,70 @@
+// The small types of TCP: states, the four-tuple, what a user can set, and what a user can see.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "stack/base/address.h"
+#include "stack/base/error.h"
+#include "stack/base/time.h"
+
+namespace transom::tcp {
+
+// RFC 9293 §3.3.2. LISTEN belongs to Listener, SYN-RECEIVED of a passive open to a half-open record, TIME-WAIT to a
+// TIME-WAIT record; a Connection lives through the rest.
+enum class State : std::uint8_t {
+  kClosed, kListen, kSynSent, kSynReceived, kEstablished, kFinWait1, kFinWait2, kCloseWait, kClosing, kLastAck, kTimeWait,
+};
+
+std::string_view to_string(State state);     // "SYN-SENT", as the RFC spells it
+std::string_view to_ss_string(State state);  // "SYN-SENT", "ESTAB", "TIME-WAIT", "UNCONN": as ss(8) spells it
+
+struct FourTuple {
+  Endpoint local;
+  Endpoint remote;
+
+  friend auto operator<=>(const FourTuple&, const FourTuple&) = default;
+};
+
+// Options of one connection, as setsockopt sets them. A listener's are inherited by what it accepts.
+struct Options {
+  bool no_delay = false;            // TCP_NODELAY: Nagle off (RFC 9293 §3.7.4)
+  bool cork = false;                // TCP_CORK: only full segments, for at most 200 ms
+  bool quick_ack = false;           // TCP_QUICKACK: no delayed ACKs
+  bool keep_alive = false;          // SO_KEEPALIVE (RFC 9293 §3.8.4)
+  bool out_of_band_inline = false;  // SO_OOBINLINE
+  std::uint8_t keep_count = 9;      // TCP_KEEPCNT, unanswered probes
+  std::uint8_t syn_retries = 7;     // TCP_SYNCNT; with 1 s initial RTO this exceeds 3 minutes (RFC 9293 MUST-23)
+  std::uint8_t ttl = 0;             // IP_TTL; 0: the default
+  std::uint8_t traffic_class = 0;   // IP_TOS, IPV6_TCLASS: the six DSCP bits
+  std::uint16_t max_segment = 0;    // TCP_MAXSEG; 0: from the path
+  std::uint32_t keep_idle = 7200;   // TCP_KEEPIDLE, seconds
+  std::uint32_t keep_interval = 75; // TCP_KEEPINTVL, seconds
+  std::uint32_t user_timeout = 0;   // TCP_USER_TIMEOUT, milliseconds; 0: about 15 minutes of retransmissions
+  std::uint32_t send_buffer = 4 << 20;     // SO_SNDBUF, octets of payload
+  std::uint32_t receive_buffer = 6 << 20;  // SO_RCVBUF, octets of payload; the largest window that is advertised
+  std::int32_t linger = -1;         // SO_LINGER, seconds; -1: off. 0 resets at close
+};
+
+// A picture of one connection, for ss and TCP_INFO.
+struct Info {
+  FourTuple tuple;
+  State state{};
+  InterfaceId interface{};
+  std::uint32_t receive_queue = 0;  // octets not read; for a listener: connections to accept
+  std::uint32_t send_queue = 0;     // octets not acknowledged; for a listener: the backlog
+  std::uint32_t send_mss = 0, receive_mss = 0;
+  std::uint8_t send_scale = 0, receive_scale = 0;
+  bool timestamps = false, sack = false;
+  Duration rto{}, srtt{}, rttvar{}, min_rtt{};
+  std::uint64_t cwnd = 0, ssthresh = 0, in_flight = 0;  // octets
+  std::uint64_t send_window = 0, receive_window = 0;    // octets
+  std::uint8_t backoff = 0;
+  std::uint64_t bytes_sent = 0, bytes_retransmitted = 0, bytes_acked = 0, bytes_received = 0;
+  std::uint64_t segments_out = 0, segments_in = 0;
+  std::string_view congestion_control;
+  std::string_view timer;           // "on", "keepalive", "timewait", "persist" or empty, as ss -o says
+  Duration timer_expires{};
+};
+
+}  // namespace transom::tcp
