@@ -1,21 +1,25 @@
 // One TCP connection (RFC 9293), from SYN-SENT or SYN-RECEIVED to CLOSED. This header is what its user may call.
 #pragma once
 
+#include <span>
+
+#include "stack/base/bytes.h"
 #include "stack/base/readiness.h"
 #include "stack/tcp/types.h"
 
 namespace transom::tcp {
 
+struct SendFlags {
+  bool urgent = false;  // MSG_OOB: the last octet is urgent
+  bool more = false;    // MSG_MORE: as if corked for this call
+};
+
+struct ReceiveFlags {
+  bool peek = false;
+};
+
 class Connection {
  public:
-  struct SendFlags {
-    bool urgent = false;  // MSG_OOB: the last octet is urgent
-    bool more = false;    // MSG_MORE: as if corked for this call
-  };
-  struct ReceiveFlags {
-    bool peek = false;
-  };
-
   State state() const;
   const FourTuple& tuple() const;
   Info info() const;
