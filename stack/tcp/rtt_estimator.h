@@ -1,0 +1,51 @@
+// Round-trip time and retransmission timeout (RFC 6298), with the weights of RFC 7323 appendix G where there are many samples
+// per round trip.
+//
+// Karn's rule is the caller's: no sample from a segment that was retransmitted, unless a timestamp tells which
+// transmission was answered. A backed-off timeout stays until a valid sample comes (RFC 6298 §5.5 to §5.7).
+#pragma once
+
+#include <cstdint>
+
+#include "stack/base/time.h"
+
+namespace transom::tcp {
+
+class RttEstimator {
+ public:
+  static constexpr Duration kInitialRto = std::chrono::seconds(1);          // RFC 6298 §2.1
+  static constexpr Duration kMaxRto = std::chrono::seconds(120);            // at least 60 s (§2.4)
+  static constexpr Duration kGranularity = std::chrono::milliseconds(1);    // G of §2.3
+  static constexpr Duration kAfterSynLoss = std::chrono::seconds(3);        // §5.7
+
+  explicit RttEstimator(Duration min_rto) : min_rto_(min_rto) {}
+
+  // `samples_per_rtt` is how many are expected in the present round trip, at least 1.
+  void sample(Duration rtt, std::uint32_t samples_per_rtt);
+
+  Duration rto() const;                       // backed off
+  void back_off() { if (backoff_ < kMaxBackoff) ++backoff_; }
+  void reset_backoff() { backoff_ = 0; }
+  // The SYN was retransmitted: start the data with 3 s (§5.7).
+  void syn_was_lost() { base_rto_ = kAfterSynLoss; backoff_ = 0; }
+
+  bool has_sample() const { return srtt_ > Duration::zero(); }
+  Duration srtt() const { return srtt_; }
+  Duration rttvar() const { return rttvar_; }
+  Duration min_rtt() const { return min_rtt_; }
+  Duration latest() const { return latest_; }
+  std::uint8_t backoff() const { return backoff_; }
+
+ private:
+  static constexpr std::uint8_t kMaxBackoff = 16;
+
+  Duration srtt_{};
+  Duration rttvar_{};
+  Duration min_rtt_ = Duration::max();
+  Duration latest_{};
+  Duration base_rto_ = kInitialRto;
+  Duration min_rto_;
+  std::uint8_t backoff_ = 0;
+};
+
+}  // namespace transom::tcp
