@@ -97,6 +97,19 @@ std::size_t Slice::append(Bytes octets) {
   return taken;
 }
 
+MutableBytes Slice::writable() {
+  const std::size_t octets = room();
+  if (octets == 0) return {};
+  return {buffer_->data() + buffer_->used, octets};
+}
+
+void Slice::claim(std::size_t octets) {
+  assert(octets <= room());
+  if (octets == 0) return;
+  buffer_->used += static_cast<std::uint32_t>(octets);
+  size_ += static_cast<std::uint32_t>(octets);
+}
+
 // ---------------------------------------------------------------- Packet
 
 void Packet::reset() {
@@ -219,6 +232,8 @@ std::size_t Packet::memory() const {
   for (const Slice& slice : tail()) total += slice.memory();
   return total;
 }
+
+BufferPool& Packet::pool() const { return *buffer_->pool; }
 
 // ---------------------------------------------------------------- PacketQueue
 

@@ -83,6 +83,9 @@ class Slice {
   std::size_t room() const;
   // Copies `octets` behind the slice, at most room(). Returns the number taken.
   std::size_t append(Bytes octets);
+  // The octets of room() as memory for a device to write into; claim() then makes the first of them part of the slice.
+  MutableBytes writable();
+  void claim(std::size_t octets);  // at most room()
 
  private:
   friend class Packet;
@@ -144,6 +147,7 @@ class Packet {
   std::size_t into_slices(std::span<Slice, kMaxTail + 1> out);
 
   std::size_t memory() const;  // octets of pool memory that it keeps alive
+  BufferPool& pool() const;    // where it came from
 
  private:
   friend class BufferPool;

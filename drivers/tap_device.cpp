@@ -1,0 +1,303 @@
+#include "drivers/tap_device.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "drivers/file_descriptor.h"
+#include "drivers/network_setup.h"
+#include "drivers/vnet_header.h"
+
+namespace transom::drivers {
+
+namespace {
+
+// Below this a spare buffer's rest is not worth an entry in readv().
+constexpr std::size_t kMinSpareRoom = 4096;
+
+iovec piece(MutableBytes octets) { return {octets.data(), octets.size()}; }
+iovec piece(Bytes octets) { return {const_cast<std::uint8_t*>(octets.data()), octets.size()}; }
+
+class TapDevice final : public Device {
+ public:
+  struct Setup {
+    std::string name;
+    bool tun = false;
+    bool vnet_header = false;  // every frame has a VnetHeader in front
+    bool offload = false;      // the kernel gives and takes partial checksums and super-frames
+    MacAddress mac;
+  };
+
+  TapDevice(FileDescriptor descriptor, Setup setup)
+      : descriptor_(std::move(descriptor)), setup_(std::move(setup)) {}
+
+  DeviceProperties properties() const override;
+  std::size_t receive(BufferPool& pool, PacketQueue& frames, std::size_t limit, Instant now) override;
+  void transmit(PacketQueue& frames, Instant now) override;
+  int descriptor() const override { return descriptor_.get(); }
+  DeviceStatistics statistics() const override { return statistics_; }
+  const DeviceError* failure() const override { return failure_ ? &*failure_ : nullptr; }
+
+ private:
+  enum class Read { kFrame, kDropped, kNothing };
+  enum class Write { kDone, kFull };
+
+  link::LinkType type() const {
+    return setup_.tun ? link::LinkType::kPointToPoint : link::LinkType::kEthernet;
+  }
+  Read read_frame(BufferPool& pool, Packet& frame);
+  bool take_spares(Packet& frame, std::size_t octets);
+  void refill_spares(BufferPool& pool);
+  Write write_frame(const Packet& frame);
+  void fail(int error);
+
+  FileDescriptor descriptor_;
+  Setup setup_;
+  DeviceStatistics statistics_;
+  std::optional<DeviceError> failure_;
+  // Empty slices, each in front of the unused rest of a 64 KiB buffer. The second takes what the first has no
+  // room for.
+  std::array<Slice, 2> spares_;
+};
+
+DeviceProperties TapDevice::properties() const {
+  DeviceProperties properties;
+  properties.type = type();
+  properties.name = setup_.name;
+  properties.mac = setup_.mac;
+  if (const auto mtu = link_mtu(setup_.name))
+    properties.mtu = *mtu;  // asked each time: the user may change it
+  properties.offloads = {
+      .checksum = setup_.offload, .segment_ipv4 = setup_.offload, .segment_ipv6 = setup_.offload};
+  return properties;
+}
+
+void TapDevice::fail(int error) {
+  failure_ = DeviceError{
+      fmt::format("{} is gone: {}; start again to make a new one", setup_.name, std::strerror(error)), error};
+  descriptor_.reset();
+}
+
+void TapDevice::refill_spares(BufferPool& pool) {
+  if (spares_[0].room() < kMinSpareRoom) spares_[0] = std::exchange(spares_[1], Slice());
+  for (Slice& spare : spares_) {
+    if (spare.room() < kMinSpareRoom) spare = pool.allocate_slice(BufferSize::kSuperFrame);
+  }
+}
+
+// The `octets` that were read into the spares become the frame's tail.
+bool TapDevice::take_spares(Packet& frame, std::size_t octets) {
+  for (Slice& spare : spares_) {
+    const std::size_t here = std::min(octets, spare.room());
+    if (here == 0) continue;
+    spare.claim(here);
+    if (!frame.append_slice(spare.subslice(0, here))) return false;
+    spare.trim_front(here);
+    octets -= here;
+  }
+  return octets == 0;
+}
+
+TapDevice::Read TapDevice::read_frame(BufferPool& pool, Packet& frame) {
+  frame = pool.allocate();
+  if (!frame) return Read::kNothing;  // frames wait in the kernel's bounded queue until memory is free
+  refill_spares(pool);
+
+  VnetHeader header{};
+  const std::size_t header_size = setup_.vnet_header ? sizeof header : 0;
+  const MutableBytes head = frame.append(frame.tail_room());
+  const std::array<iovec, 4> pieces{iovec{&header, header_size}, piece(head), piece(spares_[0].writable()),
+                                    piece(spares_[1].writable())};
+  ssize_t got = 0;
+  do {
+    got = readv(descriptor_.get(), pieces.data(), static_cast<int>(pieces.size()));
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) {
+    if (errno != EAGAIN) fail(errno);
+    return Read::kNothing;
+  }
+
+  const std::size_t room = header_size + head.size() + spares_[0].room() + spares_[1].room();
+  const auto octets = static_cast<std::size_t>(got);
+  // The kernel cuts silently what does not fit, so that a read which fills everything may have lost its end.
+  if (octets < header_size || octets >= room) return Read::kDropped;
+  const std::size_t length = octets - header_size;
+  if (length < head.size()) {
+    frame.trim_back(head.size() - length);
+  } else if (!take_spares(frame, length - head.size())) {
+    return Read::kDropped;
+  }
+  if (setup_.vnet_header && !apply_vnet_header(header, type(), frame)) return Read::kDropped;
+  return Read::kFrame;
+}
+
+std::size_t TapDevice::receive(BufferPool& pool, PacketQueue& frames, std::size_t limit, Instant) {
+  std::size_t count = 0;
+  for (std::size_t reads = 0; reads < limit && descriptor_; ++reads) {
+    Packet frame;
+    switch (read_frame(pool, frame)) {
+      case Read::kNothing:
+        return count;
+      case Read::kDropped:
+        ++statistics_.receive_drops;
+        break;
+      case Read::kFrame:
+        ++statistics_.received;
+        frames.push(std::move(frame));
+        ++count;
+        break;
+    }
+  }
+  return count;
+}
+
+TapDevice::Write TapDevice::write_frame(const Packet& frame) {
+  VnetHeader header{};
+  std::array<iovec, 2 + Packet::kMaxTail> pieces{};
+  std::size_t count = 0;
+  if (setup_.vnet_header) {
+    if (!make_vnet_header(frame, type(), header)) {
+      ++statistics_.transmit_drops;
+      return Write::kDone;
+    }
+    pieces[count++] = {&header, sizeof header};
+  }
+  pieces[count++] = piece(frame.head());
+  for (const Slice& slice : frame.tail()) pieces[count++] = piece(slice.bytes());
+
+  ssize_t written = 0;
+  do {
+    written = writev(descriptor_.get(), pieces.data(), static_cast<int>(count));
+  } while (written < 0 && errno == EINTR);
+  if (written >= 0) {
+    ++statistics_.transmitted;
+    return Write::kDone;
+  }
+  if (errno == EAGAIN) return Write::kFull;
+  // EIO: the interface is down. EINVAL: not a frame. ENOMEM, ENOBUFS: as good as lost on the wire. None of
+  // them gets better by sending the same frame again.
+  if (errno == EBADFD || errno == ENODEV) fail(errno);
+  ++statistics_.transmit_drops;
+  return Write::kDone;
+}
+
+void TapDevice::transmit(PacketQueue& frames, Instant) {
+  while (!frames.empty() && descriptor_) {
+    Packet frame = frames.pop();
+    if (write_frame(frame) == Write::kFull) {
+      frames.push_front(std::move(frame));
+      return;
+    }
+  }
+  if (descriptor_) return;
+  statistics_.transmit_drops += frames.size();  // the device is gone
+  frames.clear();
+}
+
+// ---------------------------------------------------------------- opening
+
+std::unexpected<DeviceError> cannot(const std::string& what, int error, const std::string& advice) {
+  return std::unexpected(
+      DeviceError{fmt::format("cannot {}: {}; {}", what, std::strerror(error), advice), error});
+}
+
+constexpr const char* kNoPermission =
+    "run as root, or without --tap so that a private namespace is used; `transom doctor` tells what this "
+    "machine allows";
+
+std::unexpected<DeviceError> cannot_open(int error) {
+  if (error == ENOENT || error == ENODEV || error == ENXIO) {
+    return cannot("open /dev/net/tun", error,
+                  "load the driver with `modprobe tun`, or give the container /dev/net/tun; `transom doctor` "
+                  "tells more");
+  }
+  return cannot("open /dev/net/tun", error, kNoPermission);
+}
+
+std::unexpected<DeviceError> cannot_attach(const TapOptions& options, int error) {
+  const char* const kind = options.tun ? "tun" : "tap";
+  if (error == EBUSY) {
+    return std::unexpected(DeviceError{
+        fmt::format("{} is in use by another process; choose another --{} name", options.name, kind), error});
+  }
+  const std::string what =
+      fmt::format("use {} as a {} device", options.name.empty() ? "a new interface" : options.name, kind);
+  if (error == EINVAL) {
+    return cannot(
+        what, error,
+        fmt::format(
+            "an interface of another kind has this name, or it is not a legal one; choose another --{} name",
+            kind));
+  }
+  return cannot(what, error, kNoPermission);
+}
+
+// True when the kernel will hand over partial checksums and TCP super-frames.
+bool request_offloads(int descriptor) {
+  // Older kernels know no TUN_F_TSO_ECN: they cut super-frames with CWR themselves.
+  constexpr unsigned long kTcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
+  return ioctl(descriptor, TUNSETOFFLOAD, kTcp | TUN_F_TSO_ECN) == 0 ||
+         ioctl(descriptor, TUNSETOFFLOAD, kTcp) == 0;
+}
+
+// The kernel's end has the interface's own MAC address; ours is derived from it, so that it stays the same
+// for a persistent device.
+MacAddress peer_mac(const MacAddress& kernel) {
+  std::array<std::uint8_t, 6> octets = kernel.octets();
+  octets[0] = static_cast<std::uint8_t>((octets[0] | 0x02U) & ~0x01U);  // locally administered, not a group
+  octets[5] ^= 0x01;
+  return MacAddress(octets);
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<Device>, DeviceError> open_tap(const TapOptions& options) {
+  ifreq request{};
+  if (options.name.size() >= sizeof request.ifr_name) {
+    return std::unexpected(
+        DeviceError{fmt::format("'{}' is too long for an interface name; use at most {} characters",
+                                options.name, IFNAMSIZ - 1),
+                    EINVAL});
+  }
+  FileDescriptor descriptor(open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  if (!descriptor) return cannot_open(errno);
+
+  std::memcpy(request.ifr_name, options.name.data(), options.name.size());
+  unsigned features = 0;
+  const bool known = ioctl(descriptor.get(), TUNGETFEATURES, &features) == 0;
+  const bool vnet_header = options.offload && known && (features & IFF_VNET_HDR) != 0;
+  request.ifr_flags =
+      static_cast<short>((options.tun ? IFF_TUN : IFF_TAP) | IFF_NO_PI | (vnet_header ? IFF_VNET_HDR : 0));
+  if (ioctl(descriptor.get(), TUNSETIFF, &request) != 0) return cannot_attach(options, errno);
+
+  TapDevice::Setup setup{
+      .name = request.ifr_name, .tun = options.tun, .vnet_header = vnet_header, .offload = false, .mac = {}};
+  if (vnet_header) {
+    // A persistent device remembers what its last user has set.
+    int header_size = sizeof(VnetHeader);
+    if (ioctl(descriptor.get(), TUNSETVNETHDRSZ, &header_size) != 0) {
+      return cannot(fmt::format("set the offload header size of {}", setup.name), errno,
+                    "choose another --tap name");
+    }
+    setup.offload = request_offloads(descriptor.get());
+  } else {
+    ioctl(descriptor.get(), TUNSETOFFLOAD, 0UL);  // refused where there is nothing to turn off
+  }
+  if (options.mtu) {
+    if (auto set = set_link_mtu(setup.name, *options.mtu); !set) return std::unexpected(set.error());
+  }
+  if (!options.tun) {
+    const auto mac = link_mac(setup.name);
+    if (!mac) return std::unexpected(mac.error());
+    setup.mac = peer_mac(*mac);
+  }
+  return std::make_unique<TapDevice>(std::move(descriptor), std::move(setup));
+}
+
+}  // namespace transom::drivers
