@@ -13,6 +13,7 @@ namespace transom::wire {
 class ChecksumSum {
  public:
   void add(Bytes octets);
+  // A number in host order, as if its network-order octets were added.
   void add_u16(std::uint16_t host_order);
   void add_u32(std::uint32_t host_order);
 
@@ -22,8 +23,10 @@ class ChecksumSum {
   std::uint16_t checksum() const { return static_cast<std::uint16_t>(~fold()); }
 
  private:
-  std::uint64_t sum_ = 0;  // of big-endian 16-bit words
-  bool odd_ = false;       // an odd number of octets came so far
+  // A 64-bit one's complement sum. Its four 16-bit parts hold octets as they lie in memory; fold() turns them into host
+  // order, once (RFC 1071 §2(B): the sum does not depend on byte order).
+  std::uint64_t sum_ = 0;
+  bool odd_ = false;  // an odd number of octets came so far
 };
 
 std::uint16_t checksum(Bytes octets);

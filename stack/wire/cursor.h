@@ -1,10 +1,11 @@
 // Reading and writing network-order octets with bounds checks.
 //
-// Both cursors have a sticky error: after the first access out of range every further read gives zero and every
-// further write does nothing, and ok() is false. So a parser reads its fields in the order of the header
-// diagram and checks once.
+// Both cursors have a sticky error: after the first access out of range every further read gives zero and
+// every further write does nothing, and ok() is false. So a parser reads its fields in the order of the
+// header diagram and checks once.
 #pragma once
 
+#include <bit>
 #include <cstring>
 
 #include "stack/base/bytes.h"
@@ -20,14 +21,21 @@ enum class ParseError : std::uint8_t {
   kBadValue,    // a field with a value that the protocol forbids
 };
 
+// Host order to network order, or back.
+template <typename Number>
+constexpr Number swap_network_order(Number value) {
+  if constexpr (std::endian::native == std::endian::little) return std::byteswap(value);
+  return value;
+}
+
 class Reader {
  public:
   explicit Reader(Bytes octets) : octets_(octets) {}
 
-  std::uint8_t u8() { return static_cast<std::uint8_t>(number<1>()); }
-  std::uint16_t u16() { return static_cast<std::uint16_t>(number<2>()); }
-  std::uint32_t u32() { return static_cast<std::uint32_t>(number<4>()); }
-  std::uint64_t u64() { return number<8>(); }
+  std::uint8_t u8() { return number<std::uint8_t>(); }
+  std::uint16_t u16() { return number<std::uint16_t>(); }
+  std::uint32_t u32() { return number<std::uint32_t>(); }
+  std::uint64_t u64() { return number<std::uint64_t>(); }
 
   // The next `count` octets; empty and an error when there are fewer.
   Bytes bytes(std::size_t count) {
@@ -47,16 +55,16 @@ class Reader {
   bool ok() const { return ok_; }
 
  private:
-  template <std::size_t kCount>
-  std::uint64_t number() {
-    if (!ok_ || kCount > remaining()) {
+  template <typename Number>
+  Number number() {
+    if (!ok_ || sizeof(Number) > remaining()) {
       ok_ = false;
       return 0;
     }
-    std::uint64_t value = 0;
-    for (std::size_t i = 0; i < kCount; ++i) value = value << 8 | octets_[position_ + i];
-    position_ += kCount;
-    return value;
+    Number value;
+    std::memcpy(&value, octets_.data() + position_, sizeof(Number));
+    position_ += sizeof(Number);
+    return swap_network_order(value);
   }
 
   Bytes octets_;
@@ -68,13 +76,19 @@ class Writer {
  public:
   explicit Writer(MutableBytes octets) : octets_(octets) {}
 
-  void u8(std::uint8_t value) { number<1>(value); }
-  void u16(std::uint16_t value) { number<2>(value); }
-  void u32(std::uint32_t value) { number<4>(value); }
-  void u64(std::uint64_t value) { number<8>(value); }
+  void u8(std::uint8_t value) { number(value); }
+  void u16(std::uint16_t value) { number(value); }
+  void u32(std::uint32_t value) { number(value); }
+  void u64(std::uint64_t value) { number(value); }
+  // The next `count` octets, for the caller to fill in; empty and an error when there are fewer.
+  MutableBytes take(std::size_t count) {
+    if (!reserve(count)) return {};
+    return octets_.subspan(position_ - count, count);
+  }
   void bytes(Bytes octets) {
     if (!reserve(octets.size())) return;
-    if (!octets.empty()) std::memcpy(octets_.data() + position_ - octets.size(), octets.data(), octets.size());
+    if (!octets.empty())
+      std::memcpy(octets_.data() + position_ - octets.size(), octets.data(), octets.size());
   }
   void zeros(std::size_t count) {
     if (reserve(count) && count > 0) std::memset(octets_.data() + position_ - count, 0, count);
@@ -93,12 +107,11 @@ class Writer {
     position_ += count;
     return true;
   }
-  template <std::size_t kCount>
-  void number(std::uint64_t value) {
-    if (!reserve(kCount)) return;
-    for (std::size_t i = 0; i < kCount; ++i) {
-      octets_[position_ - 1 - i] = static_cast<std::uint8_t>(value >> (8 * i));
-    }
+  template <typename Number>
+  void number(Number value) {
+    if (!reserve(sizeof(Number))) return;
+    value = swap_network_order(value);
+    std::memcpy(octets_.data() + position_ - sizeof(Number), &value, sizeof(Number));
   }
 
   MutableBytes octets_;

@@ -41,10 +41,15 @@ struct Ipv4Header {
   // Checks version, header length and total length against each other and against the octets at hand. The checksum is
   // checked by has_valid_checksum().
   static std::expected<Ipv4Header, ParseError> parse(Reader& reader);
+  // The same for the front of a packet, as an ICMP error quotes it: total_length may exceed the octets at hand.
+  static std::expected<Ipv4Header, ParseError> parse_quoted(Reader& reader);
   static bool has_valid_checksum(Bytes header);
   // Writes size() octets with the right header checksum.
   void write(Writer& writer) const;
 };
+
+IpAddress read_ipv4_address(Reader& reader);
+void write_ipv4_address(Writer& writer, const IpAddress& address);
 
 // Walks IPv4 options. `next()` gives each option but End of List and No Operation; ok() turns false at an illegal length.
 struct Ipv4Option {

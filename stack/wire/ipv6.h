@@ -26,8 +26,14 @@ struct Ipv6Header {
 
   // kTruncated also when payload_length exceeds the octets at hand.
   static std::expected<Ipv6Header, ParseError> parse(Reader& reader);
+  // The same for the front of a packet, as an ICMPv6 error quotes it: payload_length may exceed the octets at hand.
+  static std::expected<Ipv6Header, ParseError> parse_quoted(Reader& reader);
   void write(Writer& writer) const;
 };
+
+// Does not judge: a packet with an IPv4-mapped address, which IpAddress takes for an IPv4 one, is the caller's to drop.
+IpAddress read_ipv6_address(Reader& reader);
+void write_ipv6_address(Writer& writer, const IpAddress& address);
 
 // Hop-by-hop options, destination options and routing headers share this shape: next header, length in units of 8 octets
 // beyond the first 8, then contents.
