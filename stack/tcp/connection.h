@@ -1,10 +1,25 @@
-// One TCP connection (RFC 9293), from SYN-SENT or SYN-RECEIVED to CLOSED. This header is what its user may call.
+// One TCP connection (RFC 9293), from SYN-SENT or ESTABLISHED to CLOSED or TIME-WAIT.
+//
+// It is put together from a Sender, a Receiver and one timer. The code is in four files: connection.cpp (the user's calls and the
+// state), connection_input.cpp (a segment arrives, §3.10.7), connection_output.cpp (what is sent), connection_timers.cpp.
+//
+// Half-open passive connections are records of the SYN queue and TIME-WAIT is a record too (see syn_queue.h and time_wait.h), so
+// LISTEN and TIME-WAIT are never states of something in the connection table.
 #pragma once
 
+#include <memory>
 #include <span>
 
 #include "stack/base/bytes.h"
+#include "stack/base/context.h"
 #include "stack/base/readiness.h"
+#include "stack/ip/ip_layer.h"
+#include "stack/tcp/ack_limiter.h"
+#include "stack/tcp/receiver.h"
+#include "stack/tcp/secrets.h"
+#include "stack/tcp/segment.h"
+#include "stack/tcp/sender.h"
+#include "stack/tcp/tcp_layer.h"
 #include "stack/tcp/types.h"
 
 namespace transom::tcp {
@@ -18,10 +33,73 @@ struct ReceiveFlags {
   bool peek = false;
 };
 
+// What a connection needs of the TCP layer around it.
+class ConnectionOwner {
+ public:
+  Context& context;
+  ip::IpLayer& ip;
+  Config config;
+  Secrets secrets;
+
+  // Call Connection::output() at the next flush.
+  virtual void wants_output(Connection& connection) = 0;
+  // Its numbers go to a TIME-WAIT record, which takes its place in the connection table.
+  virtual void enters_time_wait(Connection& connection) = 0;
+  // It is CLOSED: out of the connection table.
+  virtual void has_ended(Connection& connection) = 0;
+  // Neither the user nor the network needs it any more: to be destroyed at the next flush.
+  virtual void is_abandoned(Connection& connection) = 0;
+
+ protected:
+  ConnectionOwner(Context& the_context, ip::IpLayer& the_ip, const Config& the_config)
+      : context(the_context), ip(the_ip), config(the_config), secrets(the_context.random) {}
+  ~ConnectionOwner() = default;
+};
+
+// What the two ends agreed on in their SYNs.
+struct Negotiated {
+  std::uint16_t peer_mss = 536;      // without an option: RFC 9293 MUST-15 (1220 for IPv6)
+  std::uint8_t send_scale = 0;       // of the windows that we receive
+  std::uint8_t receive_scale = 0;    // of the windows that we send
+  bool window_scaling = false;
+  bool timestamps = false;
+  bool sack = false;
+  std::uint32_t ts_recent = 0;
+};
+
+// What both kinds of open take from the peer's SYN, given what we offered (RFC 7323 §1.3, RFC 2018 §2).
+Negotiated negotiate(const wire::TcpOptions& peer, const wire::TcpOptions& ours, IpFamily family);
+// The options of our SYN or SYN-ACK. `answering`: the peer's options if this answers a SYN.
+wire::TcpOptions syn_options(const Config& config, const Options& options, std::uint16_t mss, const wire::TcpOptions* answering);
+// The shift with which `buffer` fits the window field (RFC 7323 §2.3).
+std::uint8_t window_shift_for(std::uint32_t buffer);
+// The MSS option we send to this destination (RFC 9293 §3.7.1).
+std::uint16_t receive_mss(const ip::Destination& destination, const Options& options);
+
 class Connection {
  public:
-  State state() const;
-  const FourTuple& tuple() const;
+  // For the owner: a connection that will be opened actively, or one whose handshake a listener has finished.
+  Connection(ConnectionOwner& owner, const FourTuple& tuple, ip::DestinationRef destination, const Options& options);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Sends the SYN. `hold`: the user's claim on the port, if it made one.
+  void open(PortHold hold);
+  // ESTABLISHED at once: the final ACK of a passive open has arrived. `iss` is the number of our SYN.
+  void establish_passively(SeqNum iss, SeqNum irs, const Negotiated& negotiated, const Segment& ack, bool syn_ack_was_retransmitted);
+
+  // RFC 9293 §3.10.7.3 and §3.10.7.4.
+  void segment_arrives(Segment& segment);
+  // True when the quoted segment is in flight (RFC 5927 §4.1) and the error was used.
+  bool icmp_error(const ip::IcmpError& error);
+  // Sends what is due.
+  void output();
+
+  // --- the user's side
+
+  State state() const { return state_; }
+  const FourTuple& tuple() const { return tuple_; }
   Info info() const;
 
   // Copies what fits into the send queue and sends what may be sent. kWouldBlock when nothing fits, kNotConnected before
@@ -33,10 +111,10 @@ class Connection {
   Result<std::size_t> receive(MutableBytes out, ReceiveFlags flags = {});
   // The urgent octet, when it is not in line (MSG_OOB). kInvalidArgument when there is none, kWouldBlock when it has not arrived.
   Result<std::uint8_t> receive_urgent(ReceiveFlags flags = {});
-  bool at_urgent_mark() const;          // SIOCATMARK
-  std::size_t readable_octets() const;  // SIOCINQ
-  std::size_t unsent_octets() const;    // SIOCOUTQNSD
-  std::size_t unacked_octets() const;   // SIOCOUTQ
+  bool at_urgent_mark() const { return receiver_.at_urgent_mark(); }           // SIOCATMARK
+  std::size_t readable_octets() const { return receiver_.readable(); }         // SIOCINQ
+  std::size_t unsent_octets() const { return sender_.unsent(); }               // SIOCOUTQNSD
+  std::size_t unacked_octets() const { return sender_.queue().size(); }        // SIOCOUTQ
 
   void shutdown_send();     // FIN after what is queued
   void shutdown_receive();  // later receives give the end of the stream
@@ -45,11 +123,113 @@ class Connection {
   void close();
   void abort();  // reset now, and let go
 
-  const Options& options() const;
+  const Options& options() const { return options_; }
   void set_options(const Options& options);
-  Error take_error();       // the pending error, once (SO_ERROR)
+  Error take_error() { return std::exchange(error_, Error::kNone); }  // the pending error, once (SO_ERROR)
   Readiness readiness() const;
-  void set_listener(ReadinessListener* listener);
+  void set_listener(ReadinessListener* listener) { listener_ = listener; }
+
+  // --- for the owner's bookkeeping
+  bool output_pending = false;          // is in the owner's list
+  Connection* next_pending = nullptr;
+  SeqNum send_next() const { return sender_.nxt(); }
+  SeqNum receive_next() const { return receiver_.nxt(); }
+  std::uint32_t ts_recent() const { return receiver_.ts_recent(); }
+  std::uint32_t timestamp_now() const;
+  bool uses_timestamps() const { return negotiated_.timestamps; }
+  bool is_orphan() const { return is_orphan_; }
+  const ip::DestinationRef& destination() const { return destination_; }
+  std::uint16_t last_window() const;
+
+ private:
+  // --- connection.cpp
+  void set_state(State state);
+  void establish(const Negotiated& negotiated, bool syn_was_retransmitted);
+  void finish(Error error);  // to CLOSED
+  void begin_time_wait();
+  void notify() { if (listener_ != nullptr) listener_->on_readiness(); }
+  bool is_synchronised() const { return state_ != State::kClosed && state_ != State::kSynSent; }
+  bool may_send_data() const { return state_ == State::kEstablished || state_ == State::kCloseWait || state_ == State::kFinWait1 || state_ == State::kLastAck || state_ == State::kClosing; }
+  void after_fin_queued();
+
+  // --- connection_input.cpp: one function per check of RFC 9293 §3.10.7
+  void arrives_in_syn_sent(Segment& segment);
+  bool check_timestamps(const Segment& segment);
+  bool check_sequence(const Segment& segment);
+  void on_reset(const Segment& segment);
+  bool check_syn(Segment& segment);
+  bool check_ack(const Segment& segment);
+  bool check_ack_in_syn_received(const Segment& segment);
+  void take_acknowledgment(const Segment& segment);
+  void advance_after_fin_acknowledged();
+  void check_urgent(const Segment& segment);
+  void process_text(Segment& segment);
+  void on_fin();
+  void drop_with_ack(const Segment& segment, DropReason reason);
+  void send_challenge_ack(DropReason reason);
+  std::uint32_t scaled_window(const Segment& segment) const;
+
+  // --- connection_output.cpp
+  void want_output();
+  SendPolicy send_policy();
+  void refresh_mss();
+  std::uint32_t max_super_segment() const;
+  wire::TcpHeader make_header(SeqNum sequence, wire::TcpFlags flags);
+  bool send_packet(Packet packet, const wire::TcpHeader& header);
+  bool transmit(const Transmission& transmission);
+  void send_syn();
+  void send_ack(SeqNum sequence);
+  void send_ack() { send_ack(sender_.nxt()); }
+  void send_reset();
+
+  // --- connection_timers.cpp
+  enum class Alarm : std::uint8_t { kRetransmit, kPersist, kDelayedAck, kKeepAlive, kCount };
+  void on_timer();
+  void set_alarm(Alarm alarm, Instant deadline);
+  void clear_alarm(Alarm alarm) { deadline(alarm) = kNever; }
+  bool is_set(Alarm alarm) const { return deadlines_[static_cast<std::size_t>(alarm)] != kNever; }
+  Instant& deadline(Alarm alarm) { return deadlines_[static_cast<std::size_t>(alarm)]; }
+  void on_retransmission_timeout();
+  void on_persist_timeout();
+  void on_keep_alive();
+  void update_alarms_after_output(std::optional<SendLimit> limit);
+  void restart_keep_alive();
+  bool has_given_up(Instant since) const;
+
+  ConnectionOwner& owner_;
+  FourTuple tuple_;
+  ip::DestinationRef destination_;
+  State state_ = State::kClosed;
+  Error error_ = Error::kNone;
+  bool is_passive_ = false;
+  bool is_orphan_ = false;            // the user has let go
+  bool receive_shut_ = false;
+  bool override_limits_ = false;      // the persist timer has fired: send what there is
+  bool send_more_ = false;            // the last send() said MSG_MORE
+  std::uint8_t syn_retries_ = 0;
+  std::uint8_t probes_ = 0;           // keep-alive or window probes without an answer
+  std::uint8_t persist_backoff_ = 0;
+  std::uint16_t link_mtu_ = 0;        // path MTU at the last look
+
+  SeqNum iss_;
+  std::uint32_t timestamp_offset_ = 0;
+  std::uint32_t flow_label_ = 0;
+  Negotiated negotiated_;
+  Options options_;
+  Sender sender_;
+  Receiver receiver_;
+  AckLimiter ack_limiter_;
+  ReadinessListener* listener_ = nullptr;
+  std::unique_ptr<PortHold> hold_;
+
+  std::array<Instant, static_cast<std::size_t>(Alarm::kCount)> deadlines_;
+  Timer timer_{call_member<&Connection::on_timer>, this};
+  Instant last_sent_{};
+  Instant last_received_{};
+  Instant trouble_since_ = kNever;    // the first timeout without progress since
+
+  std::uint64_t bytes_sent_ = 0, bytes_retransmitted_ = 0, bytes_acked_ = 0, bytes_received_ = 0;
+  std::uint64_t segments_out_ = 0, segments_in_ = 0;
 };
 
 }  // namespace transom::tcp

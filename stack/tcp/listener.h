@@ -1,29 +1,52 @@
-// A passive open: the SYN queue of half-open records, the accept queue of finished connections, and SYN cookies when the
-// SYN queue is full (RFC 4987).
+// A passive open (RFC 9293 §3.9.1.1, §3.10.7.2): a local endpoint, and the queue of connections that wait for accept(). Half-open
+// connections are kept by the SynQueue.
 #pragma once
 
 #include "stack/base/readiness.h"
+#include "stack/base/ring.h"
+#include "stack/tcp/tcp_layer.h"
 #include "stack/tcp/types.h"
 
 namespace transom::tcp {
 
-class Connection;
+class Core;
 
 class Listener {
  public:
-  // The oldest established connection; kWouldBlock when there is none. It belongs to the caller from then on.
-  virtual Result<Connection*> accept() = 0;
-  // Changes the backlog (listen() again). What is queued stays.
-  virtual void set_backlog(std::size_t backlog) = 0;
-  virtual Options& options() = 0;
-  virtual Endpoint local() const = 0;
-  virtual Readiness readiness() const = 0;
-  virtual void set_listener(ReadinessListener* listener) = 0;
-  // Ends the passive open: queued connections are reset. The pointer is invalid afterwards.
-  virtual void close() = 0;
+  Listener(Core& core, PortHold hold, std::size_t backlog, const Options& options);
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
 
- protected:
-  ~Listener() = default;
+  // The oldest established connection; kWouldBlock when there is none. It belongs to the caller from then on.
+  Result<Connection*> accept();
+  // Changes the backlog (listen() again). What is queued stays.
+  void set_backlog(std::size_t backlog) { backlog_ = backlog; }
+  Options& options() { return options_; }
+  const Endpoint& local() const { return hold_.local(); }
+  Readiness readiness() const { return {.readable = !accept_queue_.empty()}; }
+  void set_listener(ReadinessListener* listener) { listener_ = listener; }
+  // Ends the passive open: queued connections are reset. The pointer is invalid afterwards.
+  void close();
+
+  // --- for the layer
+  bool dual_stack() const { return hold_.dual_stack(); }
+  InterfaceId interface() const { return hold_.interface(); }
+  std::size_t backlog() const { return backlog_; }
+  std::size_t queued() const { return accept_queue_.size(); }
+  // As Linux: the queue may hold one more than the backlog.
+  bool is_full() const { return accept_queue_.size() > backlog_; }
+  void push(Connection& connection);
+  std::size_t half_open = 0;
+  Instant last_cookie_sent{};      // cookies are believed only for a while after they were given out
+  bool has_sent_cookies = false;
+
+ private:
+  Core& core_;
+  PortHold hold_;
+  std::size_t backlog_;
+  Options options_;
+  Ring<Connection*> accept_queue_;
+  ReadinessListener* listener_ = nullptr;
 };
 
 }  // namespace transom::tcp

@@ -20,6 +20,7 @@
 namespace transom::tcp {
 
 class Connection;
+class Core;
 class Listener;
 class PortTable;
 
@@ -57,8 +58,7 @@ class PortHold {
   Endpoint local_;
   InterfaceId interface_ = InterfaceId::kAny;
   bool dual_stack_ = false;
-  bool reuse_address_ = false;
-  bool reuse_port_ = false;
+  std::uint32_t claim_ = 0;
 };
 
 struct BindRequest {
@@ -101,8 +101,7 @@ class TcpLayer final : public ip::Transport {
   bool icmp_error(const ip::IcmpError& error) override;
 
  private:
-  class Implementation;
-  std::unique_ptr<Implementation> implementation_;
+  std::unique_ptr<Core> core_;
 };
 
 }  // namespace transom::tcp

@@ -1,0 +1,335 @@
+#include "stack/tcp/connection.h"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+namespace transom::tcp {
+
+// ---------------------------------------------------------------- what SYNs agree on
+
+namespace {
+constexpr std::uint8_t kMaxShift = 14;       // RFC 7323 §2.3
+constexpr std::uint16_t kMinPeerMss = 216;   // smaller offers only serve attacks (CVE-2019-11479)
+}  // namespace
+
+Negotiated negotiate(const wire::TcpOptions& peer, const wire::TcpOptions& ours, IpFamily family) {
+  Negotiated negotiated;
+  const std::uint16_t without_option = family == IpFamily::kIpv4 ? 536 : 1220;  // RFC 9293 MUST-15
+  negotiated.peer_mss = std::max(peer.maximum_segment_size.value_or(without_option), kMinPeerMss);
+  if (peer.window_scale && ours.window_scale) {
+    negotiated.window_scaling = true;
+    negotiated.send_scale = std::min(*peer.window_scale, kMaxShift);
+    negotiated.receive_scale = *ours.window_scale;
+  }
+  if (peer.timestamps && ours.timestamps) {
+    negotiated.timestamps = true;
+    negotiated.ts_recent = peer.timestamps->value;
+  }
+  negotiated.sack = peer.sack_permitted && ours.sack_permitted;
+  return negotiated;
+}
+
+wire::TcpOptions syn_options(const Config& config, const Options& options, std::uint16_t mss, const wire::TcpOptions* answering) {
+  wire::TcpOptions result;
+  result.maximum_segment_size = mss;
+  result.sack_permitted = config.sack && (answering == nullptr || answering->sack_permitted);
+  if (config.timestamps && (answering == nullptr || answering->timestamps)) result.timestamps = wire::TcpTimestamps{};
+  if (config.window_scaling && (answering == nullptr || answering->window_scale)) {
+    result.window_scale = window_shift_for(options.receive_buffer);
+  }
+  return result;
+}
+
+std::uint8_t window_shift_for(std::uint32_t buffer) {
+  const int bits = std::bit_width(buffer >> 16);
+  return static_cast<std::uint8_t>(std::min<int>(bits, kMaxShift));
+}
+
+std::uint16_t receive_mss(const ip::Destination& destination, const Options& options) {
+  const std::uint32_t headers = (destination.address.is_v4() ? 20U : 40U) + wire::TcpHeader::kMinSize;
+  const std::uint32_t mtu = std::min(destination.interface->mtu(), 65535U);
+  std::uint32_t mss = mtu > headers ? mtu - headers : kMinPeerMss;
+  if (options.max_segment != 0) mss = std::min<std::uint32_t>(mss, options.max_segment);
+  return static_cast<std::uint16_t>(mss);
+}
+
+// ---------------------------------------------------------------- life and state
+
+Connection::Connection(ConnectionOwner& owner, const FourTuple& tuple, ip::DestinationRef destination, const Options& options)
+    : owner_(owner),
+      tuple_(tuple),
+      destination_(std::move(destination)),
+      timestamp_offset_(owner.secrets.timestamp_offset(tuple)),
+      flow_label_(tuple.remote.address.is_v6() ? owner.secrets.flow_label(tuple) : 0),
+      options_(options),
+      sender_(owner.config.min_rto) {
+  deadlines_.fill(kNever);
+}
+
+Connection::~Connection() = default;
+
+void Connection::set_state(State state) {
+  if (state == state_) return;
+  owner_.context.tell(TcpStateEvent{tuple_.local, tuple_.remote, to_string(state_), to_string(state)});
+  state_ = state;
+}
+
+void Connection::open(PortHold hold) {
+  if (hold) hold_ = std::make_unique<PortHold>(std::move(hold));
+  iss_ = owner_.secrets.initial_sequence(tuple_, owner_.context.now);
+  sender_.set_initial_sequence(iss_);
+  set_state(State::kSynSent);
+  owner_.context.count(Counter::kTcpActiveOpens);
+  sender_.syn_sent();
+  send_syn();
+  set_alarm(Alarm::kRetransmit, owner_.context.now + sender_.rtt().rto());
+}
+
+void Connection::establish(const Negotiated& negotiated, bool syn_was_retransmitted) {
+  negotiated_ = negotiated;
+  clear_alarm(Alarm::kRetransmit);
+  probes_ = 0;
+  if (syn_was_retransmitted) sender_.rtt().syn_was_lost();
+  link_mtu_ = 0;
+  sender_.establish(536, nullptr);
+  refresh_mss();
+  sender_.establish(sender_.mss(), make_reno(initial_window(sender_.mss(), syn_was_retransmitted)));
+  if (negotiated.timestamps) receiver_.start_timestamps(negotiated.ts_recent, owner_.context.now);
+  set_state(State::kEstablished);
+  last_received_ = owner_.context.now;
+  restart_keep_alive();
+}
+
+void Connection::establish_passively(SeqNum iss, SeqNum irs, const Negotiated& negotiated, const Segment& ack, bool syn_ack_was_retransmitted) {
+  is_passive_ = true;
+  iss_ = iss;
+  sender_.set_initial_sequence(iss);
+  sender_.syn_sent();
+  sender_.syn_acknowledged();
+  receiver_.start(irs, negotiated.receive_scale, options_.receive_buffer, receive_mss(*destination_, options_));
+  receiver_.offer_window();
+  establish(negotiated, syn_ack_was_retransmitted);
+  if (negotiated.timestamps && ack.header.options.timestamps && !syn_ack_was_retransmitted) {
+    const std::uint32_t elapsed = timestamp_now() - ack.header.options.timestamps->echo;
+    sender_.rtt().sample(std::chrono::milliseconds(std::clamp(elapsed, 1U, 60000U)), 1);
+  }
+  sender_.set_window(ack.header.sequence, ack.header.acknowledgment, scaled_window(ack));
+  owner_.context.count(Counter::kTcpPassiveOpens);
+}
+
+void Connection::finish(Error error) {
+  if (error != Error::kNone) error_ = error;
+  deadlines_.fill(kNever);
+  timer_.cancel();
+  sender_.queue().clear();
+  const bool was_time_wait = state_ == State::kTimeWait;
+  set_state(State::kClosed);
+  if (!was_time_wait) owner_.has_ended(*this);
+  hold_.reset();
+  notify();
+  if (is_orphan_) owner_.is_abandoned(*this);
+}
+
+void Connection::begin_time_wait() {
+  deadlines_.fill(kNever);
+  timer_.cancel();
+  // The acknowledgment of the peer's FIN goes out before the numbers are handed over.
+  if (receiver_.ack_need() != Receiver::AckNeed::kNone) send_ack();
+  owner_.enters_time_wait(*this);
+  set_state(State::kTimeWait);
+  sender_.queue().clear();
+  notify();
+  if (is_orphan_) owner_.is_abandoned(*this);
+}
+
+// ---------------------------------------------------------------- the user's calls
+
+Result<std::size_t> Connection::send(std::span<const Bytes> pieces, SendFlags flags) {
+  if (error_ != Error::kNone) return std::unexpected(take_error());
+  if (state_ == State::kSynSent || state_ == State::kSynReceived) return std::unexpected(Error::kWouldBlock);
+  if (!is_synchronised() || sender_.fin_queued() || state_ == State::kTimeWait) return std::unexpected(Error::kBrokenPipe);
+  std::size_t taken = 0;
+  for (const Bytes& piece : pieces) {
+    const std::size_t queued = sender_.queue().size();
+    const std::size_t room = options_.send_buffer > queued ? options_.send_buffer - queued : 0;
+    const Bytes part = piece.first(std::min(piece.size(), room));
+    const std::size_t here = sender_.queue().append(owner_.context.pool, part);
+    taken += here;
+    if (here < piece.size()) break;
+  }
+  std::size_t wanted = 0;
+  for (const Bytes& piece : pieces) wanted += piece.size();
+  if (taken == 0 && wanted > 0) return std::unexpected(Error::kWouldBlock);
+  if (flags.urgent && taken == wanted && taken > 0) sender_.mark_urgent();
+  send_more_ = flags.more;
+  want_output();
+  return taken;
+}
+
+Result<std::size_t> Connection::receive(MutableBytes out, ReceiveFlags flags) {
+  if (receive_shut_) return 0;
+  const std::size_t taken = receiver_.read(out, flags.peek, options_.out_of_band_inline);
+  if (taken > 0) {
+    if (!flags.peek && is_synchronised() && receiver_.window_update_due()) {
+      receiver_.need_ack(Receiver::AckNeed::kNow);
+      want_output();
+    }
+    return taken;
+  }
+  if (error_ != Error::kNone) return std::unexpected(take_error());
+  if (receiver_.fin_received() || state_ == State::kClosed || state_ == State::kTimeWait) return 0;
+  if (out.empty() && receiver_.readable() > 0) return 0;
+  if (state_ == State::kSynSent || state_ == State::kSynReceived) return std::unexpected(Error::kWouldBlock);
+  return std::unexpected(Error::kWouldBlock);
+}
+
+Result<std::uint8_t> Connection::receive_urgent(ReceiveFlags flags) {
+  if (state_ == State::kSynSent) return std::unexpected(Error::kNotConnected);
+  return receiver_.read_urgent(flags.peek, options_.out_of_band_inline);
+}
+
+void Connection::after_fin_queued() {
+  switch (state_) {  // RFC 9293 §3.10.4, CLOSE call
+    case State::kSynReceived:
+    case State::kEstablished: set_state(State::kFinWait1); break;
+    case State::kCloseWait: set_state(State::kLastAck); break;
+    default: break;
+  }
+  want_output();
+}
+
+void Connection::shutdown_send() {
+  if (sender_.fin_queued() || !is_synchronised() || state_ == State::kTimeWait) return;
+  sender_.queue_fin();
+  after_fin_queued();
+}
+
+void Connection::shutdown_receive() {
+  receive_shut_ = true;
+  notify();
+}
+
+void Connection::close() {
+  listener_ = nullptr;
+  is_orphan_ = true;
+  if (state_ == State::kClosed || state_ == State::kTimeWait) {
+    owner_.is_abandoned(*this);
+    return;
+  }
+  if (state_ == State::kSynSent) {
+    finish(Error::kNone);
+    return;
+  }
+  const bool unread = receiver_.readable() > 0;
+  if (unread || options_.linger == 0) {  // RFC 9293 §3.6.1, RFC 2525 §2.17; SO_LINGER 0
+    owner_.context.count(unread ? Counter::kTcpExtTCPAbortOnClose : Counter::kTcpExtTCPAbortOnLinger);
+    send_reset();
+    finish(Error::kNone);
+    return;
+  }
+  shutdown_send();
+  if (state_ == State::kFinWait2) set_alarm(Alarm::kKeepAlive, owner_.context.now + owner_.config.fin_wait_2_timeout);
+}
+
+void Connection::abort() {
+  listener_ = nullptr;
+  is_orphan_ = true;
+  if (state_ == State::kClosed || state_ == State::kTimeWait) {
+    owner_.is_abandoned(*this);
+    return;
+  }
+  if (state_ != State::kSynSent) send_reset();  // RFC 9293 §3.10.5
+  finish(Error::kNone);
+}
+
+void Connection::set_options(const Options& options) {
+  const Options old = std::exchange(options_, options);
+  receiver_.set_buffer(options_.receive_buffer);
+  if (!is_synchronised() || state_ == State::kTimeWait) return;
+  if (options_.keep_alive != old.keep_alive || options_.keep_idle != old.keep_idle || options_.keep_interval != old.keep_interval) {
+    restart_keep_alive();
+  }
+  if (options_.max_segment != old.max_segment) link_mtu_ = 0;
+  if (options_.quick_ack && !old.quick_ack && receiver_.ack_need() == Receiver::AckNeed::kDelayed) {
+    receiver_.need_ack(Receiver::AckNeed::kNow);
+  }
+  want_output();
+}
+
+Readiness Connection::readiness() const {
+  const bool over = state_ == State::kClosed || state_ == State::kTimeWait;
+  const bool read_ended = receive_shut_ || receiver_.fin_received() || over;
+  const bool write_ended = sender_.fin_queued() || over;
+  const bool connecting = state_ == State::kSynSent || state_ == State::kSynReceived;
+  Readiness ready;
+  ready.error = error_ != Error::kNone;
+  ready.readable = receiver_.readable() > 0 || read_ended || ready.error;
+  // A third of the buffer must be free before a blocked writer is worth waking.
+  const std::size_t queued = sender_.queue().size();
+  ready.writable = !connecting && (write_ended || ready.error || queued + options_.send_buffer / 3 <= options_.send_buffer);
+  ready.priority = receiver_.has_urgent() && !options_.out_of_band_inline;
+  ready.read_hang_up = read_ended;
+  ready.hang_up = over || (read_ended && write_ended);
+  return ready;
+}
+
+std::uint32_t Connection::timestamp_now() const { return timestamp_ticks(owner_.context.now) + timestamp_offset_; }
+
+std::uint16_t Connection::last_window() const {
+  return static_cast<std::uint16_t>(std::min(receiver_.window() >> negotiated_.receive_scale, 0xffffU));
+}
+
+Info Connection::info() const {
+  Info info;
+  info.tuple = tuple_;
+  info.state = state_;
+  info.interface = destination_ && destination_->interface != nullptr ? destination_->interface->id() : InterfaceId::kAny;
+  info.receive_queue = receiver_.readable();
+  info.send_queue = sender_.queue().size();
+  info.send_mss = sender_.mss();
+  info.receive_mss = destination_ && destination_->interface != nullptr ? receive_mss(*destination_, options_) : 0;
+  info.send_scale = negotiated_.send_scale;
+  info.receive_scale = negotiated_.receive_scale;
+  info.timestamps = negotiated_.timestamps;
+  info.sack = negotiated_.sack;
+  const RttEstimator& rtt = sender_.rtt();
+  info.rto = rtt.rto();
+  info.srtt = rtt.srtt();
+  info.rttvar = rtt.rttvar();
+  info.min_rtt = rtt.has_sample() ? rtt.min_rtt() : Duration{};
+  info.backoff = rtt.backoff();
+  if (const CongestionControl* congestion = sender_.congestion_control()) {
+    const auto output = congestion->output();
+    info.cwnd = output.cwnd;
+    info.ssthresh = output.ssthresh;
+    info.congestion_control = congestion->name();
+  }
+  info.in_flight = sender_.scoreboard().in_flight();
+  info.send_window = sender_.window();
+  info.receive_window = receiver_.window();
+  info.bytes_sent = bytes_sent_;
+  info.bytes_retransmitted = bytes_retransmitted_;
+  info.bytes_acked = bytes_acked_;
+  info.bytes_received = bytes_received_;
+  info.segments_out = segments_out_;
+  info.segments_in = segments_in_;
+  const auto name_of = [](Alarm alarm) -> std::string_view {
+    switch (alarm) {
+      case Alarm::kRetransmit: return "on";
+      case Alarm::kPersist: return "persist";
+      case Alarm::kKeepAlive: return "keepalive";
+      default: return "";
+    }
+  };
+  for (const Alarm alarm : {Alarm::kRetransmit, Alarm::kPersist, Alarm::kKeepAlive}) {
+    const Instant deadline = deadlines_[static_cast<std::size_t>(alarm)];
+    if (deadline == kNever) continue;
+    info.timer = name_of(alarm);
+    info.timer_expires = deadline - owner_.context.now;
+    break;
+  }
+  return info;
+}
+
+}  // namespace transom::tcp

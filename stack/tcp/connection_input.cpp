@@ -1,0 +1,352 @@
+// A segment arrives: RFC 9293 §3.10.7.3 (SYN-SENT) and §3.10.7.4 (all other states), check by check, with RFC 5961 (blind attacks), RFC 7323
+// (PAWS) and RFC 5927 (ICMP attacks) at the places they name.
+#include <algorithm>
+
+#include "stack/tcp/connection.h"
+
+namespace transom::tcp {
+
+void Connection::segment_arrives(Segment& segment) {
+  ++segments_in_;
+  if (state_ == State::kSynSent) {
+    arrives_in_syn_sent(segment);
+    return;
+  }
+  if (!check_timestamps(segment)) return;  // RFC 7323 §5.3, before everything else
+  if (!check_sequence(segment)) return;    // first
+  last_received_ = owner_.context.now;
+  if (segment.header.flags.rst) {          // second
+    on_reset(segment);
+    return;
+  }
+  // third: security and compartment are not implemented (RFC 9293 Appendix A.1)
+  if (!check_syn(segment)) return;         // fourth
+  if (!segment.header.flags.ack) {
+    owner_.context.drop(DropReason::kTcpMissingAck);
+    return;
+  }
+  if (!check_ack(segment)) return;         // fifth
+  if (state_ == State::kClosed || state_ == State::kTimeWait) return;
+  check_urgent(segment);                   // sixth
+  process_text(segment);                   // seventh and eighth
+}
+
+// ---------------------------------------------------------------- §3.10.7.3: SYN-SENT
+
+void Connection::arrives_in_syn_sent(Segment& segment) {
+  const wire::TcpHeader& header = segment.header;
+  Context& context = owner_.context;
+  const bool acceptable_ack = header.flags.ack && header.acknowledgment == sender_.nxt();
+  // first: the ACK bit
+  if (header.flags.ack && !acceptable_ack) {
+    context.drop(DropReason::kTcpUnacceptableAck);
+    send_reset_for(context, owner_.ip, segment);  // says nothing to a reset
+    return;
+  }
+  // second: the RST bit
+  if (header.flags.rst) {
+    if (!acceptable_ack) {
+      context.drop(DropReason::kTcpInvalidReset);
+      return;
+    }
+    context.count(Counter::kTcpAttemptFails);
+    finish(Error::kConnectionRefused);
+    return;
+  }
+  // fourth: the SYN bit
+  if (!header.flags.syn) {
+    context.drop(DropReason::kTcpMissingAck);
+    return;
+  }
+  const std::uint16_t our_mss = receive_mss(*destination_, options_);
+  const Negotiated negotiated = negotiate(header.options, syn_options(owner_.config, options_, our_mss, nullptr), tuple_.remote.address.family());
+  receiver_.start(header.sequence, negotiated.receive_scale, options_.receive_buffer, our_mss);
+  last_received_ = context.now;
+  if (!header.flags.ack) {
+    // Simultaneous open (MUST-10): answer with a SYN-ACK and wait for its acknowledgment.
+    negotiated_ = negotiated;
+    if (negotiated.timestamps) receiver_.start_timestamps(negotiated.ts_recent, context.now);
+    receiver_.offer_window();
+    sender_.set_window(header.sequence, header.acknowledgment, header.window);
+    set_state(State::kSynReceived);
+    send_syn();
+    set_alarm(Alarm::kRetransmit, context.now + sender_.rtt().rto());
+    return;
+  }
+  sender_.syn_acknowledged();
+  if (syn_retries_ == 0) sender_.rtt().sample(context.now - last_sent_, 1);
+  establish(negotiated, syn_retries_ > 0);
+  sender_.set_window(header.sequence, header.acknowledgment, header.window);  // the window of a SYN is not scaled
+  trouble_since_ = kNever;
+  if (segment.octets > 0 || header.flags.fin) {  // RFC 9293: text with the SYN-ACK is queued
+    segment.header.sequence += 1;
+    segment.header.flags.syn = false;
+    receiver_.offer_window();
+    process_text(segment);
+  }
+  receiver_.need_ack(Receiver::AckNeed::kNow);
+  owner_.ip.confirm_reachable(*destination_);
+  notify();
+  want_output();
+}
+
+// ---------------------------------------------------------------- §3.10.7.4
+
+bool Connection::check_timestamps(const Segment& segment) {
+  if (!negotiated_.timestamps || segment.header.flags.rst) return true;  // RFC 7323 §5.2: resets are exempt
+  const auto& timestamps = segment.header.options.timestamps;
+  if (!timestamps) {  // RFC 7323 §3.2: SHOULD be dropped
+    if (segment.header.flags.syn) return true;  // draws a challenge ACK further down
+    owner_.context.drop(DropReason::kTcpMissingTimestamp);
+    return false;
+  }
+  if (!receiver_.is_too_old(timestamps->value, owner_.context.now) || segment.header.flags.syn) return true;
+  owner_.context.count(Counter::kTcpExtPAWSEstab);
+  drop_with_ack(segment, DropReason::kTcpPaws);
+  return false;
+}
+
+// First: the sequence number. Also RFC 7323 §4.3: an acceptable segment may bring a new timestamp to echo.
+bool Connection::check_sequence(const Segment& segment) {
+  const wire::TcpHeader& header = segment.header;
+  if (header.flags.syn) return true;  // RFC 5961 §4.2: a challenge ACK whatever its sequence number; see check_syn
+  const std::uint32_t length = header.flags.rst ? 0 : segment.length();  // SHLD-2: text of a reset does not count
+  const bool only_control = receiver_.window() == 0 && header.sequence == receiver_.nxt();
+  if (receiver_.is_acceptable(header.sequence, length) || only_control) {
+    if (negotiated_.timestamps && header.options.timestamps && !header.flags.rst) {
+      receiver_.update_timestamp(header.options.timestamps->value, header.sequence, owner_.context.now);
+    }
+    return true;
+  }
+  if (header.flags.rst) {
+    owner_.context.drop(DropReason::kTcpOutOfWindow);
+    return false;
+  }
+  // A keep-alive or window probe lands here too; it shows that the peer lives.
+  last_received_ = owner_.context.now;
+  receiver_.note_duplicate(header.sequence, segment.octets);
+  if (segment.octets > 0) owner_.context.count(Counter::kTcpExtTCPDSACKOldSent);
+  drop_with_ack(segment, DropReason::kTcpOutOfWindow);
+  return false;
+}
+
+void Connection::drop_with_ack(const Segment& segment, DropReason reason) {
+  owner_.context.drop(reason);
+  // Text is always answered: our ACK of it may have been lost. Anything else only so often, against loops of ACKs.
+  if (segment.octets == 0 && !ack_limiter_.may_send(owner_.context.now, owner_.context.random)) {
+    owner_.context.count(reason == DropReason::kTcpPaws ? Counter::kTcpExtTCPACKSkippedPAWS : Counter::kTcpExtTCPACKSkippedSeq);
+    return;
+  }
+  receiver_.need_ack(Receiver::AckNeed::kNow);
+  if (state_ == State::kSynReceived) {
+    send_ack();
+  } else {
+    want_output();
+  }
+}
+
+void Connection::send_challenge_ack(DropReason reason) {
+  owner_.context.drop(reason);
+  if (!ack_limiter_.may_send(owner_.context.now, owner_.context.random)) {
+    owner_.context.count(Counter::kTcpExtTCPACKSkippedChallenge);
+    return;
+  }
+  owner_.context.count(Counter::kTcpExtTCPChallengeACK);
+  send_ack();
+}
+
+// Second: the RST bit. Only a reset at exactly rcv_nxt counts (RFC 5961 §3.2).
+void Connection::on_reset(const Segment& segment) {
+  if (segment.header.sequence != receiver_.nxt()) {
+    send_challenge_ack(DropReason::kTcpInvalidReset);
+    return;
+  }
+  Error error = Error::kConnectionReset;
+  if (state_ == State::kSynReceived) {
+    owner_.context.count(Counter::kTcpAttemptFails);
+    error = Error::kConnectionRefused;  // of a simultaneous open (MUST-11)
+  } else {
+    if (state_ == State::kEstablished || state_ == State::kCloseWait) owner_.context.count(Counter::kTcpEstabResets);
+    if (state_ == State::kCloseWait) error = Error::kBrokenPipe;
+  }
+  finish(error);
+}
+
+// Fourth: the SYN bit. In a synchronised state it draws a challenge ACK (RFC 5961 §4.2); the SYN-ACK that ends a
+// simultaneous open is an acknowledgment.
+bool Connection::check_syn(Segment& segment) {
+  wire::TcpHeader& header = segment.header;
+  if (!header.flags.syn) return true;
+  const bool ends_simultaneous_open = state_ == State::kSynReceived && header.flags.ack && header.sequence + 1 == receiver_.nxt() &&
+                                      header.acknowledgment == sender_.nxt();
+  if (ends_simultaneous_open) {
+    header.flags.syn = false;
+    header.sequence += 1;
+    return true;
+  }
+  owner_.context.count(Counter::kTcpExtTCPSYNChallenge);
+  if (state_ == State::kSynReceived && !header.flags.ack && header.sequence + 1 == receiver_.nxt()) {
+    send_syn();  // its SYN again: our SYN-ACK was lost
+    return false;
+  }
+  send_challenge_ack(DropReason::kTcpSynInWindow);
+  return false;
+}
+
+std::uint32_t Connection::scaled_window(const Segment& segment) const {
+  return std::uint32_t{segment.header.window} << negotiated_.send_scale;
+}
+
+bool Connection::check_ack_in_syn_received(const Segment& segment) {
+  if (segment.header.acknowledgment != sender_.nxt()) {
+    owner_.context.drop(DropReason::kTcpUnacceptableAck);
+    send_reset_for(owner_.context, owner_.ip, segment);
+    return false;
+  }
+  sender_.syn_acknowledged();
+  if (syn_retries_ == 0) sender_.rtt().sample(owner_.context.now - last_sent_, 1);
+  establish(negotiated_, syn_retries_ > 0);
+  trouble_since_ = kNever;
+  sender_.set_window(segment.header.sequence, segment.header.acknowledgment, scaled_window(segment));
+  notify();
+  want_output();
+  return true;
+}
+
+// Fifth: the ACK field.
+bool Connection::check_ack(const Segment& segment) {
+  if (state_ == State::kSynReceived) return check_ack_in_syn_received(segment);
+  const SeqNum ack = segment.header.acknowledgment;
+  if (is_after(ack, sender_.nxt())) {  // acknowledges what was never sent
+    drop_with_ack(segment, DropReason::kTcpUnacceptableAck);
+    return false;
+  }
+  if (is_before(ack, sender_.una() - sender_.max_window())) {  // RFC 5961 §5.2
+    send_challenge_ack(DropReason::kTcpOldAck);
+    return false;
+  }
+  probes_ = 0;
+  if (is_at_or_after(ack, sender_.una())) take_acknowledgment(segment);
+  return true;
+}
+
+void Connection::take_acknowledgment(const Segment& segment) {
+  const wire::TcpHeader& header = segment.header;
+  const Instant now = owner_.context.now;
+  const std::uint32_t queued_before = sender_.queue().size();
+  const bool was_full = !readiness().writable;
+  const std::uint32_t window = scaled_window(segment);
+  Acknowledgment acknowledgment{.ack = header.acknowledgment};
+  if (negotiated_.sack) acknowledgment.sacks = header.options.sacks();
+  acknowledgment.may_be_duplicate = segment.length() == 0 && window == sender_.window();  // RFC 5681 §2
+  if (negotiated_.timestamps && header.options.timestamps && header.options.timestamps->echo != 0) {
+    const std::uint32_t elapsed = timestamp_now() - header.options.timestamps->echo;
+    constexpr std::uint32_t kPlausible = 10 * 60 * 1000;  // a made-up echo must not become an RTT of days
+    if (elapsed < kPlausible) acknowledgment.timestamp_rtt = std::chrono::milliseconds(elapsed);
+  }
+  const bool moved = sender_.acknowledge(acknowledgment, now);
+  bytes_acked_ += queued_before - sender_.queue().size();
+  const bool window_changed = sender_.update_window(header.sequence, header.acknowledgment, window);
+  if (window > 0) persist_backoff_ = 0;
+  if (moved) {
+    clear_alarm(Alarm::kRetransmit);  // RFC 6298 §5.3: output() starts it anew
+    trouble_since_ = kNever;
+    owner_.ip.confirm_reachable(*destination_);
+    if (was_full && readiness().writable) notify();
+  }
+  if (window_changed) clear_alarm(Alarm::kPersist);
+  if (sender_.fin_acknowledged()) advance_after_fin_acknowledged();
+  if (state_ != State::kClosed && state_ != State::kTimeWait) want_output();
+}
+
+void Connection::advance_after_fin_acknowledged() {
+  switch (state_) {
+    case State::kFinWait1:
+      set_state(State::kFinWait2);
+      if (is_orphan_) set_alarm(Alarm::kKeepAlive, owner_.context.now + owner_.config.fin_wait_2_timeout);
+      break;
+    case State::kClosing: begin_time_wait(); break;
+    case State::kLastAck: finish(Error::kNone); break;
+    default: break;
+  }
+}
+
+// Sixth: the URG bit.
+void Connection::check_urgent(const Segment& segment) {
+  if (!segment.header.flags.urg) return;
+  const bool may_receive = state_ == State::kEstablished || state_ == State::kFinWait1 || state_ == State::kFinWait2;
+  if (may_receive && receiver_.on_urgent(segment.header.sequence, segment.header.urgent_pointer)) notify();
+}
+
+// Seventh: the segment text. Eighth: the FIN bit.
+void Connection::process_text(Segment& segment) {
+  if (segment.length() == 0) return;
+  const bool may_receive = state_ == State::kEstablished || state_ == State::kFinWait1 || state_ == State::kFinWait2;
+  if (!may_receive) return;  // the peer has sent its FIN before: nothing may follow
+  const SeqNum end = segment.header.sequence + segment.octets;
+  if (is_orphan_ && segment.octets > 0 && is_after(end, receiver_.nxt())) {
+    // RFC 9293 SHLD-3, RFC 2525 §2.16: nobody will ever read this.
+    owner_.context.count(Counter::kTcpExtTCPAbortOnData);
+    owner_.context.drop(DropReason::kTcpAfterClose);
+    send_reset();
+    finish(Error::kNone);
+    return;
+  }
+  const auto accepted = receiver_.accept(owner_.context.pool, segment.header.sequence, Payload(std::move(segment.packet)),
+                                         segment.header.flags.fin, segment.segment_size);
+  if (receive_shut_) receiver_.discard();
+  bytes_received_ += accepted.delivered;
+  if (accepted.fin_reached) on_fin();
+  if (accepted.delivered > 0 || accepted.fin_reached) notify();
+  if (state_ != State::kClosed && state_ != State::kTimeWait) want_output();
+}
+
+void Connection::on_fin() {
+  switch (state_) {
+    case State::kEstablished: set_state(State::kCloseWait); break;
+    case State::kFinWait1:  // our FIN is not acknowledged, or we would be in FIN-WAIT-2
+      set_state(State::kClosing);
+      break;
+    case State::kFinWait2: begin_time_wait(); break;
+    default: break;
+  }
+}
+
+// ---------------------------------------------------------------- ICMP
+
+bool Connection::icmp_error(const ip::IcmpError& error) {
+  wire::Reader reader(error.transport);
+  reader.skip(4);
+  const SeqNum quoted(reader.u32());
+  // RFC 5927 §4.1: only about something that is in flight.
+  const bool in_flight = is_at_or_after(quoted, sender_.una()) && is_before(quoted, sender_.nxt());
+  if (!reader.ok() || !in_flight) {
+    owner_.context.drop(DropReason::kIcmpQuoteUnmatched, Counter::kTcpExtOutOfWindowIcmps);
+    return false;
+  }
+  const bool connecting = state_ == State::kSynSent || state_ == State::kSynReceived;
+  switch (error.kind) {
+    case ip::IcmpErrorKind::kPacketTooBig:
+      if (error.mtu >= owner_.ip.path_mtu(*destination_) || !owner_.ip.learn_path_mtu(*destination_, error.mtu)) return true;
+      if (!connecting) want_output();
+      return true;
+    case ip::IcmpErrorKind::kPortUnreachable:
+    case ip::IcmpErrorKind::kProtocolUnreachable:
+    case ip::IcmpErrorKind::kProhibited:
+      // Hard errors end an attempt to connect; RFC 5927 §5.2 makes them soft for a connection.
+      if (!connecting) return true;
+      owner_.context.count(Counter::kTcpAttemptFails);
+      finish(error.kind == ip::IcmpErrorKind::kPortUnreachable ? Error::kConnectionRefused : Error::kHostUnreachable);
+      return true;
+    case ip::IcmpErrorKind::kHostUnreachable:
+      // What a router says is soft (MUST-56). A SYN that cannot even leave our own link will not be answered: tell the user now.
+      if (connecting && owner_.ip.is_local(error.reporter)) {
+        owner_.context.count(Counter::kTcpAttemptFails);
+        finish(Error::kHostUnreachable);
+      }
+      return true;
+    default: return true;  // soft (MUST-56)
+  }
+}
+
+}  // namespace transom::tcp

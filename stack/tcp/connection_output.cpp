@@ -1,0 +1,203 @@
+// What a connection sends: data and FIN as the Sender allows, acknowledgments as the Receiver asks, and the SYN.
+#include <algorithm>
+
+#include "stack/tcp/connection.h"
+#include "stack/wire/checksum.h"
+
+namespace transom::tcp {
+
+namespace {
+constexpr std::uint32_t kTimestampOctets = 12;      // with the two NOPs
+constexpr std::uint32_t kMaxIpPacket = 65535;
+constexpr Duration kDelayedAck = std::chrono::milliseconds(40);  // RFC 9293 MUST-40 allows 500
+}  // namespace
+
+void Connection::want_output() {
+  if (!output_pending) owner_.wants_output(*this);
+}
+
+// RFC 9293 §3.7.1: what the path takes and the peer takes, less the options of every segment.
+void Connection::refresh_mss() {
+  const std::uint32_t mtu = owner_.ip.path_mtu(*destination_);
+  if (mtu == link_mtu_) return;
+  const std::uint32_t before = link_mtu_;
+  link_mtu_ = static_cast<std::uint16_t>(std::min(mtu, kMaxIpPacket));
+  const std::uint32_t headers = (tuple_.remote.address.is_v4() ? 20U : 40U) + wire::TcpHeader::kMinSize;
+  std::uint32_t mss = std::min<std::uint32_t>(negotiated_.peer_mss, link_mtu_ > headers ? link_mtu_ - headers : 1);
+  if (options_.max_segment != 0) mss = std::min<std::uint32_t>(mss, options_.max_segment);
+  if (negotiated_.timestamps) mss -= std::min(mss - 1, kTimestampOctets);
+  if (mss == sender_.mss()) return;
+  sender_.on_mss_changed(mss, before != 0 && mss < sender_.mss());
+}
+
+std::uint32_t Connection::max_super_segment() const {
+  const std::uint32_t room = kMaxIpPacket - 40 - wire::TcpHeader::kMaxSize;
+  return std::max(room / sender_.mss(), 1U) * sender_.mss();
+}
+
+SendPolicy Connection::send_policy() {
+  return {.no_delay = options_.no_delay || override_limits_,
+          .cork = (options_.cork || send_more_) && !override_limits_,
+          .max_octets = max_super_segment()};
+}
+
+wire::TcpHeader Connection::make_header(SeqNum sequence, wire::TcpFlags flags) {
+  wire::TcpHeader header;
+  header.source_port = tuple_.local.port;
+  header.destination_port = tuple_.remote.port;
+  header.sequence = sequence;
+  header.flags = flags;
+  if (flags.ack) header.acknowledgment = receiver_.nxt();
+  header.window = static_cast<std::uint16_t>(receiver_.offer_window() >> negotiated_.receive_scale);
+  if (negotiated_.timestamps) header.options.timestamps = wire::TcpTimestamps{timestamp_now(), receiver_.ts_recent()};
+  if (sender_.is_urgent_from(sequence)) {  // RFC 9293 MUST-62: behind the last urgent octet, as far as the field reaches
+    header.flags.urg = true;
+    header.urgent_pointer = static_cast<std::uint16_t>(std::min(octets_between(sequence, sender_.urgent_end()), 0xffffU));
+  }
+  return header;
+}
+
+bool Connection::send_packet(Packet packet, const wire::TcpHeader& header) {
+  prepend_header(packet, header, tuple_);
+  owner_.context.count(Counter::kTcpOutSegs);
+  ++segments_out_;
+  last_sent_ = owner_.context.now;
+  const auto sent = owner_.ip.send(*destination_, tuple_.local.address, IpProtocol::kTcp, std::move(packet),
+                                   {.ttl = options_.ttl,
+                                    .traffic_class = static_cast<std::uint8_t>(options_.traffic_class & 0xfc),
+                                    .dont_fragment = true,
+                                    .flow_label = flow_label_});
+  return sent.has_value();
+}
+
+void Connection::output() {
+  output_pending = false;
+  if (!is_synchronised() || state_ == State::kTimeWait || state_ == State::kSynReceived) return;
+  refresh_mss();
+  // Selective acknowledgments travel alone: beside a full segment there is no room, and a duplicate ACK must carry no data.
+  if (receiver_.ack_need() == Receiver::AckNeed::kNow && receiver_.has_sack_blocks()) send_ack();
+
+  std::optional<SendLimit> limit;
+  if (may_send_data()) {
+    if (sender_.outstanding() == 0 && sender_.has_work() && owner_.context.now - last_sent_ > sender_.rtt().rto()) {
+      sender_.on_idle(owner_.context.now);  // RFC 5681 §4.1
+    }
+    for (;;) {
+      const auto next = sender_.poll(send_policy());
+      if (!next) {
+        limit = next.error();
+        break;
+      }
+      if (!transmit(*next)) break;
+    }
+    override_limits_ = false;
+  }
+  if (receiver_.ack_need() == Receiver::AckNeed::kNow || (receiver_.ack_need() != Receiver::AckNeed::kNone && options_.quick_ack)) {
+    send_ack();
+  }
+  if (receiver_.ack_need() == Receiver::AckNeed::kNone) {
+    clear_alarm(Alarm::kDelayedAck);
+  } else if (!is_set(Alarm::kDelayedAck)) {
+    set_alarm(Alarm::kDelayedAck, owner_.context.now + kDelayedAck);
+  }
+  update_alarms_after_output(limit);
+}
+
+bool Connection::transmit(const Transmission& transmission) {
+  Transmission sent = transmission;
+  Packet packet = owner_.context.pool.allocate();
+  if (!packet) {  // the retransmission timer will try again
+    owner_.context.drop(DropReason::kNoBuffers, Counter::kBufferExhausted);
+    return false;
+  }
+  if (sent.octets > 0) {
+    const auto attached = static_cast<std::uint32_t>(
+        sender_.queue().attach(packet, sender_.queue_offset(sent.begin), sent.octets));
+    if (attached < sent.octets) {  // the queue is made of many small buffers: a shorter super-segment
+      sent.octets = attached > sender_.mss() ? attached / sender_.mss() * sender_.mss() : attached;
+      packet.trim_back(attached - sent.octets);
+      sent.fin = sent.push = false;
+    }
+    if (sent.octets > sender_.mss()) packet.info().segment_size = static_cast<std::uint16_t>(sender_.mss());
+  }
+  wire::TcpFlags flags;
+  flags.ack = true;
+  flags.psh = sent.push && sent.octets > 0;
+  flags.fin = sent.fin;
+  const wire::TcpHeader header = make_header(sent.begin, flags);
+  if (!send_packet(std::move(packet), header)) owner_.context.count(Counter::kIpOutDiscards);
+
+  // A packet that could not be handed down is as good as lost in the network.
+  sender_.transmitted(sent, owner_.context.now);
+  receiver_.ack_sent(true);
+  bytes_sent_ += sent.octets;
+  if (sent.retransmission) {
+    bytes_retransmitted_ += sent.octets;
+    owner_.context.count(Counter::kTcpRetransSegs, (sent.length() + sender_.mss() - 1) / sender_.mss());
+  } else {
+    owner_.context.count(Counter::kTcpExtTCPOrigDataSent, (sent.octets + sender_.mss() - 1) / sender_.mss());
+  }
+  return true;
+}
+
+void Connection::send_ack(SeqNum sequence) {
+  Packet packet = owner_.context.pool.allocate();
+  if (!packet) {
+    owner_.context.drop(DropReason::kNoBuffers, Counter::kBufferExhausted);
+    return;
+  }
+  wire::TcpFlags flags;
+  flags.ack = true;
+  wire::TcpHeader header = make_header(sequence, flags);
+  if (negotiated_.sack && receiver_.has_sack_blocks()) {
+    const std::size_t room = negotiated_.timestamps ? 3 : 4;  // RFC 2018 §3
+    header.options.sack_count = static_cast<std::uint8_t>(
+        receiver_.sack_blocks(std::span(header.options.sack_blocks).first(room)));
+  }
+  send_packet(std::move(packet), header);
+  receiver_.ack_sent(false);
+  clear_alarm(Alarm::kDelayedAck);
+}
+
+void Connection::send_syn() {
+  Packet packet = owner_.context.pool.allocate();
+  if (!packet) {
+    owner_.context.drop(DropReason::kNoBuffers, Counter::kBufferExhausted);
+    return;
+  }
+  wire::TcpHeader header;
+  header.source_port = tuple_.local.port;
+  header.destination_port = tuple_.remote.port;
+  header.sequence = iss_;
+  header.flags.syn = true;
+  header.window = static_cast<std::uint16_t>(std::min(options_.receive_buffer, 0xffffU));  // never scaled (RFC 7323 §2.2)
+  const bool answers = state_ == State::kSynReceived;
+  header.options = syn_options(owner_.config, options_, receive_mss(*destination_, options_), nullptr);
+  if (answers) {
+    header.flags.ack = true;
+    header.acknowledgment = receiver_.nxt();
+    header.options.sack_permitted = negotiated_.sack;
+    if (!negotiated_.window_scaling) header.options.window_scale.reset();
+    if (!negotiated_.timestamps) header.options.timestamps.reset();
+  }
+  if (header.options.timestamps) header.options.timestamps = wire::TcpTimestamps{timestamp_now(), answers ? receiver_.ts_recent() : 0};
+  send_packet(std::move(packet), header);
+}
+
+void Connection::send_reset() {
+  Packet packet = owner_.context.pool.allocate();
+  if (!packet) {
+    owner_.context.drop(DropReason::kNoBuffers, Counter::kBufferExhausted);
+    return;
+  }
+  wire::TcpFlags flags;
+  flags.rst = true;
+  flags.ack = true;
+  wire::TcpHeader header = make_header(sender_.nxt(), flags);
+  header.flags.urg = false;
+  header.urgent_pointer = 0;
+  owner_.context.count(Counter::kTcpOutRsts);
+  send_packet(std::move(packet), header);
+}
+
+}  // namespace transom::tcp

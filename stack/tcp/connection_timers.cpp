@@ -1,0 +1,159 @@
+// The alarms of a connection. They share one Timer, which is set to the earliest and never moved back: an alarm that was
+// cleared or postponed costs at most one idle wake-up.
+#include <algorithm>
+
+#include "stack/tcp/connection.h"
+
+namespace transom::tcp {
+
+namespace {
+constexpr Duration kDefaultUserTimeout = std::chrono::seconds(924);  // what 15 back-offs from 200 ms add up to, as Linux
+constexpr Duration kCorkTimeout = std::chrono::milliseconds(200);
+constexpr std::uint8_t kFirstAdvice = 3;  // R1: RFC 9293 SHLD-10
+}  // namespace
+
+void Connection::set_alarm(Alarm alarm, Instant when) {
+  deadline(alarm) = when;
+  if (when < timer_.deadline()) timer_.start(owner_.context.timers, when);
+}
+
+void Connection::on_timer() {
+  const Instant now = owner_.context.now;
+  const auto is_due = [&](Alarm alarm) {
+    if (deadline(alarm) > now) return false;
+    clear_alarm(alarm);
+    return true;
+  };
+  if (is_due(Alarm::kDelayedAck)) {
+    owner_.context.count(Counter::kTcpExtDelayedACKs);
+    receiver_.need_ack(Receiver::AckNeed::kNow);
+    want_output();
+  }
+  if (is_due(Alarm::kRetransmit)) on_retransmission_timeout();
+  if (state_ != State::kClosed && is_due(Alarm::kPersist)) on_persist_timeout();
+  if (state_ != State::kClosed && is_due(Alarm::kKeepAlive)) on_keep_alive();
+  const Instant next = *std::min_element(deadlines_.begin(), deadlines_.end());
+  if (next != kNever && next < timer_.deadline()) timer_.start(owner_.context.timers, next);
+}
+
+bool Connection::has_given_up(Instant since) const {
+  const Duration limit = options_.user_timeout != 0 ? Duration(std::chrono::milliseconds(options_.user_timeout)) : kDefaultUserTimeout;
+  return since != kNever && owner_.context.now - since >= limit;
+}
+
+void Connection::on_retransmission_timeout() {
+  Context& context = owner_.context;
+  context.count(Counter::kTcpExtTCPTimeouts);
+  if (state_ == State::kSynSent || state_ == State::kSynReceived) {
+    // RFC 9293 MUST-22, MUST-23: the same thresholds for SYNs, but R2 at least three minutes.
+    if (syn_retries_ >= options_.syn_retries || (options_.user_timeout != 0 && has_given_up(trouble_since_))) {
+      context.count(Counter::kTcpAttemptFails);
+      finish(Error::kTimedOut);
+      return;
+    }
+    if (trouble_since_ == kNever) trouble_since_ = last_sent_;
+    ++syn_retries_;
+    context.count(Counter::kTcpExtTCPSynRetrans);
+    context.count(Counter::kTcpRetransSegs);
+    sender_.rtt().back_off();
+    if (syn_retries_ >= kFirstAdvice) owner_.ip.suspect(*destination_);
+    send_syn();
+    set_alarm(Alarm::kRetransmit, context.now + sender_.rtt().rto());
+    return;
+  }
+  if (sender_.outstanding() == 0) return;
+  // SHLD-17: a peer that has shut its window but still answers is not dead.
+  const bool peer_answers = sender_.window() == 0 && context.now - last_received_ < RttEstimator::kMaxRto;
+  if (trouble_since_ == kNever || peer_answers) trouble_since_ = last_sent_;
+  if (has_given_up(trouble_since_)) {  // R2
+    context.count(Counter::kTcpExtTCPAbortOnTimeout);
+    finish(Error::kTimedOut);
+    return;
+  }
+  sender_.on_retransmission_timeout(context.now);
+  if (sender_.timeouts_in_row() == kFirstAdvice) owner_.ip.suspect(*destination_);  // R1: MUST-20
+  want_output();
+}
+
+void Connection::on_persist_timeout() {
+  if (sender_.window() > 0 && sender_.outstanding() == 0) {  // the override timer of RFC 9293 §3.8.6.2.1
+    override_limits_ = true;
+    want_output();
+    return;
+  }
+  // A probe is never given up while it is answered (MUST-37); silence is judged as for retransmissions.
+  if (probes_ > 0 && has_given_up(trouble_since_)) {
+    owner_.context.count(Counter::kTcpExtTCPAbortOnTimeout);
+    finish(Error::kTimedOut);
+    return;
+  }
+  if (probes_ == 0) trouble_since_ = owner_.context.now;
+  if (probes_ < UINT8_MAX) ++probes_;
+  if (persist_backoff_ < 16) ++persist_backoff_;
+  owner_.context.count(Counter::kTcpExtTCPWinProbe);
+  // One number before what the peer expects: it must answer with an ACK, which carries its window (MUST-36). Nothing is sent
+  // beyond the window.
+  send_ack(sender_.una() - 1);
+  want_output();  // sets the alarm again
+}
+
+void Connection::restart_keep_alive() {
+  if (state_ == State::kFinWait2 && is_orphan_) return;
+  if (!options_.keep_alive) {
+    clear_alarm(Alarm::kKeepAlive);
+    return;
+  }
+  set_alarm(Alarm::kKeepAlive, owner_.context.now + std::chrono::seconds(options_.keep_idle));
+}
+
+void Connection::on_keep_alive() {
+  Context& context = owner_.context;
+  if (state_ == State::kFinWait2 && is_orphan_) {  // nobody waits for the peer's FIN any more
+    finish(Error::kNone);
+    return;
+  }
+  if (!options_.keep_alive) return;
+  const Duration idle_limit = std::chrono::seconds(options_.keep_idle);
+  const Duration idle = context.now - last_received_;
+  // RFC 9293 MUST-26: only when idle. What is in flight is the retransmission timer's business.
+  if (idle < idle_limit || sender_.outstanding() > 0 || sender_.has_work()) {
+    set_alarm(Alarm::kKeepAlive, std::max(last_received_ + idle_limit, context.now + std::chrono::seconds(1)));
+    return;
+  }
+  const bool silent_too_long = options_.user_timeout != 0 ? idle >= std::chrono::milliseconds(options_.user_timeout) && probes_ > 0
+                                                          : probes_ >= options_.keep_count;
+  if (silent_too_long) {
+    context.count(Counter::kTcpExtTCPAbortOnTimeout);
+    send_reset();
+    finish(Error::kTimedOut);
+    return;
+  }
+  ++probes_;
+  context.count(Counter::kTcpExtTCPKeepAlive);
+  send_ack(sender_.una() - 1);
+  set_alarm(Alarm::kKeepAlive, context.now + std::chrono::seconds(options_.keep_interval));
+}
+
+void Connection::update_alarms_after_output(std::optional<SendLimit> limit) {
+  const Instant now = owner_.context.now;
+  if (sender_.outstanding() > 0) {
+    clear_alarm(Alarm::kPersist);
+    if (!is_set(Alarm::kRetransmit)) set_alarm(Alarm::kRetransmit, now + sender_.rtt().rto());  // RFC 6298 §5.1
+    return;
+  }
+  clear_alarm(Alarm::kRetransmit);
+  if (!limit || !sender_.has_work()) {
+    clear_alarm(Alarm::kPersist);
+    return;
+  }
+  if (is_set(Alarm::kPersist)) return;
+  if (*limit == SendLimit::kCorked) {
+    set_alarm(Alarm::kPersist, now + kCorkTimeout);
+  } else if (*limit == SendLimit::kWindow || *limit == SendLimit::kSillyWindow) {
+    Duration interval = sender_.rtt().rto();  // SHLD-29, SHLD-30
+    for (int i = 0; i < persist_backoff_ && interval < RttEstimator::kMaxRto; ++i) interval *= 2;
+    set_alarm(Alarm::kPersist, now + std::min(interval, RttEstimator::kMaxRto));
+  }
+}
+
+}  // namespace transom::tcp

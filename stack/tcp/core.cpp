@@ -1,0 +1,314 @@
+#include "stack/tcp/core.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace transom::tcp {
+
+Core::Core(Context& the_context, ip::IpLayer& the_ip, const Config& the_config)
+    : ConnectionOwner(the_context, the_ip, the_config),
+      ports_(config, context.random),
+      connections_(context.random.key()),
+      listeners_(context.random.key()),
+      time_waits_(*this, ports_),
+      syn_queue_(*this),
+      cookies_(secrets) {}
+
+Core::~Core() {
+  std::vector<Connection*> all(held_.begin(), held_.end());
+  all.insert(all.end(), abandoned_.begin(), abandoned_.end());
+  connections_.for_each([&](Connection& connection) { all.push_back(&connection); });
+  std::vector<Listener*> listeners;
+  listeners_.for_each([&](Listener& listener) { listeners.push_back(&listener); });
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  for (Connection* connection : all) delete connection;
+  for (Listener* listener : listeners) {
+    syn_queue_.remove_all_of(*listener);
+    delete listener;
+  }
+}
+
+// ---------------------------------------------------------------- opens
+
+Result<PortHold> Core::bind(const BindRequest& request) {
+  const IpAddress& address = request.local.address;
+  if (!address.is_unspecified() && !ip.is_local(address)) return std::unexpected(Error::kAddressNotAvailable);
+  return ports_.bind(request);
+}
+
+Result<Connection*> Core::connect(PortHold& hold, const Endpoint& remote, const Options& options) {
+  Endpoint peer = remote;
+  if (peer.address.is_unspecified()) peer.address = IpAddress::loopback(peer.address.family());  // as Linux and BSD
+  if (!ip.is_unicast(peer.address)) return std::unexpected(Error::kNetworkUnreachable);        // MUST-46
+  if (peer.port == Port::kNone) return std::unexpected(Error::kConnectionRefused);
+  if (connections_.size() >= config.max_connections) return std::unexpected(Error::kNoBuffers);
+  auto destination = ip.destination(peer.address, hold ? hold.interface() : InterfaceId::kAny);
+  if (!destination) return std::unexpected(destination.error());
+
+  FourTuple tuple{{(*destination)->source, Port::kNone}, peer};
+  if (hold && !hold.local().address.is_unspecified()) tuple.local.address = hold.local().address;  // MUST-43
+  if (tuple.local.address.family() != peer.address.family()) return std::unexpected(Error::kNetworkUnreachable);
+  const auto is_free = [&](Port port) {
+    tuple.local.port = port;
+    if (connections_.find(tuple) != nullptr || syn_queue_.find(tuple) != nullptr) return false;
+    const TimeWaitRecord* old = time_waits_.find(tuple);
+    return old == nullptr || time_waits_.may_be_reused(*old);
+  };
+  if (hold) {
+    if (!is_free(hold.local().port)) return std::unexpected(Error::kAddressNotAvailable);
+  } else if (const auto port = ports_.choose(secrets, tuple.local.address, peer, is_free)) {
+    tuple.local.port = *port;
+  } else {
+    return std::unexpected(port.error());
+  }
+  if (TimeWaitRecord* old = time_waits_.find(tuple)) {
+    context.count(Counter::kTcpExtTWRecycled);
+    time_waits_.remove(*old);
+  }
+  auto* connection = new Connection(*this, tuple, std::move(*destination), options);
+  connections_.insert(*connection);
+  ports_.add_user(tuple.local.port);
+  connection->open(std::move(hold));
+  return connection;
+}
+
+Result<Listener*> Core::listen(PortHold& hold, std::size_t backlog, const Options& options) {
+  if (const auto listening = ports_.listen(hold); !listening) return std::unexpected(listening.error());
+  auto* listener = new Listener(*this, std::move(hold), backlog, options);
+  listeners_.insert(*listener);
+  return listener;
+}
+
+void Core::close(Listener& listener) {
+  syn_queue_.remove_all_of(listener);
+  listeners_.erase(listener);
+  delete &listener;
+}
+
+// ---------------------------------------------------------------- segments
+
+Listener* Core::find_listener(const Endpoint& local, InterfaceId interface) const {
+  const auto usable = [interface](Listener* listener) {
+    return listener != nullptr && (listener->interface() == InterfaceId::kAny || listener->interface() == interface);
+  };
+  // The closest match first: this address, any address of the family, any address at all.
+  if (Listener* exact = listeners_.find(local); usable(exact)) return exact;
+  if (Listener* any = listeners_.find({IpAddress::any(local.address.family()), local.port}); usable(any)) return any;
+  if (local.address.is_v6()) return nullptr;
+  Listener* dual = listeners_.find({IpAddress(), local.port});
+  return usable(dual) && dual->dual_stack() ? dual : nullptr;
+}
+
+void Core::receive(const ip::Received& received, Packet packet) {
+  auto segment = parse_segment(context, received, std::move(packet));
+  if (!segment) return;
+  const FourTuple tuple = segment->tuple();
+  if (Connection* connection = connections_.find(tuple)) {
+    connection->segment_arrives(*segment);
+    return;
+  }
+  if (HalfOpen* record = syn_queue_.find(tuple)) {
+    arrives_at_half_open(*record, *segment);
+    return;
+  }
+  std::optional<SeqNum> minimum_iss;
+  if (TimeWaitRecord* record = time_waits_.find(tuple)) {
+    if (!time_waits_.segment_arrives(*record, *segment)) return;
+    constexpr std::uint32_t kBeyondTheOld = 65535 + 2;  // as Linux: behind anything the old connection may have sent
+    minimum_iss = record->send_next + kBeyondTheOld;
+    if (find_listener(tuple.local, received.interface.id()) != nullptr) time_waits_.remove(*record);
+  }
+  if (Listener* listener = find_listener(tuple.local, received.interface.id())) {
+    arrives_in_listen(*listener, *segment, minimum_iss);
+    return;
+  }
+  context.drop(DropReason::kTcpNoConnection);
+  send_reset_for(context, ip, *segment);  // RFC 9293 §3.10.7.1
+}
+
+// RFC 9293 §3.10.7.2.
+void Core::arrives_in_listen(Listener& listener, Segment& segment, std::optional<SeqNum> minimum_iss) {
+  const wire::TcpFlags& flags = segment.header.flags;
+  if (flags.rst) {
+    context.drop(DropReason::kTcpListenNotSyn);
+    return;
+  }
+  if (flags.ack) {
+    try_cookie(listener, segment);
+    return;
+  }
+  if (!flags.syn) {
+    context.drop(DropReason::kTcpListenNotSyn);
+    return;
+  }
+  const FourTuple tuple = segment.tuple();
+  if (flags.fin || tuple.local == tuple.remote) {  // no honest opening says both; LAND
+    context.drop(DropReason::kTcpSynFin);
+    return;
+  }
+  if (listener.is_full()) {
+    context.count(Counter::kTcpExtListenOverflows);
+    context.drop(DropReason::kTcpAcceptQueueFull, Counter::kTcpExtListenDrops);
+    return;
+  }
+  const bool queue_is_full = listener.half_open >= std::max<std::size_t>(listener.backlog(), 1) || syn_queue_.size() >= config.max_half_open;
+  if (!queue_is_full) {
+    syn_queue_.add(listener, segment, minimum_iss);
+    return;
+  }
+  if (!config.syn_cookies) {
+    context.count(Counter::kTcpExtTCPReqQFullDrop);
+    context.drop(DropReason::kTcpSynQueueFull, Counter::kTcpExtListenDrops);
+    return;
+  }
+  context.count(Counter::kTcpExtTCPReqQFullDoCookies);
+  context.count(Counter::kTcpExtSyncookiesSent);
+  listener.has_sent_cookies = true;
+  listener.last_cookie_sent = context.now;
+  const wire::TcpOptions ours = syn_options(config, listener.options(), 0, nullptr);
+  Negotiated negotiated = negotiate(segment.header.options, ours, tuple.remote.address.family());
+  if (!negotiated.timestamps) {  // nowhere to keep them
+    negotiated.sack = negotiated.window_scaling = false;
+    negotiated.send_scale = negotiated.receive_scale = 0;
+  }
+  const SeqNum cookie = cookies_.make(tuple, segment.header.sequence, negotiated.peer_mss, context.now);
+  syn_queue_.answer_with_cookie(listener, segment, cookie, cookies_.timestamp(tuple, negotiated, context.now), negotiated);
+}
+
+void Core::try_cookie(Listener& listener, Segment& segment) {
+  const bool plausible = listener.has_sent_cookies && context.now - listener.last_cookie_sent <= SynCookies::kLifetime &&
+                         !segment.header.flags.syn;
+  if (plausible) {
+    const std::uint8_t scale = window_shift_for(listener.options().receive_buffer);
+    if (const auto negotiated = cookies_.check(segment, scale, context.now)) {
+      if (listener.is_full()) {
+        context.drop(DropReason::kTcpAcceptQueueFull, Counter::kTcpExtListenOverflows);
+        return;
+      }
+      context.count(Counter::kTcpExtSyncookiesRecv);
+      make_connection(listener, segment.header.acknowledgment - 1, segment.header.sequence - 1, *negotiated, segment, false);
+      return;
+    }
+    context.count(Counter::kTcpExtSyncookiesFailed);
+  }
+  context.drop(plausible ? DropReason::kTcpBadCookie : DropReason::kTcpListenNotSyn);
+  send_reset_for(context, ip, segment);
+}
+
+void Core::arrives_at_half_open(HalfOpen& record, Segment& segment) {
+  if (!syn_queue_.segment_arrives(record, segment)) return;
+  Listener& listener = *record.listener;
+  if (listener.is_full()) {  // the peer will send again; so shall we
+    context.drop(DropReason::kTcpAcceptQueueFull, Counter::kTcpExtListenOverflows);
+    return;
+  }
+  const SeqNum iss = record.iss;
+  const SeqNum irs = record.irs;
+  const Negotiated negotiated = record.negotiated;
+  const bool was_retransmitted = record.retries > 0;
+  syn_queue_.remove(record);
+  make_connection(listener, iss, irs, negotiated, segment, was_retransmitted);
+}
+
+void Core::make_connection(Listener& listener, SeqNum iss, SeqNum irs, const Negotiated& negotiated, Segment& ack, bool was_retransmitted) {
+  const FourTuple tuple = ack.tuple();
+  auto destination = ip.destination(tuple.remote.address, reply_interface(ack.received));
+  if (!destination || connections_.size() >= config.max_connections) {
+    context.drop(DropReason::kNoBuffers, Counter::kTcpExtListenDrops);
+    return;
+  }
+  auto* connection = new Connection(*this, tuple, std::move(*destination), listener.options());
+  connections_.insert(*connection);
+  ports_.add_user(tuple.local.port);
+  connection->establish_passively(iss, irs, negotiated, ack, was_retransmitted);
+  listener.push(*connection);
+  connection->segment_arrives(ack);
+}
+
+bool Core::icmp_error(const ip::IcmpError& error) {
+  wire::Reader reader(error.transport);
+  const auto local = static_cast<Port>(reader.u16());
+  const auto remote = static_cast<Port>(reader.u16());
+  Connection* connection = reader.ok() ? connections_.find({{error.source, local}, {error.destination, remote}}) : nullptr;
+  if (connection == nullptr) {
+    context.drop(DropReason::kIcmpQuoteUnmatched);
+    return false;
+  }
+  return connection->icmp_error(error);
+}
+
+// ---------------------------------------------------------------- ConnectionOwner
+
+void Core::wants_output(Connection& connection) {
+  connection.output_pending = true;
+  connection.next_pending = nullptr;
+  *last_pending_ = &connection;
+  last_pending_ = &connection.next_pending;
+}
+
+void Core::flush() {
+  while (first_pending_ != nullptr) {
+    Connection& connection = *first_pending_;
+    first_pending_ = connection.next_pending;
+    if (first_pending_ == nullptr) last_pending_ = &first_pending_;
+    connection.output();
+  }
+  for (std::size_t i = 0; i < abandoned_.size(); ++i) delete abandoned_[i];
+  abandoned_.clear();
+}
+
+void Core::leave_tables(Connection& connection) {
+  connections_.erase(connection);
+  ports_.remove_user(connection.tuple().local.port);
+  if (!connection.is_orphan()) held_.insert(&connection);
+}
+
+void Core::enters_time_wait(Connection& connection) {
+  leave_tables(connection);
+  time_waits_.add(connection);
+}
+
+void Core::has_ended(Connection& connection) { leave_tables(connection); }
+
+void Core::is_abandoned(Connection& connection) {
+  held_.erase(&connection);
+  abandoned_.push_back(&connection);
+}
+
+// ---------------------------------------------------------------- for ss
+
+std::vector<Info> Core::infos() const {
+  std::vector<Info> infos;
+  listeners_.for_each([&](const Listener& listener) {
+    Info info;
+    info.tuple = {listener.local(), {IpAddress::any(listener.local().address.family()), Port::kNone}};
+    info.state = State::kListen;
+    info.interface = listener.interface();
+    info.receive_queue = static_cast<std::uint32_t>(listener.queued());
+    info.send_queue = static_cast<std::uint32_t>(listener.backlog());
+    infos.push_back(info);
+  });
+  syn_queue_.for_each([&](const HalfOpen& record) {
+    Info info;
+    info.tuple = record.tuple;
+    info.state = State::kSynReceived;
+    info.interface = record.interface;
+    info.timer = "on";
+    info.timer_expires = record.links.deadline - context.now;
+    infos.push_back(info);
+  });
+  connections_.for_each([&](const Connection& connection) { infos.push_back(connection.info()); });
+  time_waits_.for_each([&](const TimeWaitRecord& record) {
+    Info info;
+    info.tuple = record.tuple;
+    info.state = State::kTimeWait;
+    info.interface = record.interface;
+    info.timer = "timewait";
+    info.timer_expires = record.links.deadline - context.now;
+    infos.push_back(info);
+  });
+  return infos;
+}
+
+}  // namespace transom::tcp

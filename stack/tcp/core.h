@@ -1,0 +1,69 @@
+// The inside of TcpLayer: the tables, and the way of a segment through them.
+#pragma once
+
+#include <memory>
+#include <unordered_set>
+#include <vector>
+
+#include "stack/base/keyed_table.h"
+#include "stack/tcp/connection.h"
+#include "stack/tcp/listener.h"
+#include "stack/tcp/port_table.h"
+#include "stack/tcp/syn_cookies.h"
+#include "stack/tcp/syn_queue.h"
+#include "stack/tcp/time_wait.h"
+
+namespace transom::tcp {
+
+class Core final : public ConnectionOwner {
+ public:
+  Core(Context& the_context, ip::IpLayer& the_ip, const Config& the_config);
+  ~Core();
+
+  Result<PortHold> bind(const BindRequest& request);
+  Result<Connection*> connect(PortHold& hold, const Endpoint& remote, const Options& options);
+  Result<Listener*> listen(PortHold& hold, std::size_t backlog, const Options& options);
+  void close(Listener& listener);
+
+  void receive(const ip::Received& received, Packet packet);
+  bool icmp_error(const ip::IcmpError& error);
+  void flush();
+
+  std::vector<Info> infos() const;
+  std::size_t connection_count() const { return connections_.size(); }
+  std::size_t time_wait_count() const { return time_waits_.size(); }
+  std::size_t half_open_count() const { return syn_queue_.size(); }
+
+  // ConnectionOwner
+  void wants_output(Connection& connection) override;
+  void enters_time_wait(Connection& connection) override;
+  void has_ended(Connection& connection) override;
+  void is_abandoned(Connection& connection) override;
+
+ private:
+  struct LocalOf {
+    using Key = Endpoint;
+    static const Endpoint& key(const Listener& listener) { return listener.local(); }
+    static std::uint64_t hash(const SipKey& sip_key, const Endpoint& local) { return hash_tuple(sip_key, {local, {}}); }
+  };
+
+  Listener* find_listener(const Endpoint& local, InterfaceId interface) const;
+  void arrives_in_listen(Listener& listener, Segment& segment, std::optional<SeqNum> minimum_iss);
+  void arrives_at_half_open(HalfOpen& record, Segment& segment);
+  void try_cookie(Listener& listener, Segment& segment);
+  void make_connection(Listener& listener, SeqNum iss, SeqNum irs, const Negotiated& negotiated, Segment& ack, bool was_retransmitted);
+  void leave_tables(Connection& connection);
+
+  PortTable ports_;
+  KeyedTable<Connection, TupleOf> connections_;
+  KeyedTable<Listener, LocalOf> listeners_;
+  TimeWaitTable time_waits_;
+  SynQueue syn_queue_;
+  SynCookies cookies_;
+  Connection* first_pending_ = nullptr;  // want output()
+  Connection** last_pending_ = &first_pending_;
+  std::vector<Connection*> abandoned_;   // to be destroyed at the next flush
+  std::unordered_set<Connection*> held_; // CLOSED or TIME-WAIT, but their users have not let go
+};
+
+}  // namespace transom::tcp

@@ -1,0 +1,95 @@
+// What has been sent and not yet acknowledged, transmission by transmission: when it was sent, whether the peer has reported
+// it (SACK, RFC 2018), and whether it counts as lost (RFC 6675).
+//
+//      snd_una                                                        snd_nxt
+//        | sent | lost | retransmitted | sacked | sacked | sent | ... |
+//
+// in_flight() is RFC 6675's "pipe": what is thought to be in the network. Entries are at least one MSS long unless they were
+// sent shorter, so a peer's SACK blocks cannot split them beyond that (CVE-2019-11477 to 11479).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "stack/base/ring.h"
+#include "stack/base/seq_num.h"
+#include "stack/base/time.h"
+#include "stack/wire/tcp.h"
+
+namespace transom::tcp {
+
+struct SentSegment {
+  SeqNum begin;
+  std::uint32_t length = 0;  // in sequence space; a FIN counts one
+  Instant sent{};            // the latest transmission
+  bool fin = false;          // its last number is a FIN
+  bool sacked = false;
+  bool lost = false;                // and not yet retransmitted
+  bool ever_retransmitted = false;  // its RTT is ambiguous (Karn)
+
+  SeqNum end() const { return begin + length; }
+};
+
+class Scoreboard {
+ public:
+  // What an acknowledgment brought.
+  struct Delivered {
+    std::uint32_t acked = 0;         // numbers newly acknowledged cumulatively
+    std::uint32_t newly_delivered = 0;  // of those and of the newly SACKed, what had not been delivered before
+    std::optional<Instant> sent;     // when the latest of the never retransmitted ones among them was sent: for the RTT
+    bool any_retransmitted = false;
+  };
+
+  bool empty() const { return segments_.empty(); }
+  std::uint32_t outstanding() const { return outstanding_; }
+  std::uint32_t in_flight() const;
+  std::uint32_t sacked() const { return sacked_; }
+  bool has_lost() const { return lost_ > 0; }
+  bool front_was_retransmitted() const { return !empty() && segments_.front().ever_retransmitted; }
+
+  void on_sent(SeqNum begin, std::uint32_t length, bool fin, Instant now);
+
+  Delivered acknowledge(SeqNum ack);
+  // Marks what the blocks report. `mss`: blocks within an entry count in whole segments. Invalid blocks (RFC 2018 §5; outside of what is
+  // outstanding) are ignored.
+  Delivered apply_sacks(std::span<const wire::SackBlock> blocks, std::uint32_t mss);
+  // Without SACK: one more duplicate ACK says that one more segment has arrived somewhere (RFC 5681 §3.2).
+  void on_duplicate_ack(std::uint32_t mss);
+  void reset_duplicate_acks() { reno_delivered_ = 0; }
+
+  // Declares lost what RFC 6675 §4 IsLost() says: 3 segments' worth was SACKed above it. True when that is news.
+  bool detect_losses(std::uint32_t mss);
+  // Declares the first outstanding segment lost (NewReno: third duplicate ACK, partial ACK). At most `mss` numbers of it.
+  bool mark_front_lost(std::uint32_t mss);
+  // After a timeout: everything that was not SACKed is lost. A SACKed first segment means that the peer has taken its report back
+  // (reneged, RFC 2018 §8): then nothing it reported counts. True when it has.
+  bool mark_all_lost();
+
+  // The first lost range not yet retransmitted, at most `limit` numbers; nullopt when there is none.
+  std::optional<SentSegment> next_lost(std::uint32_t limit);
+  void on_retransmitted(SeqNum begin, std::uint32_t length, Instant now);
+
+  // Entries longer than the MSS that the path has turned out to have are lost for sure (RFC 1191 §6.5).
+  void mark_longer_than_lost(std::uint32_t mss);
+
+  const SentSegment& front() const { return segments_.front(); }
+  void clear();
+
+ private:
+  std::size_t find(SeqNum sequence) const;  // the entry that holds it, or the first behind
+  void split(std::size_t index, std::uint32_t length);
+  void set_lost(SentSegment& segment);
+  void set_sacked(SentSegment& segment, Delivered& delivered);
+
+  Ring<SentSegment> segments_;
+  std::uint32_t outstanding_ = 0;
+  std::uint32_t sacked_ = 0;
+  std::uint32_t lost_ = 0;            // lost and not retransmitted
+  std::uint32_t reno_delivered_ = 0;  // by duplicate ACKs
+  SeqNum highest_sacked_;             // end of the highest SACKed entry; valid while sacked_ > 0
+  SeqNum lost_from_;                  // no entry before it is lost; valid while lost_ > 0
+  SeqNum losses_known_to_;            // everything before it has been judged; valid while sacked_ > 0
+};
+
+}  // namespace transom::tcp

@@ -1,0 +1,158 @@
+// The sending half of a connection: what may be sent now, and what an acknowledgment changes (RFC 9293 §3.8, RFC 5681, 6582, 6675).
+//
+//            una            nxt                  una + window
+//   acked     |  in flight   |   may be sent      |   not yet
+//   ----------|==============|--------------------|-----------
+//             |<------------- queue: what the user wrote ----------- ... FIN
+//
+// It knows sequence numbers, windows and losses; it knows nothing of packets, states or timers. poll() says either what to send next or
+// what limits it; the caller sends that and reports transmitted().
+#pragma once
+
+#include <expected>
+#include <memory>
+#include <optional>
+
+#include "stack/base/seq_num.h"
+#include "stack/tcp/congestion_control.h"
+#include "stack/tcp/rtt_estimator.h"
+#include "stack/tcp/scoreboard.h"
+#include "stack/tcp/send_queue.h"
+
+namespace transom::tcp {
+
+// Why nothing is sent.
+enum class SendLimit : std::uint8_t {
+  kNothingToSend,  // the application
+  kWindow,         // the peer's window
+  kCongestion,     // the congestion window
+  kNagle,          // a small segment is on its way already (RFC 9293 §3.7.4)
+  kCorked,         // the user asked to wait for a full segment
+  kSillyWindow,    // the window is too small to be worth it (RFC 9293 §3.8.6.2.1)
+};
+
+struct Transmission {
+  SeqNum begin;
+  std::uint32_t octets = 0;  // of payload
+  bool fin = false;
+  bool push = false;
+  bool retransmission = false;
+
+  std::uint32_t length() const { return octets + (fin ? 1U : 0U); }
+};
+
+// How the user wants small segments treated.
+struct SendPolicy {
+  bool no_delay = false;
+  bool cork = false;
+  std::uint32_t max_octets = 0;  // payload of one transmission, at least one MSS: the largest super-segment
+};
+
+// An acceptable acknowledgment, as far as the sender is concerned.
+struct Acknowledgment {
+  SeqNum ack;
+  std::span<const wire::SackBlock> sacks{};
+  bool may_be_duplicate = false;              // no payload, no SYN or FIN, same window (RFC 5681 §2)
+  std::optional<Duration> timestamp_rtt{};    // from the echoed timestamp
+};
+
+class Sender {
+ public:
+  explicit Sender(Duration min_rto) : rtt_(min_rto) {}
+
+  // --- the handshake
+  void set_initial_sequence(SeqNum iss) { una_ = nxt_ = iss; }
+  void syn_sent() { nxt_ = una_ + 1; }
+  void syn_acknowledged() { una_ = nxt_; }
+  // From now on data may flow.
+  void establish(std::uint32_t mss, std::unique_ptr<CongestionControl> congestion_control);
+
+  // --- the user's side
+  SendQueue& queue() { return queue_; }
+  const SendQueue& queue() const { return queue_; }
+  void queue_fin() { fin_queued_ = true; }
+  bool fin_queued() const { return fin_queued_; }
+  bool fin_sent() const { return fin_sent_; }
+  bool fin_acknowledged() const { return fin_sent_ && una_ == nxt_; }
+
+  // --- sending
+  std::expected<Transmission, SendLimit> poll(const SendPolicy& policy);
+  void transmitted(const Transmission& transmission, Instant now);
+  // Payload of a transmission: offset in the queue.
+  std::uint32_t queue_offset(SeqNum sequence) const { return octets_between(una_, sequence); }
+
+  // --- the peer's side
+  // What the acknowledgment of something outstanding, or a duplicate, changes. True when una moved.
+  bool acknowledge(const Acknowledgment& acknowledgment, Instant now);
+  // RFC 9293 §3.10.7.4, fifth check: only from a segment that is not older than the last update. `window` is unscaled to octets.
+  // True when the window changed.
+  bool update_window(SeqNum sequence, SeqNum ack, std::uint32_t window);
+  void set_window(SeqNum sequence, SeqNum ack, std::uint32_t window);
+
+  // --- timers
+  void on_retransmission_timeout(Instant now);
+  void on_idle(Instant now);
+  void on_mss_changed(std::uint32_t mss, bool shrank_on_path);
+
+  SeqNum una() const { return una_; }
+  SeqNum nxt() const { return nxt_; }
+  SeqNum end_of_data() const { return una_ + queue_.size(); }  // meaningful while no FIN is acknowledged
+  std::uint32_t window() const { return window_; }
+  std::uint32_t max_window() const { return max_window_; }
+  std::uint32_t mss() const { return mss_; }
+  std::uint32_t outstanding() const { return octets_between(una_, nxt_); }
+  std::uint32_t unsent() const;
+  bool has_work() const { return unsent() > 0 || (fin_queued_ && !fin_sent_); }
+  bool in_recovery() const { return recovery_ != Recovery::kNone; }
+
+  RttEstimator& rtt() { return rtt_; }
+  const RttEstimator& rtt() const { return rtt_; }
+  const Scoreboard& scoreboard() const { return scoreboard_; }
+  const CongestionControl* congestion_control() const { return congestion_.get(); }
+  std::uint8_t timeouts_in_row() const { return timeouts_in_row_; }
+
+  // --- urgent data: the sequence number behind the last urgent octet (RFC 9293 §3.8.5, MUST-62)
+  void mark_urgent() { urgent_end_ = end_of_data(); is_urgent_ = true; }
+  bool is_urgent_from(SeqNum sequence) const { return is_urgent_ && is_after(urgent_end_, sequence); }
+  SeqNum urgent_end() const { return urgent_end_; }
+
+ private:
+  enum class Recovery : std::uint8_t { kNone, kFast, kTimeout };
+
+  CongestionView view(Instant now) const;
+  std::uint32_t window_room() const;
+  std::uint64_t congestion_room() const;
+  std::expected<Transmission, SendLimit> poll_retransmission(const SendPolicy& policy);
+  std::expected<Transmission, SendLimit> poll_new_data(const SendPolicy& policy);
+  std::optional<SendLimit> why_partial_must_wait(std::uint32_t octets, const SendPolicy& policy) const;
+  void enter_recovery(Recovery kind, Instant now);
+  void look_for_losses(bool una_moved, bool is_duplicate, bool has_sacks, Instant now);
+
+  SeqNum una_;
+  SeqNum nxt_;
+  SeqNum wl1_;
+  SeqNum wl2_;
+  std::uint32_t window_ = 0;
+  std::uint32_t max_window_ = 0;
+  std::uint32_t mss_ = 536;
+  SeqNum recovery_point_;   // nxt when recovery was entered
+  SeqNum small_end_;        // behind the last segment sent that was below one MSS
+  SeqNum urgent_end_;
+  Recovery recovery_ = Recovery::kNone;
+  bool ever_recovered_ = false;
+  bool force_retransmission_ = false;  // the first one of a recovery goes out whatever the window
+  bool cwnd_limited_ = false;
+  bool fin_queued_ = false;
+  bool fin_sent_ = false;
+  bool is_urgent_ = false;
+  bool peer_sends_sack_ = false;
+  std::uint8_t duplicate_acks_ = 0;
+  std::uint8_t timeouts_in_row_ = 0;
+
+  SendQueue queue_;
+  Scoreboard scoreboard_;
+  RttEstimator rtt_;
+  std::unique_ptr<CongestionControl> congestion_;
+};
+
+}  // namespace transom::tcp

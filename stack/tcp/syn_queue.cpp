@@ -1,0 +1,157 @@
+#include "stack/tcp/syn_queue.h"
+
+#include <algorithm>
+
+#include "stack/tcp/listener.h"
+
+namespace transom::tcp {
+
+SynQueue::SynQueue(ConnectionOwner& owner) : owner_(owner), table_(owner.context.random.key()) {}
+
+SynQueue::~SynQueue() {
+  for (auto& list : lists_) {
+    while (!list.empty()) remove(*list.first());
+  }
+}
+
+void SynQueue::add(Listener& listener, const Segment& syn, std::optional<SeqNum> minimum_iss) {
+  const FourTuple tuple = syn.tuple();
+  const auto destination = owner_.ip.destination(tuple.remote.address, reply_interface(syn.received));
+  if (!destination) {
+    owner_.context.drop(DropReason::kIpNoRoute);
+    return;
+  }
+  const std::uint16_t mss = receive_mss(**destination, listener.options());
+  auto* record = new HalfOpen;
+  record->tuple = tuple;
+  record->listener = &listener;
+  record->irs = syn.header.sequence;
+  record->iss = owner_.secrets.initial_sequence(tuple, owner_.context.now);
+  if (minimum_iss && is_before(record->iss, *minimum_iss)) record->iss = *minimum_iss;
+  record->negotiated = negotiate(syn.header.options, syn_options(owner_.config, listener.options(), mss, nullptr), tuple.remote.address.family());
+  record->interface = reply_interface(syn.received);
+  ++listener.half_open;
+  table_.insert(*record);
+  send_syn_ack(*record);
+  lists_[0].push(*record, owner_.context.now + RttEstimator::kInitialRto);
+  start_timer();
+}
+
+void SynQueue::remove(HalfOpen& record) {
+  --record.listener->half_open;
+  table_.erase(record);
+  lists_[record.retries].remove(record);
+  delete &record;
+}
+
+void SynQueue::remove_all_of(const Listener& listener) {
+  for (auto& list : lists_) {
+    for (HalfOpen* record = list.first(); record != nullptr;) {
+      HalfOpen* const following = record->links.later;
+      if (record->listener == &listener) remove(*record);
+      record = following;
+    }
+  }
+}
+
+void SynQueue::start_timer() {
+  Instant first = kNever;
+  for (const auto& list : lists_) first = std::min(first, list.next_deadline());
+  if (first != kNever && (!timer_.is_running() || first < timer_.deadline())) timer_.start(owner_.context.timers, first);
+}
+
+void SynQueue::on_timer() {
+  for (std::size_t retries = lists_.size(); retries-- > 0;) {
+    auto& list = lists_[retries];
+    while (list.next_deadline() <= owner_.context.now) {
+      HalfOpen& record = *list.first();
+      if (retries == kMaxRetries) {
+        owner_.context.count(Counter::kTcpAttemptFails);
+        remove(record);
+        continue;
+      }
+      list.remove(record);
+      ++record.retries;
+      owner_.context.count(Counter::kTcpRetransSegs);
+      owner_.context.count(Counter::kTcpExtTCPSynRetrans);
+      send_syn_ack(record);
+      lists_[record.retries].push(record, owner_.context.now + RttEstimator::kInitialRto * (1 << record.retries));
+    }
+  }
+  start_timer();
+}
+
+void SynQueue::send_syn_ack(const HalfOpen& record) {
+  const std::uint32_t timestamp = timestamp_ticks(owner_.context.now) + owner_.secrets.timestamp_offset(record.tuple);
+  send_syn_ack(*record.listener, record.tuple, record.interface, record.iss, record.irs, record.negotiated, timestamp);
+}
+
+void SynQueue::answer_with_cookie(Listener& listener, const Segment& syn, SeqNum cookie, std::uint32_t timestamp, const Negotiated& negotiated) {
+  send_syn_ack(listener, syn.tuple(), reply_interface(syn.received), cookie, syn.header.sequence, negotiated, timestamp);
+}
+
+void SynQueue::send_syn_ack(Listener& listener, const FourTuple& tuple, InterfaceId interface, SeqNum iss, SeqNum irs,
+                            const Negotiated& negotiated, std::uint32_t timestamp) {
+  const auto destination = owner_.ip.destination(tuple.remote.address, interface);
+  if (!destination) return;
+  Reply reply{.tuple = tuple, .sequence = iss, .acknowledgment = irs + 1};
+  reply.flags.syn = reply.flags.ack = true;
+  reply.window = static_cast<std::uint16_t>(std::min(listener.options().receive_buffer, 0xffffU));
+  reply.options.maximum_segment_size = receive_mss(**destination, listener.options());
+  reply.options.sack_permitted = negotiated.sack;
+  if (negotiated.window_scaling) reply.options.window_scale = negotiated.receive_scale;
+  if (negotiated.timestamps) reply.options.timestamps = wire::TcpTimestamps{timestamp, negotiated.ts_recent};
+  reply.ttl = listener.options().ttl;
+  reply.traffic_class = static_cast<std::uint8_t>(listener.options().traffic_class & 0xfc);
+  reply.interface = interface;
+  send_reply(owner_.context, owner_.ip, reply);
+}
+
+bool SynQueue::segment_arrives(HalfOpen& record, const Segment& segment) {
+  const wire::TcpHeader& header = segment.header;
+  Context& context = owner_.context;
+  if (header.flags.syn && !header.flags.ack && !header.flags.rst && header.sequence == record.irs) {
+    send_syn_ack(record);  // its SYN again: our answer was lost
+    return false;
+  }
+  // First: sequence number, against the window of our SYN-ACK.
+  const std::uint32_t window = std::min(record.listener->options().receive_buffer, 0xffffU);
+  const bool acceptable = is_at_or_after(header.sequence, record.irs + 1) && is_before(header.sequence, record.irs + 1 + window);
+  if (!acceptable) {
+    context.drop(DropReason::kTcpOutOfWindow);
+    if (!header.flags.rst) send_syn_ack(record);  // tells the peer the same as an ACK would
+    return false;
+  }
+  // Second: RST. A passive open goes back to LISTEN without a word (MUST-11).
+  if (header.flags.rst) {
+    if (header.sequence == record.irs + 1) {
+      context.count(Counter::kTcpAttemptFails);
+      remove(record);
+    } else {
+      context.drop(DropReason::kTcpInvalidReset);
+    }
+    return false;
+  }
+  // Fourth: SYN.
+  if (header.flags.syn) {
+    context.drop(DropReason::kTcpSynInWindow, Counter::kTcpExtTCPSYNChallenge);
+    return false;
+  }
+  // Fifth: ACK.
+  if (!header.flags.ack) {
+    context.drop(DropReason::kTcpMissingAck);
+    return false;
+  }
+  if (header.acknowledgment != record.iss + 1) {
+    context.drop(DropReason::kTcpUnacceptableAck);
+    send_reset_for(context, owner_.ip, segment);
+    return false;
+  }
+  if (record.negotiated.timestamps && !header.options.timestamps) {  // RFC 7323 §3.2
+    context.drop(DropReason::kTcpMissingTimestamp);
+    return false;
+  }
+  return true;
+}
+
+}  // namespace transom::tcp

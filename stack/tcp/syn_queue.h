@@ -1,0 +1,63 @@
+// Half-open passive connections: SYN-RECEIVED as small records (RFC 9293 §3.10.7.2, RFC 4987). A record becomes a Connection when
+// its SYN-ACK is acknowledged and the listener has room for it.
+#pragma once
+
+#include <array>
+
+#include "stack/base/keyed_table.h"
+#include "stack/tcp/connection.h"
+#include "stack/tcp/expiry_list.h"
+#include "stack/tcp/time_wait.h"
+
+namespace transom::tcp {
+
+struct HalfOpen {
+  FourTuple tuple;
+  ExpiryLinks<HalfOpen> links;
+  Listener* listener = nullptr;
+  SeqNum iss;
+  SeqNum irs;
+  Negotiated negotiated;
+  std::uint8_t retries = 0;
+  InterfaceId interface = InterfaceId::kAny;
+};
+
+class SynQueue {
+ public:
+  explicit SynQueue(ConnectionOwner& owner);
+  ~SynQueue();
+  SynQueue(const SynQueue&) = delete;
+  SynQueue& operator=(const SynQueue&) = delete;
+
+  HalfOpen* find(const FourTuple& tuple) const { return table_.find(tuple); }
+  std::size_t size() const { return table_.size(); }
+
+  // A SYN for `listener`: keeps a record and answers. `minimum_iss`: where the numbers must begin after a TIME-WAIT.
+  void add(Listener& listener, const Segment& syn, std::optional<SeqNum> minimum_iss);
+  // Answers a SYN with a cookie and keeps nothing.
+  void answer_with_cookie(Listener& listener, const Segment& syn, SeqNum cookie, std::uint32_t timestamp, const Negotiated& negotiated);
+  void remove(HalfOpen& record);
+  void remove_all_of(const Listener& listener);
+
+  // RFC 9293 §3.10.7.4 for SYN-RECEIVED. True when the segment acknowledges our SYN: the connection may be made.
+  bool segment_arrives(HalfOpen& record, const Segment& segment);
+
+  template <typename Visit>
+  void for_each(Visit visit) const { table_.for_each(visit); }
+
+ private:
+  static constexpr std::size_t kMaxRetries = 5;  // 1 + 2 + 4 + 8 + 16 + 32 s, as Linux
+
+  void on_timer();
+  void send_syn_ack(const HalfOpen& record);
+  void send_syn_ack(Listener& listener, const FourTuple& tuple, InterfaceId interface, SeqNum iss, SeqNum irs, const Negotiated& negotiated,
+                    std::uint32_t timestamp);
+  void start_timer();
+
+  ConnectionOwner& owner_;
+  KeyedTable<HalfOpen, TupleOf> table_;
+  std::array<ExpiryList<HalfOpen>, kMaxRetries + 1> lists_;  // by retries, so that each is in order of expiry
+  Timer timer_{call_member<&SynQueue::on_timer>, this};
+};
+
+}  // namespace transom::tcp
