@@ -11,18 +11,22 @@ constexpr std::uint16_t kDontFragment = 0x4000;
 constexpr std::uint16_t kMoreFragments = 0x2000;
 constexpr std::uint16_t kOffsetMask = 0x1fff;
 constexpr std::size_t kChecksumOffset = 10;
-}  // namespace
 
-std::expected<Ipv4Header, ParseError> Ipv4Header::parse_quoted(Reader& reader) {
-  const Bytes fixed = reader.bytes(kMinSize);
-  if (fixed.size() != kMinSize) return std::unexpected(ParseError::kTruncated);
-  Reader fields(fixed.first<kMinSize>());  // a size known here spares a bounds check per field
+// Fills `header` in place: copying one costs more than reading it. False, and `error` set, when it is
+// malformed.
+bool read_header(Reader& reader, Ipv4Header& header, ParseError& error) {
+  const auto fail = [&error](ParseError reason) {
+    error = reason;
+    return false;
+  };
+  const Bytes fixed = reader.bytes(Ipv4Header::kMinSize);
+  if (fixed.size() != Ipv4Header::kMinSize) return fail(ParseError::kTruncated);
+  Reader fields(fixed.first<Ipv4Header::kMinSize>());  // a size known here spares a bounds check per field
   const std::uint8_t version_and_length = fields.u8();
-  if (version_and_length >> 4 != 4) return std::unexpected(ParseError::kBadVersion);
+  if (version_and_length >> 4 != 4) return fail(ParseError::kBadVersion);
   const std::size_t header_size = (version_and_length & 0x0fU) * std::size_t{4};
-  if (header_size < kMinSize) return std::unexpected(ParseError::kBadLength);
+  if (header_size < Ipv4Header::kMinSize) return fail(ParseError::kBadLength);
 
-  Ipv4Header header;
   header.traffic_class = fields.u8();
   header.total_length = fields.u16();
   header.identification = fields.u16();
@@ -35,15 +39,21 @@ std::expected<Ipv4Header, ParseError> Ipv4Header::parse_quoted(Reader& reader) {
   header.checksum = fields.u16();
   header.source = read_ipv4_address(fields);
   header.destination = read_ipv4_address(fields);
-  if (header.total_length < header_size) return std::unexpected(ParseError::kBadLength);
-  header.options = reader.bytes(header_size - kMinSize);
-  if (!reader.ok()) return std::unexpected(ParseError::kTruncated);
+  if (header.total_length < header_size) return fail(ParseError::kBadLength);
+  header.options = reader.bytes(header_size - Ipv4Header::kMinSize);
+  return reader.ok() || fail(ParseError::kTruncated);
+}
+}  // namespace
+
+std::expected<Ipv4Header, ParseError> Ipv4Header::parse_quoted(Reader& reader) {
+  std::expected<Ipv4Header, ParseError> header;
+  if (ParseError error{}; !read_header(reader, *header, error)) header = std::unexpected(error);
   return header;
 }
 
 std::expected<Ipv4Header, ParseError> Ipv4Header::parse(Reader& reader) {
-  const auto header = parse_quoted(reader);
-  if (header && header->payload_size() > reader.remaining()) return std::unexpected(ParseError::kTruncated);
+  auto header = parse_quoted(reader);
+  if (header && header->payload_size() > reader.remaining()) header = std::unexpected(ParseError::kTruncated);
   return header;
 }
 

@@ -9,25 +9,31 @@ constexpr std::uint32_t kFlowLabelMask = 0xfffff;
 }  // namespace
 
 std::expected<Ipv6Header, ParseError> Ipv6Header::parse_quoted(Reader& reader) {
+  std::expected<Ipv6Header, ParseError> header;  // the one object of every return, so that it is never copied
   const Bytes octets = reader.bytes(kSize);
-  if (octets.size() != kSize) return std::unexpected(ParseError::kTruncated);
+  if (octets.size() != kSize) {
+    header = std::unexpected(ParseError::kTruncated);
+    return header;
+  }
   Reader fields(octets.first<kSize>());  // a size known here spares a bounds check per field
   const std::uint32_t first = fields.u32();
-  if (first >> 28 != 6) return std::unexpected(ParseError::kBadVersion);
-  Ipv6Header header;
-  header.traffic_class = static_cast<std::uint8_t>(first >> 20);
-  header.flow_label = first & kFlowLabelMask;
-  header.payload_length = fields.u16();
-  header.next_header = static_cast<IpProtocol>(fields.u8());
-  header.hop_limit = fields.u8();
-  header.source = read_ipv6_address(fields);
-  header.destination = read_ipv6_address(fields);
+  if (first >> 28 != 6) {
+    header = std::unexpected(ParseError::kBadVersion);
+    return header;
+  }
+  header->traffic_class = static_cast<std::uint8_t>(first >> 20);
+  header->flow_label = first & kFlowLabelMask;
+  header->payload_length = fields.u16();
+  header->next_header = static_cast<IpProtocol>(fields.u8());
+  header->hop_limit = fields.u8();
+  header->source = read_ipv6_address(fields);
+  header->destination = read_ipv6_address(fields);
   return header;
 }
 
 std::expected<Ipv6Header, ParseError> Ipv6Header::parse(Reader& reader) {
-  const auto header = parse_quoted(reader);
-  if (header && header->payload_length > reader.remaining()) return std::unexpected(ParseError::kTruncated);
+  auto header = parse_quoted(reader);
+  if (header && header->payload_length > reader.remaining()) header = std::unexpected(ParseError::kTruncated);
   return header;
 }
 

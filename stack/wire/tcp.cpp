@@ -130,6 +130,28 @@ TcpFlags unpack(std::uint16_t bits) {
           .ae = is_set(8)};
 }
 
+// False at an illegal option. Fills in place: copying a header costs more than reading it.
+bool parse_options(Bytes octets, TcpOptions& options) {
+  Reader reader(octets);
+  if (octets.size() == kAlignedTimestampsSize && Reader(octets).u32() == kAlignedTimestamps) {
+    reader.skip(4);
+    options.timestamps = read_timestamps(reader);
+    return true;
+  }
+  while (reader.remaining() > 0) {
+    const std::uint8_t kind = reader.u8();
+    if (kind == kEndOfList) break;
+    if (kind == kNoOperation) continue;
+    // RFC 9293 MUST-7: a length below 2, one beyond the header, and none at all end the walk.
+    const std::size_t length = reader.u8();
+    if (length < 2) return false;
+    const Bytes contents = reader.bytes(length - 2);
+    if (!reader.ok() || !is_legal_size(kind, contents.size())) return false;
+    accept(options, kind, contents);
+  }
+  return true;
+}
+
 }  // namespace
 
 // ---------------------------------------------------------------- TcpOptions
@@ -146,24 +168,8 @@ std::size_t TcpOptions::size() const {
 }
 
 std::expected<TcpOptions, ParseError> TcpOptions::parse(Bytes octets) {
-  TcpOptions options;
-  Reader reader(octets);
-  if (octets.size() == kAlignedTimestampsSize && Reader(octets).u32() == kAlignedTimestamps) {
-    reader.skip(4);
-    options.timestamps = read_timestamps(reader);
-    return options;
-  }
-  while (reader.remaining() > 0) {
-    const std::uint8_t kind = reader.u8();
-    if (kind == kEndOfList) break;
-    if (kind == kNoOperation) continue;
-    // RFC 9293 MUST-7: a length below 2, one beyond the header, and none at all end the walk.
-    const std::size_t length = reader.u8();
-    if (length < 2) return std::unexpected(ParseError::kBadOption);
-    const Bytes contents = reader.bytes(length - 2);
-    if (!reader.ok() || !is_legal_size(kind, contents.size())) return std::unexpected(ParseError::kBadOption);
-    accept(options, kind, contents);
-  }
+  std::expected<TcpOptions, ParseError> options;
+  if (!parse_options(octets, *options)) options = std::unexpected(ParseError::kBadOption);
   return options;
 }
 
@@ -200,28 +206,30 @@ void TcpOptions::write(Writer& writer) const {
 // ---------------------------------------------------------------- TcpHeader
 
 std::expected<TcpHeader, ParseError> TcpHeader::parse(Reader& reader) {
+  std::expected<TcpHeader, ParseError> header;  // the one object of every return, so that it is never copied
   const Bytes fixed = reader.bytes(kMinSize);
-  if (fixed.size() != kMinSize) return std::unexpected(ParseError::kTruncated);
+  if (fixed.size() != kMinSize) {
+    header = std::unexpected(ParseError::kTruncated);
+    return header;
+  }
   Reader fields(fixed.first<kMinSize>());  // a size known here spares a bounds check per field
-  TcpHeader header;
-  header.source_port = static_cast<Port>(fields.u16());
-  header.destination_port = static_cast<Port>(fields.u16());
-  header.sequence = SeqNum(fields.u32());
-  header.acknowledgment = SeqNum(fields.u32());
+  header->source_port = static_cast<Port>(fields.u16());
+  header->destination_port = static_cast<Port>(fields.u16());
+  header->sequence = SeqNum(fields.u32());
+  header->acknowledgment = SeqNum(fields.u32());
   const std::uint16_t offset_and_flags = fields.u16();
-  header.flags = unpack(offset_and_flags);
-  header.window = fields.u16();
-  header.checksum = fields.u16();
-  header.urgent_pointer = fields.u16();
+  header->flags = unpack(offset_and_flags);
+  header->window = fields.u16();
+  header->checksum = fields.u16();
+  header->urgent_pointer = fields.u16();
 
   const std::size_t header_size = (offset_and_flags >> 12) * std::size_t{4};
   if (header_size < kMinSize || header_size - kMinSize > reader.remaining()) {
-    return std::unexpected(ParseError::kBadLength);
+    header = std::unexpected(ParseError::kBadLength);
+    return header;
   }
-  if (header_size == kMinSize) return header;
-  const auto options = TcpOptions::parse(reader.bytes(header_size - kMinSize));
-  if (!options) return std::unexpected(options.error());
-  header.options = *options;
+  const Bytes options = reader.bytes(header_size - kMinSize);
+  if (!parse_options(options, header->options)) header = std::unexpected(ParseError::kBadOption);
   return header;
 }
 
