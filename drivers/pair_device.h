@@ -12,7 +12,7 @@ namespace transom::drivers {
 struct PairOptions {
   link::LinkType type = link::LinkType::kEthernet;
   std::uint32_t mtu = 1500;
-  link::Offloads offloads;         // granted ones let partial checksums and super-segments cross as they are
+  link::Offloads offloads{};       // granted ones let partial checksums and super-segments cross as they are
   Duration delay{};                // one way
   std::size_t queue_limit = 1024;  // frames on the way, each direction
   std::string name = "pair";       // the ends are called name0 and name1
