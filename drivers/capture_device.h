@@ -19,7 +19,7 @@ struct CaptureOptions {
   std::function<Duration(Instant)> wall_clock = [](Instant now) { return now.time_since_epoch(); };
   // Told once, when something is missing from the file (the disk is full); frames go on passing. May be
   // empty.
-  std::function<void(const DeviceError&)> on_error{};
+  std::function<void(const DeviceError&)> on_error = nullptr;
 };
 
 // The file is written out soon after a frame has passed, and when the device is destroyed.

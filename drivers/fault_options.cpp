@@ -50,7 +50,7 @@ bool store(std::optional<Value> value, Value& place) {
   return true;
 }
 
-enum class Word { kGood, kUnknown, kBadPercentage, kBadDuration, kBadNumber };
+enum class Word : std::uint8_t { kGood, kUnknown, kBadPercentage, kBadDuration, kBadNumber };
 
 Word apply(std::string_view key, std::string_view value, FaultOptions& options) {
   const auto percentage = [&](double& place) {

@@ -24,6 +24,9 @@ constexpr std::size_t kMinSpareRoom = 4096;
 iovec piece(MutableBytes octets) { return {octets.data(), octets.size()}; }
 iovec piece(Bytes octets) { return {const_cast<std::uint8_t*>(octets.data()), octets.size()}; }
 
+// The interface was deleted under an open descriptor.
+bool is_gone(int error) { return error == EBADFD || error == EBADF || error == ENODEV; }
+
 class TapDevice final : public Device {
  public:
   struct Setup {
@@ -45,8 +48,8 @@ class TapDevice final : public Device {
   const DeviceError* failure() const override { return failure_ ? &*failure_ : nullptr; }
 
  private:
-  enum class Read { kFrame, kDropped, kNothing };
-  enum class Write { kDone, kFull };
+  enum class Read : std::uint8_t { kFrame, kDropped, kNothing };
+  enum class Write : std::uint8_t { kDone, kFull };
 
   link::LinkType type() const {
     return setup_.tun ? link::LinkType::kPointToPoint : link::LinkType::kEthernet;
@@ -119,8 +122,12 @@ TapDevice::Read TapDevice::read_frame(BufferPool& pool, Packet& frame) {
     got = readv(descriptor_.get(), pieces.data(), static_cast<int>(pieces.size()));
   } while (got < 0 && errno == EINTR);
   if (got < 0) {
-    if (errno != EAGAIN) fail(errno);
-    return Read::kNothing;
+    if (errno == EAGAIN) return Read::kNothing;
+    if (is_gone(errno)) {
+      fail(errno);
+      return Read::kNothing;
+    }
+    return Read::kDropped;  // EINVAL: a kind of super-frame that the offload header has no name for
   }
 
   const std::size_t room = header_size + head.size() + spares_[0].room() + spares_[1].room();
@@ -182,7 +189,7 @@ TapDevice::Write TapDevice::write_frame(const Packet& frame) {
   if (errno == EAGAIN) return Write::kFull;
   // EIO: the interface is down. EINVAL: not a frame. ENOMEM, ENOBUFS: as good as lost on the wire. None of
   // them gets better by sending the same frame again.
-  if (errno == EBADFD || errno == ENODEV) fail(errno);
+  if (is_gone(errno)) fail(errno);
   ++statistics_.transmit_drops;
   return Write::kDone;
 }

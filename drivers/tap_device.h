@@ -20,7 +20,7 @@ namespace transom::drivers {
 struct TapOptions {
   std::string name;  // made if missing, gone again when closed; empty: the kernel chooses
   bool tun = false;
-  std::optional<std::uint32_t> mtu{};  // of the kernel interface; left as it is otherwise
+  std::optional<std::uint32_t> mtu = std::nullopt;  // of the kernel interface; left as it is otherwise
   bool offload = true;
 };
 

@@ -184,6 +184,21 @@ TEST_F(CaptureDeviceTest, SaysWhichFileCannotBeWritten) {
   EXPECT_EQ(made.error().message.find('\n'), std::string::npos);
 }
 
+TEST_F(CaptureDeviceTest, SaysWhenItMissesFramesForLackOfBuffers) {
+  BufferPool small({.frames = 2, .super_frames = 0});
+  auto [near, far] = make_pair({});
+  std::vector<std::string> complaints;
+  auto made = make_capture(std::move(near), {.path = path, .on_error = [&](const DeviceError& error) {
+                                               complaints.push_back(error.message);
+                                             }});
+  ASSERT_TRUE(made);
+  for (int i = 0; i < 2; ++i) frames.push(test::tcp_frame(small, {.payload = 10}));
+  (*made)->transmit(frames, kStart);
+  EXPECT_TRUE(frames.empty()) << "frames go on passing";
+  EXPECT_EQ(complaints.size(), 1U);
+  far.reset();
+}
+
 TEST_F(CaptureDeviceTest, ComplainsOnceWhenTheDiskIsFull) {
   if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "there is no /dev/full";
   auto [near, far] = make_pair({.queue_limit = 1000});

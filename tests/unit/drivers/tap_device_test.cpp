@@ -164,6 +164,23 @@ TEST_F(TapDeviceTest, KeepsOneSpareBufferForManySuperFrames) {
   EXPECT_LE(pool.in_use(BufferSize::kSuperFrame), 4U);
 }
 
+TEST_F(TapDeviceTest, CountsFramesForWhichThereIsNoBuffer) {  // ATK-ETHERNET-08
+  BufferPool small({.frames = 256, .super_frames = 0});
+  const auto device = open_up({.name = kName, .mtu = 9000});
+  ASSERT_NE(device, nullptr);
+  const FileDescriptor kernel = packet_socket(false);
+  const auto giant = test_frame(9014, 1);
+  const auto normal = test_frame(1514, 2);
+  ASSERT_GT(send(kernel.get(), giant.data(), giant.size(), 0), 0);
+  ASSERT_GT(send(kernel.get(), normal.data(), normal.size(), 0), 0);
+  device->receive(small, arrived, 64, monotonic_now());
+  EXPECT_EQ(device->statistics().receive_drops, 1U);
+  const Packet got = receive_test_frame(*device);
+  ASSERT_TRUE(got);
+  EXPECT_EQ(test::octets_of(got), normal) << "the one behind it is not harmed";
+  arrived.clear();
+}
+
 TEST_F(TapDeviceTest, TakesSuperFramesBothWaysWithOffload) {
   const auto device = open_up({.name = kName});
   ASSERT_NE(device, nullptr);
