@@ -45,10 +45,10 @@ struct TcpOptions {
   static constexpr std::size_t kMaxSize = 40;
   static constexpr std::size_t kMaxSackBlocks = 4;
 
-  std::optional<std::uint16_t> maximum_segment_size;
-  std::optional<std::uint8_t> window_scale;  // as sent; the receiver of a value above 14 uses 14
+  std::optional<std::uint16_t> maximum_segment_size{};
+  std::optional<std::uint8_t> window_scale{};  // as sent; the receiver of a value above 14 uses 14
   bool sack_permitted = false;
-  std::optional<TcpTimestamps> timestamps;
+  std::optional<TcpTimestamps> timestamps{};
   std::array<SackBlock, kMaxSackBlocks> sack_blocks{};
   std::uint8_t sack_count = 0;
 
