@@ -44,6 +44,7 @@ Receiver::Accepted Receiver::accept(BufferPool& pool, SeqNum sequence, Payload p
   if (is_after(sequence + payload.size(), edge)) {
     payload.trim_back(std::min(octets_between(edge, sequence + payload.size()), payload.size()));
     fin = false;  // it lies beyond what was trimmed
+    need_ack(AckNeed::kNow);  // tells the peer our window: this may have been a probe of it
   }
 
   if (!payload.empty() && sequence != nxt_) {

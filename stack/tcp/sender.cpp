@@ -161,9 +161,10 @@ bool Sender::acknowledge(const Acknowledgment& acknowledgment, Instant now) {
     if (sacked.sent && (!delivered.sent || *sacked.sent > *delivered.sent)) delivered.sent = sacked.sent;
   }
 
-  // Karn: only what was sent once, unless a timestamp tells which transmission was answered (RFC 6298 §3).
+  // Karn: only what was sent once, unless a timestamp tells which transmission was answered (RFC 6298 §3). Neither does a segment
+  // count that waited at the receiver for the retransmission of one before it.
   std::optional<Duration> rtt;
-  if (delivered.sent) {
+  if (delivered.sent && !delivered.any_retransmitted) {
     rtt = now - *delivered.sent;
   } else if (moved && acknowledgment.timestamp_rtt) {
     rtt = acknowledgment.timestamp_rtt;
