@@ -163,10 +163,12 @@ bool Sender::acknowledge(const Acknowledgment& acknowledgment, Instant now) {
 
   // Karn: only what was sent once, unless a timestamp tells which transmission was answered (RFC 6298 §3). Neither does a segment
   // count that waited at the receiver for the retransmission of one before it.
+  // Where the peer reports a duplicate (D-SACK), the echoed timestamp is that of the first copy, whose ACK was lost long ago.
+  const bool reports_duplicate = !acknowledgment.sacks.empty() && is_at_or_before(acknowledgment.sacks[0].right, acknowledgment.ack);
   std::optional<Duration> rtt;
   if (delivered.sent && !delivered.any_retransmitted) {
     rtt = now - *delivered.sent;
-  } else if (moved && acknowledgment.timestamp_rtt) {
+  } else if (moved && acknowledgment.timestamp_rtt && !reports_duplicate) {
     rtt = acknowledgment.timestamp_rtt;
   }
   if (rtt) rtt_.sample(*rtt, prior_in_flight / (2 * mss_) + 1);
