@@ -106,7 +106,8 @@ class Packet {
   Packet() = default;
   Packet(Packet&& other) noexcept : buffer_(std::exchange(other.buffer_, nullptr)) {}
   Packet& operator=(Packet&& other) noexcept {
-    std::swap(buffer_, other.buffer_);
+    Packet taken(std::move(other));  // `other` is empty from here, and what this held is released now
+    std::swap(buffer_, taken.buffer_);
     return *this;
   }
   ~Packet() { reset(); }
@@ -164,9 +165,10 @@ class PacketQueue {
   PacketQueue(PacketQueue&& other) noexcept
       : first_(std::exchange(other.first_, nullptr)), last_(std::exchange(other.last_, nullptr)), size_(std::exchange(other.size_, 0)) {}
   PacketQueue& operator=(PacketQueue&& other) noexcept {
-    std::swap(first_, other.first_);
-    std::swap(last_, other.last_);
-    std::swap(size_, other.size_);
+    PacketQueue taken(std::move(other));
+    std::swap(first_, taken.first_);
+    std::swap(last_, taken.last_);
+    std::swap(size_, taken.size_);
     return *this;
   }
   ~PacketQueue() { clear(); }

@@ -5,6 +5,14 @@
 
 namespace transom {
 
+namespace {
+
+// Two instants may be further apart than a Duration can say (kNever, seen from before the origin of time); unsigned
+// arithmetic does not overflow on that.
+std::uint64_t unsigned_count(Instant instant) { return static_cast<std::uint64_t>(instant.time_since_epoch().count()); }
+
+}  // namespace
+
 // ---------------------------------------------------------------- Timer
 
 void Timer::start(TimerWheel& wheel, Instant deadline) {
@@ -59,7 +67,7 @@ TimerWheel::~TimerWheel() {
 
 std::uint64_t TimerWheel::tick_of(Instant instant) const {
   if (instant <= origin_) return 0;
-  return static_cast<std::uint64_t>((instant - origin_).count()) >> kTickBits;
+  return (unsigned_count(instant) - unsigned_count(origin_)) >> kTickBits;
 }
 
 void TimerWheel::insert(Timer& timer) {
@@ -132,7 +140,7 @@ Instant TimerWheel::next_deadline() const {
   const auto position = first_occupied();
   if (!position) return kNever;
   if (position->level == 0) return first_deadline_in(position->slot);
-  return origin_ + Duration(static_cast<std::int64_t>(position->tick << kTickBits));
+  return Instant(Duration(static_cast<std::int64_t>(unsigned_count(origin_) + (position->tick << kTickBits))));
 }
 
 void TimerWheel::advance(Instant now) {
