@@ -107,7 +107,7 @@ TEST_F(CaptureDeviceTest, ShowsSuperFramesAsTheSegmentsOnTheWire) {
       PacketQueue arrived;
       ASSERT_EQ(far->receive(pool, arrived, 10, kStart), 1U);
       const Packet passed = arrived.pop();
-      EXPECT_EQ(passed.info().segment_size, 1448) << "the device itself gets the super-frame";
+      EXPECT_EQ(passed.info().segment_size, 1400) << "the device itself gets the super-frame";
       EXPECT_EQ(passed.info().checksum, ChecksumState::kPartial);
       captured.reset();
 
