@@ -101,7 +101,7 @@ TEST_F(CaptureDeviceTest, ShowsSuperFramesAsTheSegmentsOnTheWire) {
       frames.push(test::tcp_frame(pool, {.family = family,
                                          .ethernet = ethernet,
                                          .payload = 5000,
-                                         .segment_size = 1448,
+                                         .segment_size = 1400,
                                          .partial_checksum = true}));
       captured->transmit(frames, kStart);
       PacketQueue arrived;
