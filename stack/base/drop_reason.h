@@ -19,7 +19,7 @@ namespace transom {
   X(IpUnicastInLinkBroadcast) X(IpUnknownProtocol) X(IpTtlExceeded) X(IpNoRoute) X(IpNeedsFragmentation)   \
   X(IpExtensionHeaderLimit) X(IpBadExtensionHeader) X(IpUnknownOption) X(IpRoutingHeader)                  \
   X(FragmentMalformed) X(FragmentOverlap) X(FragmentTooBig) X(FragmentLimit) X(FragmentTimeout)            \
-  X(FragmentFirstTooShort) X(FragmentEcnMix)                                                               \
+  X(FragmentFirstTooShort) X(FragmentEcnMix) X(FragmentDuplicate)                                                               \
   X(IcmpTruncated) X(IcmpBadChecksum) X(IcmpUnknownType) X(IcmpBroadcastEcho) X(IcmpRateLimited)           \
   X(IcmpQuoteMalformed) X(IcmpQuoteUnmatched) X(IcmpIgnored) X(NdpMalformed) X(NdpBadHopLimit)             \
   X(NdpFragmented) X(NdpUnmatched)                                                                         \

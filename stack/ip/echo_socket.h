@@ -1,5 +1,5 @@
-// An ICMP or ICMPv6 echo endpoint, as `ping` needs it and as Linux's SOCK_DGRAM/IPPROTO_ICMP sockets are: sends echo requests under its own identifier,
-// queues the replies and the errors that belong to them.
+// An ICMP or ICMPv6 echo endpoint, as `ping` needs it and as Linux's SOCK_DGRAM/IPPROTO_ICMP sockets are:
+// sends echo requests under its own identifier, queues the replies and the errors that belong to them.
 #pragma once
 
 #include <optional>
@@ -29,8 +29,8 @@ class EchoSocket {
   EchoSocket& operator=(const EchoSocket&) = delete;
 
   std::uint16_t identifier() const;
-  Result<void> send(const IpAddress& destination, std::uint16_t sequence, Bytes payload, const SendOptions& options = {},
-                    InterfaceId bound = InterfaceId::kAny);
+  Result<void> send(const IpAddress& destination, std::uint16_t sequence, Bytes payload,
+                    const SendOptions& options = {}, InterfaceId bound = InterfaceId::kAny);
   Result<Reply> receive();  // kWouldBlock when there is none
   Readiness readiness() const;
   void set_listener(ReadinessListener* listener);

@@ -1,8 +1,8 @@
-// The internet layer for IPv4 and IPv6: delivery to transports, routing and source selection, fragmentation and reassembly, path MTU,
-// ICMP both ways (RFC 791, 792, 1122 §3, 8200, 4443, 6724, 1191, 8201).
+// The internet layer for IPv4 and IPv6: delivery to transports, routing and source selection, fragmentation
+// and reassembly, path MTU, ICMP both ways (RFC 791, 792, 1122 §3, 8200, 4443, 6724, 1191, 8201).
 //
-//   receive:  header checks ─► for us? ─► reassembly ─► extension headers / options ─► ICMP here, else the Transport
-//   send:     Destination (route, source, MTU) ─► IP header ─► fragments if allowed ─► link layer
+//   receive:  header checks ─► for us? ─► reassembly ─► extension headers / options ─► ICMP here, else the
+//   Transport send:     Destination (route, source, MTU) ─► IP header ─► fragments if allowed ─► link layer
 #pragma once
 
 #include <memory>
@@ -19,15 +19,15 @@ namespace transom::ip {
 
 struct IpConfig {
   std::uint8_t default_ttl = 64;
-  std::size_t max_destinations = 4096;            // entries that nobody holds
-  std::size_t max_reassembly_octets = 4 << 20;    // all unfinished datagrams together
+  std::size_t max_destinations = 4096;          // entries that nobody holds
+  std::size_t max_reassembly_octets = 4 << 20;  // all unfinished datagrams together
   std::size_t max_reassemblies = 1024;
-  std::size_t max_fragments = 64;                 // per datagram
+  std::size_t max_fragments = 64;                          // per datagram
   Duration reassembly_timeout = std::chrono::seconds(60);  // RFC 1122 §3.3.2, RFC 8200 §4.5
   Duration path_mtu_timeout = std::chrono::minutes(10);    // RFC 1191 §6.3, RFC 8201 §5.4
-  std::uint32_t min_path_mtu_v4 = 552;            // floor for what ICMP may teach; RFC 8201's 1280 for IPv6 is fixed
-  int icmp_errors_per_second = 1000;              // all destinations together; bursts of 50
-  int icmp_errors_per_destination = 10;           // per second
+  std::uint32_t min_path_mtu_v4 = 552;   // floor for what ICMP may teach; RFC 8201's 1280 for IPv6 is fixed
+  int icmp_errors_per_second = 1000;     // all destinations together; bursts of 50
+  int icmp_errors_per_destination = 10;  // per second
   bool answer_broadcast_echo = false;
 };
 
@@ -37,6 +37,7 @@ struct SendOptions {
   std::uint8_t traffic_class = 0;  // DSCP and ECN
   bool dont_fragment = false;      // IPv4: set DF. Either: fail with kMessageTooLong instead of fragmenting
   std::uint32_t flow_label = 0;    // IPv6
+  bool loop = false;               // multicast and broadcast: hand a copy to our own sockets too
 };
 
 class IpLayer final : public link::NetworkReceiver {
@@ -56,24 +57,31 @@ class IpLayer final : public link::NetworkReceiver {
   // Not something one can have a conversation with: unspecified, multicast, broadcast of any kind.
   bool is_unicast(const IpAddress& address) const;
 
-  // The cache entry for `address`, resolved. kNetworkUnreachable without a route, kAddressNotAvailable without a source.
+  // The cache entry for `address`, resolved. kNetworkUnreachable without a route, kAddressNotAvailable
+  // without a source.
   Result<DestinationRef> destination(const IpAddress& address, InterfaceId bound = InterfaceId::kAny);
   // Resolves again if routes or addresses have changed; false when there is no way any more.
   bool refresh(Destination& destination);
-  // Largest IP packet that fits the path, octets; ages out what was learnt.
+  // Largest IP packet that fits the path, octets; ages out what was learnt. A change of the interface's MTU
+  // counts at once.
   std::uint32_t path_mtu(Destination& destination);
-  // Lowers the path MTU after a validated report (floors apply); false when that changes nothing.
+  // Lowers the path MTU after a validated report (floors apply); false when that changes nothing. Only TCP
+  // calls it: it knows best whether to believe. For all others the layer itself does, when
+  // Transport::icmp_error said that the report was used.
   bool learn_path_mtu(Destination& destination, std::uint32_t mtu);
 
-  // Adds the IP header to `packet`, which starts at the transport header, and sends it. Fragments when it is longer than the
-  // path MTU and that is allowed; a TCP super-segment (info().segment_size != 0) is never fragmented.
-  Result<void> send(Destination& destination, const IpAddress& source, IpProtocol protocol, Packet packet, const SendOptions& options = {});
+  // Adds the IP header to `packet`, which starts at the transport header, and sends it. Fragments when it is
+  // longer than the path MTU and that is allowed; a TCP super-segment (info().segment_size != 0) is never
+  // fragmented.
+  Result<void> send(Destination& destination, const IpAddress& source, IpProtocol protocol, Packet packet,
+                    const SendOptions& options = {});
 
   // Forward progress, or the lack of it, as seen by a transport.
   void confirm_reachable(Destination& destination);
   void suspect(Destination& destination);
 
-  // Answers a received datagram with port unreachable (RFC 1122 §4.1.3.1, RFC 4443 §3.1), if an error is allowed at all.
+  // Answers a received datagram with port unreachable (RFC 1122 §4.1.3.1, RFC 4443 §3.1), if an error is
+  // allowed at all.
   void send_port_unreachable(const Received& received, Packet& packet);
 
   // link::NetworkReceiver

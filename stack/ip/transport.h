@@ -16,8 +16,9 @@ struct Received {
   IpProtocol protocol{};
   std::uint8_t ttl = 0;            // or hop limit
   std::uint8_t traffic_class = 0;  // DSCP and ECN
-  bool to_unicast = true;          // false for broadcast and multicast, on either layer: draws no error and no RST
-  std::uint16_t header_size = 0;   // octets of IP headers that still stand in front of the packet, for quoting
+  bool to_unicast = true;  // false for broadcast and multicast, on either layer: draws no error and no RST
+  std::uint16_t header_size = 0;  // octets of IP headers that still stand in front of the packet, for quoting
+  bool fragmented = false;        // came with an IPv6 fragment header, or was reassembled
 };
 
 // What an ICMP error means, for both families.
@@ -48,7 +49,8 @@ struct IcmpError {
 class Transport {
  public:
   virtual void receive(const Received& received, Packet packet) = 0;
-  // True when the quoted packet belongs to something alive here, and the error was used: only then a path MTU is believed.
+  // True when the quoted packet belongs to something alive here, and the error was used: only then a path MTU
+  // is believed.
   virtual bool icmp_error(const IcmpError& error) = 0;
 
  protected:

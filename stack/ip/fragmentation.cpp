@@ -1,0 +1,85 @@
+#include "stack/ip/fragmentation.h"
+
+#include <algorithm>
+
+#include "stack/wire/checksum.h"
+
+namespace transom::ip {
+
+namespace {
+
+// One fragment's place in the whole.
+struct Piece {
+  std::size_t offset;
+  std::size_t size;
+  bool is_last;
+};
+
+// Cuts `payload` into pieces of a multiple of 8 octets, and has `write_header` put `header_size` octets in
+// front of each.
+template <typename WriteHeader>
+bool cut(const Packet& payload, std::size_t header_size, std::uint32_t mtu, PacketQueue& out,
+         WriteHeader write_header) {
+  if (mtu < header_size + 8) return false;
+  const std::size_t room = (mtu - header_size) / 8 * 8;
+  const std::size_t total = payload.size();
+  PacketQueue fragments;
+  for (std::size_t offset = 0; offset < total; offset += room) {
+    const Piece piece{offset, std::min(room, total - offset), offset + room >= total};
+    const bool fits_frame = piece.size + Packet::kHeadRoom <= BufferPool::capacity(BufferSize::kFrame);
+    Packet fragment = payload.pool().allocate(fits_frame ? BufferSize::kFrame : BufferSize::kSuperFrame);
+    if (!fragment) return false;
+    payload.copy_out(piece.offset, fragment.append(piece.size));
+    wire::Writer writer(fragment.prepend(header_size));
+    write_header(writer, piece);
+    fragments.push(std::move(fragment));
+  }
+  out.splice(fragments);
+  return true;
+}
+
+}  // namespace
+
+bool fragment_ipv4(const wire::Ipv4Header& header, const Packet& payload, std::uint32_t mtu,
+                   PacketQueue& out) {
+  const std::size_t header_size = header.size();
+  return cut(payload, header_size, mtu, out, [&](wire::Writer& writer, const Piece& piece) {
+    wire::Ipv4Header own = header;
+    own.total_length = static_cast<std::uint16_t>(header_size + piece.size);
+    own.fragment_offset = static_cast<std::uint16_t>(piece.offset);
+    own.more_fragments = !piece.is_last;
+    own.write(writer);
+  });
+}
+
+bool fragment_ipv6(const wire::Ipv6Header& header, std::uint32_t identification, const Packet& payload,
+                   std::uint32_t mtu, PacketQueue& out) {
+  constexpr std::size_t kHeaders = wire::Ipv6Header::kSize + wire::Ipv6FragmentHeader::kSize;
+  return cut(payload, kHeaders, mtu, out, [&](wire::Writer& writer, const Piece& piece) {
+    wire::Ipv6Header own = header;
+    own.next_header = IpProtocol::kFragment;
+    own.payload_length = static_cast<std::uint16_t>(wire::Ipv6FragmentHeader::kSize + piece.size);
+    own.write(writer);
+    wire::Ipv6FragmentHeader fragment;
+    fragment.next_header = header.next_header;
+    fragment.offset = static_cast<std::uint16_t>(piece.offset);
+    fragment.more_fragments = !piece.is_last;
+    fragment.identification = identification;
+    fragment.write(writer);
+  });
+}
+
+void complete_transport_checksum(Packet& packet) {
+  if (packet.info().checksum != ChecksumState::kPartial) return;
+  packet.info().checksum = ChecksumState::kUnknown;
+  const std::size_t field = packet.info().checksum_field;
+  if (field + 2 > packet.head().size()) return;
+  wire::ChecksumSum
+      sum;  // the field holds the sum of the pseudo-header, so that it counts as octets like the others
+  wire::add_packet(sum, packet);
+  const std::uint16_t checksum = sum.checksum();
+  // RFC 768: zero would mean "none"; all ones is the same number.
+  wire::Writer(packet.head().subspan(field, 2)).u16(checksum == 0 ? 0xffff : checksum);
+}
+
+}  // namespace transom::ip

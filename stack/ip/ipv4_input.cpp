@@ -1,0 +1,216 @@
+#include "stack/ip/ipv4_input.h"
+
+#include <optional>
+
+namespace transom::ip {
+
+namespace {
+
+constexpr std::size_t kProtocolOffset = 9;
+
+DropReason reason_for(wire::ParseError error) {
+  switch (error) {
+    case wire::ParseError::kBadVersion:
+      return DropReason::kIpBadVersion;
+    case wire::ParseError::kBadLength:
+      return DropReason::kIpBadHeaderLength;
+    default:
+      return DropReason::kIpTruncated;
+  }
+}
+
+// RFC 791 §3.1: the pointer counts from the option's first octet, from 1. It is legal up to one behind the
+// option: "full".
+bool is_legal_pointer(const wire::Ipv4Option& option, std::uint8_t smallest, std::size_t entry) {
+  if (option.data.empty()) return false;
+  const std::size_t pointer = option.data[0];
+  const std::size_t length = option.data.size() + 2;
+  return pointer >= smallest && (pointer - smallest) % entry == 0 && pointer <= length + 1;
+}
+
+// RFC 1858 §3, RFC 3128: fragments of TCP that no sender makes, only those who want to get past a filter.
+bool is_tiny_fragment(const wire::Ipv4Header& header) {
+  constexpr std::size_t kMinTcpHeader = 20;
+  if (header.protocol != IpProtocol::kTcp) return false;
+  return header.fragment_offset == 8 ||
+         (header.fragment_offset == 0 && header.payload_size() < kMinTcpHeader);
+}
+
+}  // namespace
+
+void Ipv4Input::receive(link::Interface& interface, Packet packet) {
+  context_.count(Counter::kIpInReceives);
+  context_.count(Counter::kIpExtInOctets, packet.size());
+  wire::Ipv4Header header;
+  if (!parse(packet, header) || !accept_source(interface, header)) return;
+  const Addressed whom = addressed(interface, header);
+  if (!accept_destination(interface, header, packet.info(), whom)) return;
+  const bool to_unicast =
+      whom == Addressed::kToUs && !packet.info().link_broadcast && !packet.info().link_multicast;
+  process(interface, header, to_unicast, std::move(packet));
+}
+
+void Ipv4Input::receive_own(link::Interface& interface, Packet packet) {
+  wire::Ipv4Header header;
+  if (!parse(packet, header) || addressed(interface, header) != Addressed::kToGroup) return;
+  process(interface, header, false, std::move(packet));
+}
+
+// RFC 1122 §3.2.1.1, §3.2.1.2. Takes off what the link has padded.
+bool Ipv4Input::parse(Packet& packet, wire::Ipv4Header& header) const {
+  wire::Reader reader(packet.head());
+  const auto parsed = wire::Ipv4Header::parse_quoted(reader);
+  if (!parsed) {
+    drop_header_error(reason_for(parsed.error()));
+    return false;
+  }
+  if (parsed->total_length > packet.size()) {
+    context_.count(Counter::kIpExtInTruncatedPkts);
+    context_.drop(DropReason::kIpBadTotalLength);
+    return false;
+  }
+  if (!wire::Ipv4Header::has_valid_checksum(packet.head().first(reader.position()))) {
+    context_.count(Counter::kIpExtInCsumErrors);
+    drop_header_error(DropReason::kIpBadChecksum);
+    return false;
+  }
+  packet.trim_back(packet.size() - parsed->total_length);
+  header = *parsed;
+  return true;
+}
+
+// RFC 1122 §3.2.1.3, RFC 1812 §5.3.7: a source that is one host, and not this one.
+bool Ipv4Input::accept_source(const link::Interface& interface, const wire::Ipv4Header& header) const {
+  const IpAddress& source = header.source;
+  const bool is_loopback = interface.type() == link::LinkType::kLoopback;
+  if (is_reserved(source) || source.is_multicast() || interface.is_directed_broadcast(source) ||
+      (source.is_loopback() && !is_loopback)) {
+    context_.drop(DropReason::kIpMartianSource, Counter::kIpInAddrErrors);
+    return false;
+  }
+  if (!is_loopback && addresses_.is_local(source)) {
+    context_.drop(DropReason::kIpOwnSource, Counter::kIpInAddrErrors);
+    return false;
+  }
+  return true;
+}
+
+Ipv4Input::Addressed Ipv4Input::addressed(const link::Interface& interface,
+                                          const wire::Ipv4Header& header) const {
+  const IpAddress& destination = header.destination;
+  if (interface.usable_address(destination) != nullptr) return Addressed::kToUs;
+  if (destination.is_multicast())
+    return interface.is_member(destination) ? Addressed::kToGroup : Addressed::kToOthers;
+  if (destination.is_limited_broadcast() || interface.is_directed_broadcast(destination))
+    return Addressed::kToGroup;
+  const bool is_loopback = interface.type() == link::LinkType::kLoopback;
+  return is_loopback && addresses_.is_local(destination) ? Addressed::kToUs : Addressed::kToOthers;
+}
+
+bool Ipv4Input::accept_destination(const link::Interface& interface, const wire::Ipv4Header& header,
+                                   const PacketInfo& info, Addressed addressed) const {
+  const IpAddress& destination = header.destination;
+  if (destination.is_loopback() && interface.type() != link::LinkType::kLoopback) {
+    context_.drop(DropReason::kIpMartianDestination, Counter::kIpInAddrErrors);
+    return false;
+  }
+  if (addressed == Addressed::kToOthers) {
+    context_.drop(DropReason::kIpNotForUs, Counter::kIpInAddrErrors);
+    return false;
+  }
+  if (addressed == Addressed::kToUs) {
+    if (!info.link_broadcast) return true;
+    context_.drop(DropReason::kIpUnicastInLinkBroadcast, Counter::kIpInDiscards);  // RFC 1122 §3.3.6
+    return false;
+  }
+  context_.count(destination.is_multicast() ? Counter::kIpExtInMcastPkts : Counter::kIpExtInBcastPkts);
+  return true;
+}
+
+// Unknown options are skipped (RFC 1122 §3.2.1.8), source routes refused (RFC 7126 §4.3), and nothing is ever
+// copied out of any.
+bool Ipv4Input::accept_options(Bytes options) const {
+  constexpr std::uint8_t kFirstAddress = 4, kFirstTimestamp = 5;
+  wire::Ipv4OptionWalk walk(options);
+  wire::Ipv4Option option;
+  while (walk.next(option)) {
+    bool is_legal = true;
+    switch (option.type) {
+      case wire::Ipv4Option::kLooseSourceRoute:
+      case wire::Ipv4Option::kStrictSourceRoute:
+        drop_header_error(DropReason::kIpSourceRouted);
+        return false;
+      case wire::Ipv4Option::kRecordRoute:
+        is_legal = is_legal_pointer(option, kFirstAddress, 4);
+        break;
+      case wire::Ipv4Option::kTimestamp:
+        is_legal = option.data.size() >= 2 && is_legal_pointer(option, kFirstTimestamp, 4);
+        break;
+      default:
+        break;
+    }
+    if (!is_legal) {
+      drop_header_error(DropReason::kIpBadOptions);
+      return false;
+    }
+  }
+  if (!walk.ok()) drop_header_error(DropReason::kIpBadOptions);
+  return walk.ok();
+}
+
+void Ipv4Input::process(link::Interface& interface, const wire::Ipv4Header& header, bool to_unicast,
+                        Packet packet) {
+  if (!header.options.empty() && !accept_options(header.options)) return;
+  if (header.is_fragment()) {
+    packet = reassemble(interface, header, to_unicast, std::move(packet));
+    if (!packet) return;
+    wire::Ipv4Header whole;
+    // Not a fragment any more: this goes one level deep.
+    if (parse(packet, whole)) process(interface, whole, to_unicast, std::move(packet));
+    return;
+  }
+  const Received received{.interface = interface,
+                          .source = header.source,
+                          .destination = header.destination,
+                          .protocol = header.protocol,
+                          .ttl = header.ttl,
+                          .traffic_class = header.traffic_class,
+                          .to_unicast = to_unicast,
+                          .header_size = static_cast<std::uint16_t>(header.size())};
+  delivery_.deliver(received, kProtocolOffset, std::move(packet));
+}
+
+Packet Ipv4Input::reassemble(link::Interface& interface, const wire::Ipv4Header& header, bool to_unicast,
+                             Packet packet) {
+  const Fragment fragment{.interface = interface,
+                          .source = header.source,
+                          .destination = header.destination,
+                          .identification = header.identification,
+                          .protocol = header.protocol,
+                          .offset = header.fragment_offset,
+                          .more_fragments = header.more_fragments,
+                          .ecn = static_cast<std::uint8_t>(header.traffic_class & 3U),
+                          .to_unicast = to_unicast,
+                          .header_size = header.size()};
+  std::optional<DropReason> reason;
+  switch (Reassembly::check(fragment, packet.size())) {
+    case Reassembly::Fault::kNone:
+      break;
+    case Reassembly::Fault::kEmpty:
+    case Reassembly::Fault::kLengthNotMultipleOf8:
+      reason = DropReason::kFragmentMalformed;
+      break;
+    case Reassembly::Fault::kEndsBeyondMaximum:  // ping of death: the whole is worth nothing
+      reason = DropReason::kFragmentTooBig;
+      reassembly_.abandon(fragment);
+      break;
+  }
+  if (!reason && is_tiny_fragment(header)) reason = DropReason::kFragmentFirstTooShort;
+  if (reason) {
+    context_.drop(*reason, Counter::kIpReasmFails);
+    return {};
+  }
+  return reassembly_.add(fragment, std::move(packet));
+}
+
+}  // namespace transom::ip
