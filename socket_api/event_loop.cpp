@@ -1,0 +1,193 @@
+#include "socket_api/event_loop.h"
+
+#include <pthread.h>
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <ctime>
+#include <system_error>
+
+#include "drivers/clock.h"
+
+namespace transom::sockets {
+
+namespace {
+
+constexpr Duration kGrace = std::chrono::milliseconds(1);
+
+drivers::FileDescriptor make_event() {
+  const int descriptor = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (descriptor < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+  return drivers::FileDescriptor(descriptor);
+}
+
+// monotonic_now() and steady_clock are both CLOCK_MONOTONIC.
+std::chrono::steady_clock::time_point to_steady(Instant instant) {
+  return std::chrono::steady_clock::time_point(instant.time_since_epoch());
+}
+
+timespec to_timespec(Duration duration) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(duration);
+  return {.tv_sec = seconds.count(), .tv_nsec = static_cast<long>((duration - seconds).count())};
+}
+
+}  // namespace
+
+// ---------------------------------------------------------------- Waiter
+
+void Waiter::wake() {
+  if (std::exchange(woken_, true)) return;
+  if (is_asleep_) {
+    // No longer a candidate for driving: it has something better to do.
+    loop_.sleepers_.erase(place_);
+    is_asleep_ = false;
+    condition_.notify_one();
+  } else if (loop_.driver_ == this) {
+    EventLoop::kick(loop_.driver_poller_);
+  }
+}
+
+// ---------------------------------------------------------------- EventLoop
+
+EventLoop::EventLoop(Pump& pump) : pump_(pump) {
+  driver_poller_.wake_up = make_event();
+  background_poller_.wake_up = make_event();
+  // The program's signal handlers are not for this thread.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { run_in_background(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+EventLoop::~EventLoop() {
+  {
+    const Lock held = lock();
+    is_stopping_ = true;
+    background_condition_.notify_one();
+    kick(background_poller_);
+  }
+  thread_.join();
+}
+
+void EventLoop::wait(Lock& lock, Waiter& waiter, Instant deadline) {
+  while (!waiter.woken_ && drivers::monotonic_now() < deadline) {
+    if (driver_ == nullptr) {
+      drive(lock, waiter, deadline);
+    } else {
+      sleep(lock, waiter, deadline);
+    }
+  }
+  if (driver_ == nullptr) pass_on();
+}
+
+void EventLoop::drive(Lock& lock, Waiter& waiter, Instant deadline) {
+  driver_ = &waiter;
+  ++drives_;
+  do {
+    poll(lock, driver_poller_, deadline);
+  } while (!waiter.woken_ && drivers::monotonic_now() < deadline);
+  driver_ = nullptr;
+  ++drives_;
+}
+
+void EventLoop::sleep(Lock& lock, Waiter& waiter, Instant deadline) {
+  waiter.place_ = sleepers_.insert(sleepers_.end(), &waiter);
+  waiter.is_asleep_ = true;
+  if (deadline == kNever) {
+    waiter.condition_.wait(lock);
+  } else {
+    waiter.condition_.wait_until(lock, to_steady(deadline));
+  }
+  if (waiter.is_asleep_) {  // too late, or it is its turn to drive
+    sleepers_.erase(waiter.place_);
+    waiter.is_asleep_ = false;
+  }
+}
+
+void EventLoop::pass_on() {
+  if (!sleepers_.empty()) {
+    sleepers_.front()->condition_.notify_one();
+  } else {
+    call_background();
+  }
+}
+
+void EventLoop::settle(Instant now) {
+  pump_.transmit(now);
+  if (driver_ == nullptr) {
+    if (sleepers_.empty()) call_background();
+  } else if (sleeps_too_long(driver_poller_)) {
+    kick(driver_poller_);
+  }
+}
+
+bool EventLoop::sleeps_too_long(const Poller& poller) const {
+  return poller.is_polling &&
+         (pump_.next_deadline() < poller.until || (pump_.is_blocked() && !poller.awaits_room));
+}
+
+void EventLoop::interrupt() {
+  kick(driver_poller_);
+  kick(background_poller_);
+}
+
+void EventLoop::kick(Poller& poller) {
+  if (!poller.is_polling || std::exchange(poller.is_kicked, true)) return;
+  eventfd_write(poller.wake_up.get(), 1);
+}
+
+void EventLoop::poll(Lock& lock, Poller& poller, Instant limit) {
+  poller.descriptors.assign(1, {.fd = poller.wake_up.get(), .events = POLLIN, .revents = 0});
+  pump_.append_descriptors(poller.descriptors);
+  poller.awaits_room = pump_.is_blocked();
+  poller.until = std::min(limit, pump_.next_deadline());
+  timespec timeout{};
+  if (poller.until != kNever)
+    timeout = to_timespec(std::max(poller.until - drivers::monotonic_now(), Duration{}));
+
+  poller.is_polling = true;
+  lock.unlock();
+  const int ready = ppoll(poller.descriptors.data(), poller.descriptors.size(),
+                          poller.until == kNever ? nullptr : &timeout, nullptr);
+  lock.lock();
+  poller.is_polling = false;
+  if (std::exchange(poller.is_kicked, false)) {
+    eventfd_t ignored = 0;
+    eventfd_read(poller.wake_up.get(), &ignored);
+  }
+  if (ready < 0) return;  // a signal
+  pump_.run(std::span(poller.descriptors).subspan(1), drivers::monotonic_now());
+}
+
+// ---------------------------------------------------------------- the background thread
+
+void EventLoop::run_in_background() {
+  Lock held = lock();
+  std::uint64_t seen = drives_;
+  while (!is_stopping_) {
+    if (std::exchange(seen, drives_) != drives_) {
+      background_ = Background::kTicking;
+      background_condition_.wait_for(held, kGrace);
+    } else if (driver_ != nullptr) {
+      background_ = Background::kAsleep;
+      background_condition_.wait(held, [this] { return background_ != Background::kAsleep || is_stopping_; });
+    } else {
+      background_ = Background::kPolling;
+      poll(held, background_poller_, kNever);
+    }
+  }
+}
+
+void EventLoop::call_background() {
+  if (background_ == Background::kAsleep) {
+    background_ = Background::kTicking;
+    background_condition_.notify_one();
+  } else if (sleeps_too_long(background_poller_)) {
+    kick(background_poller_);
+  }
+}
+
+}  // namespace transom::sockets

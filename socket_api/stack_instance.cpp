@@ -1,0 +1,102 @@
+#include "socket_api/stack_instance.h"
+
+#include <algorithm>
+
+#include "drivers/clock.h"
+
+namespace transom::sockets {
+
+namespace {
+
+HostConfig host_config(const StackConfig& config) {
+  HostConfig host = config.host;
+  host.seed = config.seed ? *config.seed : drivers::system_seed();
+  host.start = drivers::monotonic_now();
+  return host;
+}
+
+// Locally administered, unicast.
+MacAddress random_mac(Random& random) {
+  const std::uint64_t bits = random.next();
+  const auto octet = [bits](int index) { return static_cast<std::uint8_t>(bits >> (8 * index)); };
+  return MacAddress({static_cast<std::uint8_t>((octet(0) & 0xfc) | 0x02), octet(1), octet(2), octet(3),
+                     octet(4), octet(5)});
+}
+
+}  // namespace
+
+// ---------------------------------------------------------------- Stack
+
+Stack::Stack(const StackConfig& config)
+    : pool_(config.buffers), host_(pool_, host_config(config)), pump_(pool_, host_), loop_(pump_) {}
+
+Stack::~Stack() = default;
+
+InterfaceId Stack::add_device(std::unique_ptr<drivers::Device> device, const InterfaceOptions& options) {
+  Session session(*this);
+  const drivers::DeviceProperties properties = device->properties();
+  link::InterfaceConfig config;
+  config.name = options.name.value_or(properties.name);
+  config.type = properties.type;
+  config.mac = options.mac.value_or(properties.mac);
+  if (config.type == link::LinkType::kEthernet && config.mac.is_zero())
+    config.mac = random_mac(host_.context().random);
+  config.mtu = options.mtu.value_or(properties.mtu);
+  config.offloads = properties.offloads;
+  config.conflict_detection = options.conflict_detection;
+  config.link_local = options.link_local;
+  const InterfaceId id = host_.add_interface(config);
+  pump_.add(id, std::move(device));
+  loop_.interrupt();
+  return id;
+}
+
+Result<void> Stack::add_address(InterfaceId interface, const IpPrefix& address) {
+  Session session(*this);
+  return host_.add_address(interface, address);
+}
+
+Result<void> Stack::add_route(const IpPrefix& prefix, std::optional<IpAddress> gateway, InterfaceId interface,
+                              std::uint32_t metric) {
+  Session session(*this);
+  return host_.add_route(prefix, gateway, interface, metric);
+}
+
+Result<void> Stack::wait_for_addresses(Duration limit) {
+  constexpr Duration kLook = std::chrono::milliseconds(5);  // nobody tells when an address becomes usable
+  Session session(*this);
+  const Instant deadline = session.now() + limit;
+  while (true) {
+    bool is_tentative = false;
+    for (const auto& interface : host_.link().interfaces()) {
+      for (const link::InterfaceAddress& address : interface->addresses()) {
+        if (address.state == link::AddressState::kDuplicated) return std::unexpected(Error::kAddressInUse);
+        is_tentative |= address.state == link::AddressState::kTentative;
+      }
+    }
+    if (!is_tentative) return {};
+    if (session.now() >= deadline) return std::unexpected(Error::kTimedOut);
+    Waiter waiter(loop_);
+    session.wait(waiter, std::min(deadline, session.now() + kLook));
+  }
+}
+
+// ---------------------------------------------------------------- Session
+
+Session::Session(Stack& stack) : stack_(stack), lock_(stack.loop_.lock()) {
+  stack_.host_.enter(drivers::monotonic_now());
+}
+
+Session::~Session() {
+  stack_.host_.leave();
+  stack_.loop_.settle(now());
+}
+
+void Session::wait(Waiter& waiter, Instant deadline) {
+  stack_.host_.leave();
+  stack_.pump_.transmit(now());
+  stack_.loop_.wait(lock_, waiter, deadline);
+  stack_.host_.enter(drivers::monotonic_now());
+}
+
+}  // namespace transom::sockets
