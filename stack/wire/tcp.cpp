@@ -94,7 +94,7 @@ std::size_t size_without_sacks(const TcpOptions& options) {
   return size;
 }
 
-// How many SACK blocks there is room for. With timestamps on, three of the four (RFC 2018 §3).
+// How many SACK blocks there is room for: at most four, and three of them with timestamps (RFC 2018 §3).
 std::size_t sacks_that_fit(const TcpOptions& options) {
   return (TcpOptions::kMaxSize - size_without_sacks(options) - 4) / kSackBlockSize;
 }
@@ -157,7 +157,7 @@ bool parse_options(Bytes octets, TcpOptions& options) {
 // ---------------------------------------------------------------- TcpOptions
 
 bool TcpOptions::add_sack(const SackBlock& block) {
-  if (sack_count == kMaxSackBlocks || sack_count >= sacks_that_fit(*this)) return false;
+  if (sack_count >= sacks_that_fit(*this)) return false;
   sack_blocks[sack_count++] = block;
   return true;
 }

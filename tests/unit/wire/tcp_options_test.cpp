@@ -85,6 +85,15 @@ TEST(TcpOptions, RefuseIllegalLengths) {  // MUST-7, ATK-TCP-41, -43, -44, -47, 
   }
 }
 
+TEST(TcpOptions, NeverHoldMoreSackBlocksThanTheyHaveRoomFor) {  // an area longer than any header
+  Octets octets(62, 1);
+  octets[0] = 5;
+  octets[1] = 2 + 4 * 8;
+  EXPECT_EQ(parse(octets)->sacks().size(), 4U);
+  octets[1] = 2 + 5 * 8;
+  EXPECT_FALSE(parse(octets));
+}
+
 TEST(TcpOptions, CutAnywhereAreRefusedOrEndBetweenTwo) {
   const Octets all = hex("020405b4 0402 080a1122334400000000 01 030307 050a0000000100000002");
   for (std::size_t length = 0; length <= all.size(); ++length) {
