@@ -38,6 +38,7 @@ struct SendOptions {
   bool dont_fragment = false;      // IPv4: set DF. Either: fail with kMessageTooLong instead of fragmenting
   std::uint32_t flow_label = 0;    // IPv6
   bool loop = false;               // multicast and broadcast: hand a copy to our own sockets too
+  bool stay_on_host = false;       // nothing but that copy: what a multicast TTL of 0 means
 };
 
 class IpLayer final : public link::NetworkReceiver {

@@ -80,6 +80,7 @@ Result<void> Output::send_ipv4(Destination& destination, const IpAddress& source
   }  // else zero: RFC 6864 §4.1, an atomic datagram needs none
 
   if (options.loop) loop_copy(destination, header, packet);
+  if (options.stay_on_host) return {};
   if (total > mtu && segment_size == 0) {
     complete_transport_checksum(packet);
     PacketQueue fragments;
@@ -115,6 +116,7 @@ Result<void> Output::send_ipv6(Destination& destination, const IpAddress& source
   header.source = source;
   header.destination = destination.address;
   if (options.loop) loop_copy(destination, header, packet);
+  if (options.stay_on_host) return {};
   if (total > mtu && !is_super_segment) {
     complete_transport_checksum(packet);
     PacketQueue fragments;

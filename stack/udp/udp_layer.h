@@ -1,12 +1,14 @@
 // UDP (RFC 768, RFC 1122 §4.1, RFC 8085): sockets, and the demultiplexing of datagrams to them.
 //
-// A datagram goes to the socket that matches it most closely: connected to its source, then bound to its destination address,
-// then bound to the port alone. Multicast and broadcast go to every socket that matches. Look-ups are keyed hashes.
+// A datagram goes to the socket that matches it most closely: connected to its source, then bound to its
+// destination address, then bound to the port alone. Multicast and broadcast go to every socket that matches.
+// Look-ups are keyed hashes.
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "stack/base/error.h"
 #include "stack/base/readiness.h"
@@ -14,7 +16,8 @@
 
 namespace transom::udp {
 
-class UdpLayer;
+struct Core;
+struct SocketState;
 
 struct Datagram {
   Endpoint source;
@@ -34,15 +37,17 @@ struct UdpOptions {
   bool multicast_loop = true;
   InterfaceId multicast_interface = InterfaceId::kAny;
   std::uint8_t traffic_class = 0;
-  bool broadcast = false;               // SO_BROADCAST
-  bool dont_fragment = false;           // fail with kMessageTooLong above the path MTU
-  bool receive_errors = false;          // IP_RECVERR: report ICMP errors of unconnected sockets too
-  bool no_checksum = false;             // send IPv4 datagrams without checksum
+  bool broadcast = false;       // SO_BROADCAST
+  bool dont_fragment = false;   // fail with kMessageTooLong above the path MTU
+  bool receive_errors = false;  // IP_RECVERR: report ICMP errors of unconnected sockets too
+  bool no_checksum = false;     // send IPv4 datagrams without checksum
   InterfaceId bound_interface = InterfaceId::kAny;  // SO_BINDTODEVICE
 };
 
 struct BindRequest {
-  Endpoint local;           // unspecified address: any. Port 0: choose one (RFC 6056)
+  // Unspecified address: any. Also a multicast or broadcast address, to receive what is sent there. Port 0:
+  // choose one at random from 49152-65535, the dynamic ports of RFC 6335 (RFC 6056 §3.3.1).
+  Endpoint local;
   bool dual_stack = false;  // with "::": IPv4 too
   bool reuse_address = false;
   bool reuse_port = false;
@@ -57,18 +62,29 @@ struct SendTo {
   std::optional<std::uint8_t> traffic_class;
 };
 
-// One UDP socket. Created by UdpLayer::open, destroyed by its owner at any time.
+// One UDP socket. Created by UdpLayer::open, destroyed by its owner at any time; when the layer goes first,
+// it is of no more use.
+//
+// An IPv6 socket that was not bound speaks to IPv4 addresses too. A connected socket is told of every ICMP
+// error about what it sent, any other only with receive_errors; "packet too big" is an error only to who must
+// not fragment.
 class UdpSocket {
  public:
   ~UdpSocket();
   UdpSocket(const UdpSocket&) = delete;
   UdpSocket& operator=(const UdpSocket&) = delete;
 
+  // kAddressInUse by the rules of Linux for reuse_address and reuse_port; kAddressNotAvailable for an address
+  // that is not ours; kInvalidArgument when it is bound already.
   Result<void> bind(const BindRequest& request);
+  // Fixes the peer: only its datagrams are received. Chooses the local address and port where they are not
+  // bound.
   Result<void> connect(const Endpoint& remote);
   void disconnect();
 
   // Gathers the pieces into one datagram and sends it. Binds to a chosen port first if need be.
+  // kMessageTooLong above what UDP carries (65507 or 65527 octets), kAccessDenied for a broadcast without the
+  // option, and the errors of IpLayer::send.
   Result<std::size_t> send(std::span<const Bytes> pieces, const SendTo& parameters = {});
   // The oldest datagram; kWouldBlock when there is none. A pending error is returned, once, first.
   Result<Datagram> receive();
@@ -86,9 +102,8 @@ class UdpSocket {
 
  private:
   friend class UdpLayer;
-  struct State;
-  explicit UdpSocket(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit UdpSocket(std::unique_ptr<SocketState> state);
+  std::unique_ptr<SocketState> state_;
 };
 
 struct UdpSocketInfo {
@@ -113,8 +128,7 @@ class UdpLayer final : public ip::Transport {
   bool icmp_error(const ip::IcmpError& error) override;
 
  private:
-  class Implementation;
-  std::unique_ptr<Implementation> implementation_;
+  std::unique_ptr<Core> core_;
 };
 
 }  // namespace transom::udp
