@@ -106,7 +106,7 @@ class LinkLayer {
   Result<void> forget(Interface& interface, const IpAddress& address);
 
  private:
-  class Implementation;
+  class Implementation;  // FrameSender and NeighbourResolver: how the protocols below reach the interfaces
   std::unique_ptr<Implementation> implementation_;
 };
 

@@ -1,0 +1,273 @@
+#include "stack/link/link_layer.h"
+
+#include <cstring>
+
+#include "stack/link/address_book.h"
+#include "stack/link/arp.h"
+#include "stack/link/frame_sender.h"
+#include "stack/link/ndp.h"
+#include "stack/link/neighbour_cache.h"
+#include "stack/link/segmentation.h"
+
+namespace transom::link {
+
+class LinkLayer::Implementation final : public FrameSender, public NeighbourResolver {
+ public:
+  Implementation(Context& context, const LinkConfig& config)
+      : context_(context), config_(config), arp_(context, *this), ndp_(context, *this), addresses_(context, arp_, ndp_) {}
+
+  Interface& add_interface(const InterfaceConfig& config);
+  NeighbourCache& neighbours_of(const Interface& interface) { return *caches_[static_cast<std::size_t>(interface.id()) - 1]; }
+
+  void receive_ethernet(Interface& interface, Packet frame);
+  void receive_ip(Interface& interface, Packet packet);
+  void send_frame(Interface& interface, Packet payload, const MacAddress& destination, wire::EtherType type) override;
+  void solicit(Interface& interface, const IpAddress& address, const MacAddress* known) override;
+  void transmit(Interface& interface, Packet packet, const MacAddress& destination) override;
+  void failed(Interface& interface, Packet packet) override;
+
+  Context& context_;
+  LinkConfig config_;
+  NetworkReceiver* network_ = nullptr;
+  Arp arp_;
+  Ndp ndp_;
+  AddressBook addresses_;
+  std::vector<std::unique_ptr<Interface>> interfaces_;
+  std::vector<std::unique_ptr<NeighbourCache>> caches_;
+
+ private:
+  void enqueue(Interface& interface, Packet frame);
+  bool finish_for_device(Interface& interface, Packet frame, std::size_t ip_offset);
+  void discard(Interface& interface, DropReason reason);
+};
+
+// ---------------------------------------------------------------- interfaces
+
+Interface& LinkLayer::Implementation::add_interface(const InterfaceConfig& config) {
+  const auto id = static_cast<InterfaceId>(interfaces_.size() + 1);
+  interfaces_.push_back(std::make_unique<Interface>(id, config));
+  Interface& interface = *interfaces_.back();
+  caches_.push_back(std::make_unique<NeighbourCache>(context_, config_, interface, *this));
+  constexpr std::uint32_t kMinIpv6Mtu = 1280;
+  if (config.type == LinkType::kEthernet && config.link_local && config.mtu >= kMinIpv6Mtu) {
+    // RFC 4862 §5.3 with the modified EUI-64 identifier of RFC 2464 §4.
+    const auto& mac = config.mac.octets();
+    const auto flipped = static_cast<std::uint8_t>(mac[0] ^ 2);
+    const IpAddress address = IpAddress::v6({0xfe, 0x80, 0, 0, 0, 0, 0, 0, flipped, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]});
+    (void)addresses_.add(interface, {address, 64});  // cannot be in use on an interface that is new
+  }
+  return interface;
+}
+
+// ---------------------------------------------------------------- in
+
+void LinkLayer::Implementation::discard(Interface& interface, DropReason reason) {
+  ++interface.statistics().rx_dropped;
+  context_.drop(reason, Counter::kLinkInDiscards);
+}
+
+void LinkLayer::Implementation::receive_ethernet(Interface& interface, Packet frame) {
+  wire::Reader reader(frame.head());
+  const auto parsed = wire::EthernetHeader::parse(reader);
+  if (!parsed) return discard(interface, DropReason::kFrameTooShort);
+  const wire::EthernetHeader& header = *parsed;
+  if (header.source.is_group()) return discard(interface, DropReason::kFrameGroupSource);
+  if (header.source == interface.mac()) return discard(interface, DropReason::kFrameOwnSource);
+  if (!header.destination.is_group() && header.destination != interface.mac()) return discard(interface, DropReason::kFrameNotForUs);
+  // One tag, and only a priority tag: we are on no VLAN. A second one is left for nobody (CVE-2021-27853 and its kin).
+  if (header.type == wire::EtherType::kVlan || (header.tag && header.tag->id != 0)) return discard(interface, DropReason::kFrameNestedTag);
+  const std::size_t longest = interface.mtu() + header.size();
+  if (frame.size() > longest && frame.info().segment_size == 0) return discard(interface, DropReason::kFrameTooLong);
+  frame.info().link_broadcast = header.destination.is_broadcast();
+  frame.info().link_multicast = header.destination.is_group() && !header.destination.is_broadcast();
+  frame.trim_front(header.size());
+  switch (header.type) {
+    case wire::EtherType::kArp: arp_.receive(interface, neighbours_of(interface), addresses_, frame.head()); return;
+    case wire::EtherType::kIpv4:
+    case wire::EtherType::kIpv6: {
+      // RFC 1122 §3.2.1.1: what the type says and what the version says must agree.
+      const unsigned version = frame.head().empty() ? 0 : frame.head()[0] >> 4;
+      if (version != (header.type == wire::EtherType::kIpv4 ? 4U : 6U)) return discard(interface, DropReason::kIpBadVersion);
+      network_->receive(interface, std::move(frame));
+      return;
+    }
+    default:  // 802.3 lengths (RFC 1042) among them
+      context_.count(Counter::kLinkInUnknownTypes);
+      return discard(interface, DropReason::kFrameUnknownType);
+  }
+}
+
+void LinkLayer::Implementation::receive_ip(Interface& interface, Packet packet) {
+  const unsigned version = packet.head().empty() ? 0 : packet.head()[0] >> 4;
+  if (version != 4 && version != 6) return discard(interface, DropReason::kIpBadVersion);
+  network_->receive(interface, std::move(packet));
+}
+
+// ---------------------------------------------------------------- out
+
+void LinkLayer::Implementation::send_frame(Interface& interface, Packet payload, const MacAddress& destination, wire::EtherType type) {
+  if (interface.type() != LinkType::kEthernet) {
+    if (type != wire::EtherType::kArp) enqueue(interface, std::move(payload));
+    return;
+  }
+  wire::EthernetHeader header;
+  header.destination = destination;
+  header.source = interface.mac();
+  header.type = type;
+  wire::Writer writer(payload.prepend(wire::EthernetHeader::kSize));
+  header.write(writer);
+  if (payload.size() < wire::EthernetHeader::kMinFrame && payload.tail().empty()) {
+    // RFC 894: padded, with zeros (CVE-2003-0001).
+    const MutableBytes padding = payload.append(wire::EthernetHeader::kMinFrame - payload.size());
+    std::memset(padding.data(), 0, padding.size());
+  }
+  enqueue(interface, std::move(payload));
+}
+
+void LinkLayer::Implementation::transmit(Interface& interface, Packet packet, const MacAddress& destination) {
+  const bool is_v4 = packet.head()[0] >> 4 == 4;
+  send_frame(interface, std::move(packet), destination, is_v4 ? wire::EtherType::kIpv4 : wire::EtherType::kIpv6);
+}
+
+void LinkLayer::Implementation::enqueue(Interface& interface, Packet frame) {
+  const std::size_t ip_offset = interface.type() == LinkType::kEthernet ? wire::EthernetHeader::kSize : 0;
+  if (interface.transmit_queue().size() >= interface.config().transmit_limit) {
+    ++interface.statistics().tx_dropped;
+    context_.drop(DropReason::kLinkQueueFull, Counter::kLinkOutQueueDrops);
+    return;
+  }
+  if (interface.type() == LinkType::kLoopback) {
+    ++interface.statistics().tx_packets;
+    interface.statistics().tx_bytes += frame.size();
+    interface.transmit_queue().push(std::move(frame));
+    return;
+  }
+  if (!finish_for_device(interface, std::move(frame), ip_offset)) {
+    ++interface.statistics().tx_dropped;
+    context_.drop(DropReason::kNoBuffers, Counter::kLinkOutQueueDrops);
+  }
+}
+
+// The last step before a device: what it cannot do itself is done here.
+bool LinkLayer::Implementation::finish_for_device(Interface& interface, Packet frame, std::size_t ip_offset) {
+  const Offloads& offloads = interface.offloads();
+  PacketQueue finished;
+  if (frame.info().segment_size != 0) {
+    const bool is_v4 = frame.head()[ip_offset] >> 4 == 4;
+    const bool device_segments = offloads.checksum && (is_v4 ? offloads.segment_ipv4 : offloads.segment_ipv6);
+    if (device_segments) {
+      finished.push(std::move(frame));
+    } else if (!segment(context_.pool, std::move(frame), ip_offset, !offloads.checksum, finished)) {
+      return false;
+    }
+  } else {
+    if (!offloads.checksum && !complete_checksum(frame, ip_offset)) return false;
+    finished.push(std::move(frame));
+  }
+  while (Packet packet = finished.pop()) {
+    ++interface.statistics().tx_packets;
+    interface.statistics().tx_bytes += packet.size();
+    context_.count(Counter::kLinkOutFrames);
+    if (context_.observer != nullptr) context_.tell(PacketEvent{Direction::kOut, interface.id(), packet});
+    interface.transmit_queue().push(std::move(packet));
+  }
+  return true;
+}
+
+// ---------------------------------------------------------------- NeighbourResolver
+
+void LinkLayer::Implementation::solicit(Interface& interface, const IpAddress& address, const MacAddress* known) {
+  if (address.is_v4()) {
+    arp_.request(interface, address, known);
+  } else {
+    ndp_.solicit(interface, address, known);
+  }
+}
+
+void LinkLayer::Implementation::failed(Interface& interface, Packet packet) { network_->neighbour_failed(interface, std::move(packet)); }
+
+// ---------------------------------------------------------------- LinkLayer
+
+LinkLayer::LinkLayer(Context& context, const LinkConfig& config) : implementation_(std::make_unique<Implementation>(context, config)) {}
+
+LinkLayer::~LinkLayer() = default;
+
+void LinkLayer::set_network(NetworkReceiver& network) { implementation_->network_ = &network; }
+
+Interface& LinkLayer::add_interface(const InterfaceConfig& config) { return implementation_->add_interface(config); }
+
+Interface* LinkLayer::interface(InterfaceId id) {
+  const auto number = static_cast<std::size_t>(id);
+  return number >= 1 && number <= implementation_->interfaces_.size() ? implementation_->interfaces_[number - 1].get() : nullptr;
+}
+
+std::span<const std::unique_ptr<Interface>> LinkLayer::interfaces() const { return implementation_->interfaces_; }
+
+Result<void> LinkLayer::add_address(Interface& interface, const IpPrefix& address) { return implementation_->addresses_.add(interface, address); }
+
+Result<void> LinkLayer::remove_address(Interface& interface, const IpAddress& address) {
+  return implementation_->addresses_.remove(interface, address);
+}
+
+void LinkLayer::set_address_listener(std::function<void()> listener) { implementation_->addresses_.set_listener(std::move(listener)); }
+
+void LinkLayer::receive(Interface& interface, Packet frame) {
+  Context& context = implementation_->context_;
+  context.count(Counter::kLinkInFrames);
+  ++interface.statistics().rx_packets;
+  interface.statistics().rx_bytes += frame.size();
+  if (context.observer != nullptr) context.tell(PacketEvent{Direction::kIn, interface.id(), frame});
+  if (interface.type() == LinkType::kEthernet) {
+    implementation_->receive_ethernet(interface, std::move(frame));
+  } else {
+    implementation_->receive_ip(interface, std::move(frame));
+  }
+}
+
+void LinkLayer::send(Interface& interface, Packet packet, const IpAddress& next_hop, NeighbourHandle* handle) {
+  if (interface.type() != LinkType::kEthernet) {
+    implementation_->send_frame(interface, std::move(packet), MacAddress(), wire::EtherType::kIpv4);
+    return;
+  }
+  implementation_->neighbours_of(interface).send(std::move(packet), next_hop, handle);
+}
+
+void LinkLayer::send_multicast(Interface& interface, Packet packet, const IpAddress& group) {
+  implementation_->transmit(interface, std::move(packet), wire::multicast_mac(group));
+}
+
+void LinkLayer::send_broadcast(Interface& interface, Packet packet) {
+  implementation_->transmit(interface, std::move(packet), MacAddress::broadcast());
+}
+
+void LinkLayer::receive_ndp(Interface& interface, const NdpContext& context, Bytes message) {
+  if (interface.type() != LinkType::kEthernet) return;  // nothing to discover on such a link
+  implementation_->ndp_.receive(interface, implementation_->neighbours_of(interface), implementation_->addresses_, context, message);
+}
+
+void LinkLayer::confirm_reachable(Interface& interface, const IpAddress& next_hop, NeighbourHandle* handle) {
+  if (interface.type() == LinkType::kEthernet) implementation_->neighbours_of(interface).confirm(next_hop, handle);
+}
+
+void LinkLayer::suspect(Interface& interface, const IpAddress& next_hop) {
+  if (interface.type() == LinkType::kEthernet) implementation_->neighbours_of(interface).suspect(next_hop);
+}
+
+std::vector<NeighbourInfo> LinkLayer::neighbours() const {
+  std::vector<NeighbourInfo> all;
+  for (const auto& cache : implementation_->caches_) cache->list(all);
+  return all;
+}
+
+Result<void> LinkLayer::set_permanent(Interface& interface, const IpAddress& address, const MacAddress& mac) {
+  if (interface.type() != LinkType::kEthernet || mac.is_group()) return std::unexpected(Error::kInvalidArgument);
+  implementation_->neighbours_of(interface).set_permanent(address, mac);
+  return {};
+}
+
+Result<void> LinkLayer::forget(Interface& interface, const IpAddress& address) {
+  if (!implementation_->neighbours_of(interface).forget(address)) return std::unexpected(Error::kAddressNotAvailable);
+  return {};
+}
+
+}  // namespace transom::link

@@ -1,0 +1,179 @@
+#include "stack/link/segmentation.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "stack/wire/checksum.h"
+#include "stack/wire/ipv4.h"
+#include "stack/wire/ipv6.h"
+#include "stack/wire/tcp.h"
+
+namespace transom::link {
+
+namespace {
+
+constexpr std::size_t kMaxHeaders = 18 + wire::Ipv4Header::kMaxSize + wire::TcpHeader::kMaxSize;
+
+struct Layout {
+  bool is_v4 = false;
+  std::size_t ip = 0;         // offset of the IP header
+  std::size_t transport = 0;  // of the transport header
+  IpProtocol protocol{};
+  IpAddress source;
+  IpAddress destination;
+};
+
+std::optional<Layout> find_headers(Bytes head, std::size_t ip_offset) {
+  if (ip_offset >= head.size()) return std::nullopt;
+  const Bytes packet = head.subspan(ip_offset);
+  Layout layout;
+  layout.ip = ip_offset;
+  layout.is_v4 = packet[0] >> 4 == 4;
+  wire::Reader reader(packet);
+  if (layout.is_v4) {
+    const std::size_t size = std::size_t{packet[0] & 0x0fU} * 4;
+    if (size < wire::Ipv4Header::kMinSize || packet.size() < size) return std::nullopt;
+    reader.skip(9);
+    layout.protocol = IpProtocol{reader.u8()};
+    reader.skip(2);
+    layout.source = IpAddress::v4(reader.u32());
+    layout.destination = IpAddress::v4(reader.u32());
+    layout.transport = ip_offset + size;
+    return layout;
+  }
+  if (packet[0] >> 4 != 6) return std::nullopt;
+  reader.skip(6);
+  IpProtocol next{reader.u8()};
+  reader.skip(1);
+  std::array<std::uint8_t, 16> octets{};
+  const auto read_address = [&] {
+    const Bytes bytes = reader.bytes(16);
+    if (bytes.size() == 16) std::copy(bytes.begin(), bytes.end(), octets.begin());
+    return IpAddress::v6(octets);
+  };
+  layout.source = read_address();
+  layout.destination = read_address();
+  while (reader.ok() && (next == IpProtocol::kHopByHop || next == IpProtocol::kRouting || next == IpProtocol::kDestinationOptions)) {
+    next = IpProtocol{reader.u8()};
+    const std::size_t size = (std::size_t{reader.u8()} + 1) * 8;
+    reader.skip(size - 2);
+  }
+  if (!reader.ok()) return std::nullopt;
+  layout.protocol = next;
+  layout.transport = ip_offset + reader.position();
+  return layout;
+}
+
+void put_u16(MutableBytes at, std::uint16_t value) {
+  at[0] = static_cast<std::uint8_t>(value >> 8);
+  at[1] = static_cast<std::uint8_t>(value);
+}
+
+std::uint16_t get_u16(Bytes at) { return static_cast<std::uint16_t>(at[0] << 8 | at[1]); }
+
+// The lengths, the identification and the header checksum of one segment; its sequence number and flags.
+void rewrite_headers(MutableBytes headers, const Layout& layout, std::size_t size, std::size_t offset, bool is_first, bool is_last, std::size_t index) {
+  MutableBytes ip = headers.subspan(layout.ip);
+  if (layout.is_v4) {
+    put_u16(ip.subspan(2), static_cast<std::uint16_t>(size - layout.ip));
+    put_u16(ip.subspan(4), static_cast<std::uint16_t>(get_u16(ip.subspan(4)) + index));
+    put_u16(ip.subspan(10), 0);
+    put_u16(ip.subspan(10), wire::checksum(ip.first(layout.transport - layout.ip)));
+  } else {
+    put_u16(ip.subspan(4), static_cast<std::uint16_t>(size - layout.ip - wire::Ipv6Header::kSize));
+  }
+  constexpr std::size_t kSequence = 4;
+  constexpr std::size_t kFlags = 13;
+  constexpr std::uint8_t kFinAndPush = 0x09;
+  constexpr std::uint8_t kCwr = 0x80;
+  MutableBytes tcp = headers.subspan(layout.transport);
+  wire::Reader reader(tcp.subspan(kSequence));
+  const auto sequence = static_cast<std::uint32_t>(reader.u32() + offset);
+  wire::Writer writer(tcp.subspan(kSequence));
+  writer.u32(sequence);
+  if (!is_last) tcp[kFlags] &= static_cast<std::uint8_t>(~kFinAndPush);
+  if (!is_first) tcp[kFlags] &= static_cast<std::uint8_t>(~kCwr);
+}
+
+}  // namespace
+
+bool complete_checksum(Packet& packet, std::size_t ip_offset) {
+  if (packet.info().checksum != ChecksumState::kPartial) return true;
+  const auto layout = find_headers(packet.head(), ip_offset);
+  if (!layout) return false;
+  const std::size_t field = layout->transport + packet.info().checksum_field;
+  if (field + 2 > packet.head().size()) return false;
+  wire::ChecksumSum sum;  // the field holds the pseudo-header's share
+  wire::add_packet(sum, packet, layout->transport);
+  std::uint16_t checksum = sum.checksum();
+  if (checksum == 0 && layout->protocol == IpProtocol::kUdp) checksum = 0xffff;  // RFC 768: zero means none
+  put_u16(packet.head().subspan(field), checksum);
+  packet.info().checksum = ChecksumState::kUnknown;
+  return true;
+}
+
+bool segment(BufferPool& pool, Packet packet, std::size_t ip_offset, bool checksums, PacketQueue& out) {
+  const std::size_t segment_size = packet.info().segment_size;
+  if (segment_size == 0) {
+    if (checksums && !complete_checksum(packet, ip_offset)) return false;
+    out.push(std::move(packet));
+    return true;
+  }
+  const auto layout = find_headers(packet.head(), ip_offset);
+  if (!layout || layout->protocol != IpProtocol::kTcp) return false;
+  if (packet.head().size() < layout->transport + wire::TcpHeader::kMinSize) return false;
+  const std::size_t tcp_size = std::size_t{packet.head()[layout->transport + 12]} / 16 * 4;
+  const std::size_t header_size = layout->transport + tcp_size;
+  if (tcp_size < wire::TcpHeader::kMinSize || header_size > packet.head().size() || header_size > kMaxHeaders) return false;
+
+  std::array<std::uint8_t, kMaxHeaders> headers{};
+  std::memcpy(headers.data(), packet.head().data(), header_size);
+  PacketInfo info = packet.info();
+  info.segment_size = 0;
+  info.checksum = checksums ? ChecksumState::kUnknown : ChecksumState::kPartial;
+  info.checksum_field = wire::TcpHeader::kChecksumOffset;
+  packet.trim_front(header_size);
+  const std::size_t total = packet.size();
+  std::array<Slice, Packet::kMaxTail + 1> slices;
+  const std::size_t slice_count = packet.into_slices(slices);
+
+  PacketQueue segments;
+  std::size_t slice = 0;
+  std::size_t within = 0;
+  std::size_t index = 0;
+  for (std::size_t offset = 0; offset < total || index == 0; ++index) {
+    const std::size_t length = std::min(segment_size, total - offset);
+    Packet piece = pool.allocate();
+    if (!piece) return false;
+    piece.info() = info;
+    const MutableBytes head = piece.append(header_size);
+    std::memcpy(head.data(), headers.data(), header_size);
+    for (std::size_t left = length; left > 0 && slice < slice_count;) {
+      const std::size_t here = std::min(left, slices[slice].size() - within);
+      piece.append_slice(slices[slice].subslice(within, here));
+      left -= here;
+      within += here;
+      if (within == slices[slice].size()) {
+        ++slice;
+        within = 0;
+      }
+    }
+    rewrite_headers(head, *layout, header_size + length, offset, index == 0, offset + length >= total, index);
+    const auto transport_length = static_cast<std::uint32_t>(tcp_size + length);
+    const auto sum = wire::pseudo_header_sum(layout->source, layout->destination, IpProtocol::kTcp, transport_length);
+    const MutableBytes field = head.subspan(layout->transport + wire::TcpHeader::kChecksumOffset);
+    put_u16(field, sum.fold());
+    if (checksums) {
+      wire::ChecksumSum whole;
+      wire::add_packet(whole, piece, layout->transport);
+      put_u16(field, whole.checksum());
+    }
+    segments.push(std::move(piece));
+    offset += length;
+    if (total == 0) break;
+  }
+  out.splice(segments);
+  return true;
+}
+
+}  // namespace transom::link
