@@ -25,17 +25,17 @@
 namespace transom::sockets {
 
 struct StackConfig {
-  HostConfig host;           // its seed and start are replaced
-  std::optional<Seed> seed;  // none: from the system
-  BufferPool::Limits buffers;
+  HostConfig host = {};                     // its seed and start are replaced
+  std::optional<Seed> seed = std::nullopt;  // none: from the system
+  BufferPool::Limits buffers = {};
 };
 
 // What differs from what the device says of itself.
 struct InterfaceOptions {
-  std::optional<std::string> name;
-  std::optional<MacAddress> mac;  // none: the device's; if that has none, one is made up
-  std::optional<std::uint32_t> mtu;
-  link::ConflictDetection conflict_detection;
+  std::optional<std::string> name = std::nullopt;
+  std::optional<MacAddress> mac = std::nullopt;  // none: the device's; if that has none, one is made up
+  std::optional<std::uint32_t> mtu = std::nullopt;
+  link::ConflictDetection conflict_detection = {};
   bool link_local = true;
 };
 

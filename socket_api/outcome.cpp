@@ -1,4 +1,4 @@
-#include "socket_api/errno.h"
+#include "socket_api/outcome.h"
 
 namespace transom::sockets {
 

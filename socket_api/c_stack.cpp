@@ -1,0 +1,168 @@
+// transom_stack_create() and transom_stack_destroy().
+#include "socket_api/c_stack.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <exception>
+#include <new>
+#include <string>
+
+#include "drivers/capture_device.h"
+#include "drivers/clock.h"
+#include "drivers/fault_device.h"
+#include "drivers/fault_options.h"
+#include "drivers/network_setup.h"
+#include "drivers/tap_device.h"
+
+namespace transom::sockets {
+
+namespace {
+
+using drivers::DeviceError;
+template <typename T>
+using OrError = std::expected<T, DeviceError>;
+
+std::unexpected<DeviceError> complain(int error_number, std::string message) {
+  return std::unexpected(DeviceError{std::move(message), error_number});
+}
+
+template <typename T>
+OrError<T> parse(const char* text, const char* what) {
+  const auto value = T::parse(text);
+  if (!value) return complain(EINVAL, fmt::format("'{}' is not {}", text, what));
+  return *value;
+}
+
+template <typename T>
+OrError<std::vector<T>> parse_all(const char* const* list, const char* what) {
+  std::vector<T> values;
+  for (; list != nullptr && *list != nullptr; ++list) {
+    const auto value = parse<T>(*list, what);
+    if (!value) return std::unexpected(value.error());
+    values.push_back(*value);
+  }
+  return values;
+}
+
+OrError<std::unique_ptr<drivers::Device>> decorate(std::unique_ptr<drivers::Device> device,
+                                                   const transom_config& config) {
+  if (config.fault != nullptr) {
+    const auto options = drivers::parse_fault_options(config.fault);
+    if (!options) return complain(EINVAL, options.error());
+    device = std::make_unique<drivers::FaultDevice>(std::move(device), *options);
+  }
+  if (config.pcap == nullptr) return device;
+  const Duration offset = drivers::wall_clock_offset();
+  return drivers::make_capture(std::move(device), {.path = config.pcap, .wall_clock = [offset](Instant now) {
+                                                     return now.time_since_epoch() + offset;
+                                                   }});
+}
+
+OrError<std::unique_ptr<drivers::Device>> open_device(const transom_config& config) {
+  const auto addresses = parse_all<IpPrefix>(config.kernel_addresses, "an address like 10.9.0.1/24");
+  if (!addresses) return std::unexpected(addresses.error());
+  drivers::TapOptions options;
+  options.tun = config.tap == nullptr;
+  options.name = options.tun ? config.tun : config.tap;
+  if (config.mtu != 0) options.mtu = config.mtu;
+  options.offload = config.no_offload == 0;
+  auto device = drivers::open_tap(options);
+  if (!device) return device;
+  const std::string name = (*device)->properties().name;
+  for (const IpPrefix& address : *addresses) {
+    if (const auto added = drivers::add_link_address(name, address); !added)
+      return std::unexpected(added.error());
+  }
+  if (const auto up = drivers::set_link_up(name); !up) return std::unexpected(up.error());
+  return decorate(std::move(*device), config);
+}
+
+OrError<void> add_interface(Stack& stack, const transom_config& config) {
+  const auto addresses = parse_all<IpPrefix>(config.addresses, "an address like 10.9.0.2/24");
+  if (!addresses) return std::unexpected(addresses.error());
+  const auto gateways = parse_all<IpAddress>(config.gateways, "an address like 10.9.0.1");
+  if (!gateways) return std::unexpected(gateways.error());
+  InterfaceOptions options{.conflict_detection = link::ConflictDetection::quick()};
+  if (config.mac != nullptr) {
+    const auto mac = parse<MacAddress>(config.mac, "a MAC address like 02:00:00:00:00:02");
+    if (!mac) return std::unexpected(mac.error());
+    if (mac->is_group())
+      return complain(EINVAL, fmt::format("'{}' is a group address: no host can have it", config.mac));
+    options.mac = *mac;
+  }
+  auto device = open_device(config);
+  if (!device) return std::unexpected(device.error());
+  const InterfaceId interface = stack.add_device(std::move(*device), options);
+  for (const IpPrefix& address : *addresses) {
+    if (const auto added = stack.add_address(interface, address); !added) {
+      return complain(to_number(errno_of(added.error())),
+                      fmt::format("address {}: {}", address, to_string(added.error())));
+    }
+  }
+  for (const IpAddress& gateway : *gateways) {
+    const auto added = stack.add_route({IpAddress::any(gateway.family()), 0}, gateway, interface);
+    if (!added)
+      return complain(to_number(errno_of(added.error())),
+                      fmt::format("gateway {}: {}", gateway, to_string(added.error())));
+  }
+  constexpr Duration kPatience = std::chrono::seconds(5);
+  if (const auto ready = stack.wait_for_addresses(kPatience); !ready) {
+    const bool is_taken = ready.error() == Error::kAddressInUse;
+    return complain(to_number(errno_of(ready.error())),
+                    is_taken ? "an address is in use by another host of the network: choose another"
+                             : "the addresses did not become usable within 5 s");
+  }
+  return {};
+}
+
+OrError<std::unique_ptr<transom_stack>> create(const transom_config& config) {
+  if (config.tap != nullptr && config.tun != nullptr)
+    return complain(EINVAL, "a stack has a TAP device or a TUN device, not both");
+  StackConfig stack_config;
+  if (config.seed != 0) stack_config.seed = seed_from_number(config.seed);
+  auto stack = std::make_unique<Stack>(stack_config);
+  if (config.tap != nullptr || config.tun != nullptr) {
+    if (const auto added = add_interface(*stack, config); !added) return std::unexpected(added.error());
+  } else if (config.addresses != nullptr && *config.addresses != nullptr) {
+    return complain(EINVAL, "addresses need a device: set tap or tun");
+  }
+  return std::make_unique<transom_stack>(std::move(stack));
+}
+
+}  // namespace
+
+}  // namespace transom::sockets
+
+transom_stack::~transom_stack() {
+  transom::sockets::Session session(stack);
+  for (int number = 0; number < descriptors.end(); ++number) {
+    if (const auto socket = descriptors.remove(number)) {
+      socket->do_not_linger();
+      socket->close(session);
+    }
+  }
+}
+
+transom_stack* transom_stack_create(const transom_config* config, char* error, size_t error_size) {
+  transom::drivers::DeviceError problem;
+  try {
+    auto made = transom::sockets::create(config != nullptr ? *config : transom_config{});
+    if (made) return made->release();
+    problem = made.error();
+  } catch (const std::bad_alloc&) {
+    problem = {"out of memory", ENOMEM};
+  } catch (const std::exception& exception) {
+    problem = {exception.what(), errno};
+  }
+  if (error != nullptr && error_size > 0) {
+    const std::size_t size = std::min(problem.message.size(), error_size - 1);
+    std::memcpy(error, problem.message.data(), size);
+    error[size] = '\0';
+  }
+  errno = problem.error_number != 0 ? problem.error_number : EIO;
+  return nullptr;
+}
+
+void transom_stack_destroy(transom_stack* stack) { delete stack; }

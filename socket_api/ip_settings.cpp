@@ -1,0 +1,433 @@
+#include "socket_api/ip_settings.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "socket_api/option_value.h"
+#include "socket_api/socket.h"
+
+namespace transom::sockets {
+
+namespace {
+
+// ip(7): many options may be one octet long.
+Outcome<int> read_ip_int(Bytes value) {
+  if (value.size() >= sizeof(int)) return read_option<int>(value);
+  return value.empty() ? 0 : int{value.front()};
+}
+
+Outcome<int> read_ip_int(Bytes value, int low, int high) {
+  const auto number = read_ip_int(value);
+  if (!number || *number < low || *number > high) return fail(EINVAL);
+  return *number;
+}
+
+std::size_t write_ip_int(MutableBytes out, int value) {
+  if (out.size() < sizeof(int) && !out.empty() && value >= 0 && value <= 255) {
+    out.front() = static_cast<std::uint8_t>(value);
+    return 1;
+  }
+  return write_int_option(out, value);
+}
+
+template <typename T>
+Outcome<void> set(T& place, const Outcome<int>& value) {
+  if (!value) return std::unexpected(value.error());
+  if constexpr (std::is_same_v<T, bool>) {
+    place = *value != 0;
+  } else {
+    place = static_cast<T>(*value);
+  }
+  return {};
+}
+
+IpAddress to_address(const in_addr& address) { return IpAddress::v4(ntohl(address.s_addr)); }
+IpAddress to_address(const in6_addr& address) {
+  std::array<std::uint8_t, 16> octets{};
+  std::memcpy(octets.data(), &address, octets.size());
+  return IpAddress::v6(octets);
+}
+in_addr to_in_addr(const IpAddress& address) {
+  return {.s_addr = address.is_v4() ? htonl(address.v4_value()) : INADDR_ANY};
+}
+in6_addr to_in6_addr(const IpAddress& address) {
+  in6_addr result{};
+  std::memcpy(&result, address.octets().data(), sizeof result);
+  return result;
+}
+
+// ---------------------------------------------------------------- multicast
+
+// ip_mreqn, or its shorter forms ip_mreq and (for IP_MULTICAST_IF) in_addr.
+Outcome<ip_mreqn> read_multicast_request(Bytes value, bool may_be_address) {
+  ip_mreqn request{};
+  if (value.size() >= sizeof(ip_mreqn)) {
+    std::memcpy(&request, value.data(), sizeof request);
+  } else if (value.size() >= sizeof(ip_mreq)) {
+    std::memcpy(&request, value.data(), sizeof(ip_mreq));
+  } else if (may_be_address && value.size() >= sizeof(in_addr)) {
+    std::memcpy(&request.imr_address, value.data(), sizeof(in_addr));
+  } else {
+    return fail(EINVAL);
+  }
+  return request;
+}
+
+// The interface that a membership is for: the one that is named, the one with that address, the one on the
+// way to the group, or the first that is not the loopback interface.
+link::Interface* choose_interface(Session& session, int index, const IpAddress& address,
+                                  const IpAddress& group) {
+  link::LinkLayer& link = session.host().link();
+  if (index != 0)
+    return index > 0 && index <= UINT16_MAX ? link.interface(static_cast<InterfaceId>(index)) : nullptr;
+  if (!address.is_unspecified()) {
+    for (const auto& interface : link.interfaces()) {
+      if (interface->find_address(address) != nullptr) return interface.get();
+    }
+    return nullptr;
+  }
+  if (const ip::Route* route = session.host().ip().routes().lookup(group))
+    return link.interface(route->interface);
+  for (const auto& interface : link.interfaces()) {
+    if (interface->type() != link::LinkType::kLoopback) return interface.get();
+  }
+  return nullptr;
+}
+
+Outcome<void> join(IpSettings& settings, link::Interface* interface, const IpAddress& group) {
+  if (!group.is_multicast()) return fail(EINVAL);
+  if (interface == nullptr) return fail(ENODEV);
+  const IpSettings::Membership membership{group, interface->id()};
+  if (std::ranges::find(settings.memberships, membership) != settings.memberships.end())
+    return fail(EADDRINUSE);
+  interface->join(group);
+  settings.memberships.push_back(membership);
+  return {};
+}
+
+Outcome<void> leave(IpSettings& settings, link::Interface* interface, const IpAddress& group) {
+  if (interface == nullptr) return fail(ENODEV);
+  const auto found = std::ranges::find(settings.memberships, IpSettings::Membership{group, interface->id()});
+  if (found == settings.memberships.end()) return fail(EADDRNOTAVAIL);
+  interface->leave(group);
+  settings.memberships.erase(found);
+  return {};
+}
+
+Outcome<void> change_ipv4_membership(Session& session, IpSettings& settings, bool is_join, Bytes value) {
+  const auto request = read_multicast_request(value, false);
+  if (!request) return std::unexpected(request.error());
+  const IpAddress group = to_address(request->imr_multiaddr);
+  link::Interface* const interface =
+      choose_interface(session, request->imr_ifindex, to_address(request->imr_address), group);
+  return is_join ? join(settings, interface, group) : leave(settings, interface, group);
+}
+
+Outcome<void> change_ipv6_membership(Session& session, IpSettings& settings, bool is_join, Bytes value) {
+  const auto request = read_option<ipv6_mreq>(value);
+  if (!request) return std::unexpected(request.error());
+  const IpAddress group = to_address(request->ipv6mr_multiaddr);
+  link::Interface* const interface =
+      choose_interface(session, static_cast<int>(request->ipv6mr_interface), IpAddress(), group);
+  return is_join ? join(settings, interface, group) : leave(settings, interface, group);
+}
+
+Outcome<void> set_multicast_interface(Session& session, IpSettings::Family& family, int index,
+                                      const IpAddress& address) {
+  if (index == 0 && address.is_unspecified()) {
+    family.multicast_interface = InterfaceId::kAny;
+    return {};
+  }
+  link::Interface* const interface = choose_interface(session, index, address, {});
+  if (interface == nullptr) return index != 0 ? fail(ENODEV) : fail(EADDRNOTAVAIL);
+  family.multicast_interface = interface->id();
+  return {};
+}
+
+// ---------------------------------------------------------------- one level each
+
+Outcome<void> set_ipv4_option(Session& session, IpSettings& settings, int name, Bytes value) {
+  IpSettings::Family& family = settings.ipv4;
+  switch (name) {
+    case IP_TTL: {
+      const auto ttl = read_ip_int(value, -1, 255);
+      if (ttl && *ttl == 0) return fail(EINVAL);
+      return set(family.hops, ttl);
+    }
+    case IP_TOS: {
+      const auto tos = read_ip_int(value);
+      return set(family.traffic_class, tos ? Outcome<int>(*tos & 0xff) : tos);
+    }
+    case IP_MTU_DISCOVER:
+      return set(family.mtu_discover, read_ip_int(value, IP_PMTUDISC_DONT, IP_PMTUDISC_OMIT));
+    case IP_PKTINFO:
+      return set(family.receive_packet_info, read_ip_int(value));
+    case IP_RECVTTL:
+      return set(family.receive_hops, read_ip_int(value));
+    case IP_RECVTOS:
+      return set(family.receive_traffic_class, read_ip_int(value));
+    case IP_RECVERR:
+      return set(family.receive_errors, read_ip_int(value));
+    case IP_MULTICAST_TTL: {
+      const auto ttl = read_ip_int(value, -1, 255);
+      return set(family.multicast_hops, ttl && *ttl == -1 ? Outcome<int>(1) : ttl);
+    }
+    case IP_MULTICAST_LOOP:
+      return set(family.multicast_loop, read_ip_int(value));
+    case IP_MULTICAST_IF: {
+      const auto request = read_multicast_request(value, true);
+      if (!request) return std::unexpected(request.error());
+      return set_multicast_interface(session, family, request->imr_ifindex, to_address(request->imr_address));
+    }
+    case IP_ADD_MEMBERSHIP:
+      return change_ipv4_membership(session, settings, true, value);
+    case IP_DROP_MEMBERSHIP:
+      return change_ipv4_membership(session, settings, false, value);
+    default:
+      return fail(ENOPROTOOPT);
+  }
+}
+
+Outcome<std::size_t> get_ipv4_option(const IpSettings& settings, int name, MutableBytes out) {
+  constexpr int kDefaultTtl = 64;
+  const IpSettings::Family& family = settings.ipv4;
+  switch (name) {
+    case IP_TTL:
+      return write_ip_int(out, family.hops < 0 ? kDefaultTtl : family.hops);
+    case IP_TOS:
+      return write_ip_int(out, family.traffic_class);
+    case IP_MTU_DISCOVER:
+      return write_ip_int(out, family.mtu_discover);
+    case IP_PKTINFO:
+      return write_ip_int(out, family.receive_packet_info);
+    case IP_RECVTTL:
+      return write_ip_int(out, family.receive_hops);
+    case IP_RECVTOS:
+      return write_ip_int(out, family.receive_traffic_class);
+    case IP_RECVERR:
+      return write_ip_int(out, family.receive_errors);
+    case IP_MULTICAST_TTL:
+      return write_ip_int(out, family.multicast_hops);
+    case IP_MULTICAST_LOOP:
+      return write_ip_int(out, family.multicast_loop);
+    default:
+      return fail(ENOPROTOOPT);
+  }
+}
+
+Outcome<void> set_ipv6_option(Session& session, IpSettings& settings, int name, Bytes value) {
+  IpSettings::Family& family = settings.ipv6;
+  switch (name) {
+    case IPV6_UNICAST_HOPS:
+      return set(family.hops, read_int_option(value, -1, 255));
+    case IPV6_TCLASS: {
+      const auto traffic_class = read_int_option(value, -1, 255);
+      return set(family.traffic_class,
+                 traffic_class && *traffic_class == -1 ? Outcome<int>(0) : traffic_class);
+    }
+    case IPV6_MTU_DISCOVER:
+      return set(family.mtu_discover, read_int_option(value, IPV6_PMTUDISC_DONT, IPV6_PMTUDISC_OMIT));
+    case IPV6_DONTFRAG: {
+      const auto on = read_option<int>(value);
+      if (!on) return std::unexpected(on.error());
+      family.mtu_discover = *on != 0 ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_WANT;
+      return {};
+    }
+    case IPV6_RECVPKTINFO:
+      return set(family.receive_packet_info, read_option<int>(value));
+    case IPV6_RECVHOPLIMIT:
+      return set(family.receive_hops, read_option<int>(value));
+    case IPV6_RECVTCLASS:
+      return set(family.receive_traffic_class, read_option<int>(value));
+    case IPV6_RECVERR:
+      return set(family.receive_errors, read_option<int>(value));
+    case IPV6_MULTICAST_HOPS: {
+      const auto hops = read_int_option(value, -1, 255);
+      return set(family.multicast_hops, hops && *hops == -1 ? Outcome<int>(1) : hops);
+    }
+    case IPV6_MULTICAST_LOOP:
+      return set(family.multicast_loop, read_int_option(value, 0, 1));
+    case IPV6_MULTICAST_IF: {
+      const auto index = read_option<int>(value);
+      if (!index) return std::unexpected(index.error());
+      return set_multicast_interface(session, family, *index, IpAddress());
+    }
+    case IPV6_JOIN_GROUP:
+      return change_ipv6_membership(session, settings, true, value);
+    case IPV6_LEAVE_GROUP:
+      return change_ipv6_membership(session, settings, false, value);
+    default:
+      return fail(ENOPROTOOPT);
+  }
+}
+
+Outcome<std::size_t> get_ipv6_option(const IpSettings& settings, int name, MutableBytes out) {
+  constexpr int kDefaultHops = 64;
+  const IpSettings::Family& family = settings.ipv6;
+  switch (name) {
+    case IPV6_V6ONLY:
+      return write_bool_option(out, settings.v6_only);
+    case IPV6_UNICAST_HOPS:
+      return write_int_option(out, family.hops < 0 ? kDefaultHops : family.hops);
+    case IPV6_TCLASS:
+      return write_int_option(out, family.traffic_class);
+    case IPV6_MTU_DISCOVER:
+      return write_int_option(out, family.mtu_discover);
+    case IPV6_DONTFRAG:
+      return write_bool_option(out, family.mtu_discover == IPV6_PMTUDISC_DO);
+    case IPV6_RECVPKTINFO:
+      return write_bool_option(out, family.receive_packet_info);
+    case IPV6_RECVHOPLIMIT:
+      return write_bool_option(out, family.receive_hops);
+    case IPV6_RECVTCLASS:
+      return write_bool_option(out, family.receive_traffic_class);
+    case IPV6_RECVERR:
+      return write_bool_option(out, family.receive_errors);
+    case IPV6_MULTICAST_HOPS:
+      return write_int_option(out, family.multicast_hops);
+    case IPV6_MULTICAST_LOOP:
+      return write_bool_option(out, family.multicast_loop);
+    case IPV6_MULTICAST_IF:
+      return write_int_option(out, static_cast<int>(family.multicast_interface));
+    default:
+      return fail(ENOPROTOOPT);
+  }
+}
+
+}  // namespace
+
+Outcome<void> set_ip_option(Session& session, const SocketKind& kind, IpSettings& settings, int level,
+                            int name, Bytes value) {
+  if (level == IPPROTO_IP) return set_ipv4_option(session, settings, name, value);
+  if (kind.domain != AF_INET6) return fail(ENOPROTOOPT);
+  return set_ipv6_option(session, settings, name, value);
+}
+
+Outcome<std::size_t> get_ip_option(const SocketKind& kind, const IpSettings& settings, int level, int name,
+                                   MutableBytes out) {
+  if (level == IPPROTO_IP) return get_ipv4_option(settings, name, out);
+  if (kind.domain != AF_INET6) return fail(ENOPROTOOPT);
+  return get_ipv6_option(settings, name, out);
+}
+
+void leave_all_groups(Session& session, IpSettings& settings) {
+  for (const IpSettings::Membership& membership : settings.memberships) {
+    if (link::Interface* interface = session.host().link().interface(membership.interface))
+      interface->leave(membership.group);
+  }
+  settings.memberships.clear();
+}
+
+// ---------------------------------------------------------------- control messages
+
+namespace {
+
+Outcome<void> read_one(SendControl& result, int domain, int level, int type, Bytes data) {
+  const auto take_int = [data](std::optional<std::uint8_t>& place, int low) -> Outcome<void> {
+    const auto value = read_ip_int(data, low, 255);
+    if (!value) return std::unexpected(value.error());
+    if (*value >= 0) place = static_cast<std::uint8_t>(*value);
+    return {};
+  };
+  if (level == IPPROTO_IP && type == IP_PKTINFO) {
+    const auto info = read_option<in_pktinfo>(data);
+    if (!info) return std::unexpected(info.error());
+    if (info->ipi_spec_dst.s_addr != INADDR_ANY) result.source = to_address(info->ipi_spec_dst);
+    result.interface = static_cast<InterfaceId>(info->ipi_ifindex);
+    return {};
+  }
+  if (level == IPPROTO_IP && type == IP_TTL) return take_int(result.hops, 1);
+  if (level == IPPROTO_IP && type == IP_TOS) return take_int(result.traffic_class, 0);
+  if (level != IPPROTO_IPV6 || domain != AF_INET6) return fail(EINVAL);
+  if (type == IPV6_PKTINFO) {
+    const auto info = read_option<in6_pktinfo>(data);
+    if (!info) return std::unexpected(info.error());
+    if (const IpAddress source = to_address(info->ipi6_addr); !source.is_unspecified())
+      result.source = source;
+    result.interface = static_cast<InterfaceId>(info->ipi6_ifindex);
+    return {};
+  }
+  if (type == IPV6_HOPLIMIT) return take_int(result.hops, -1);
+  if (type == IPV6_TCLASS) return take_int(result.traffic_class, -1);
+  return fail(EINVAL);
+}
+
+// Appends control messages as put_cmsg() of Linux does: what does not fit is cut, and that is said.
+class ControlWriter {
+ public:
+  explicit ControlWriter(MutableBytes room) : room_(room) {}
+
+  template <typename T>
+  void put(int level, int type, const T& value) {
+    const MutableBytes rest = room_.subspan(used_);
+    cmsghdr header{};
+    if (rest.size() < sizeof header) {
+      is_truncated_ = true;
+      return;
+    }
+    header.cmsg_len = CMSG_LEN(sizeof value);
+    header.cmsg_level = level;
+    header.cmsg_type = type;
+    if (header.cmsg_len > rest.size()) {
+      header.cmsg_len = rest.size();
+      is_truncated_ = true;
+    }
+    std::memcpy(rest.data(), &header, sizeof header);
+    std::memcpy(rest.data() + CMSG_LEN(0), &value, header.cmsg_len - CMSG_LEN(0));
+    used_ += std::min(rest.size(), CMSG_SPACE(sizeof value));
+  }
+
+  std::size_t used() const { return used_; }
+  bool is_truncated() const { return is_truncated_; }
+
+ private:
+  MutableBytes room_;
+  std::size_t used_ = 0;
+  bool is_truncated_ = false;
+};
+
+}  // namespace
+
+Outcome<SendControl> read_control(int domain, Bytes control) {
+  SendControl result;
+  while (control.size() >= sizeof(cmsghdr)) {
+    cmsghdr header;
+    std::memcpy(&header, control.data(), sizeof header);
+    if (header.cmsg_len < CMSG_LEN(0) || header.cmsg_len > control.size()) return fail(EINVAL);
+    const Bytes data = control.subspan(CMSG_LEN(0), header.cmsg_len - CMSG_LEN(0));
+    if (const auto one = read_one(result, domain, header.cmsg_level, header.cmsg_type, data); !one)
+      return std::unexpected(one.error());
+    control = control.subspan(std::min(control.size(), CMSG_ALIGN(header.cmsg_len)));
+  }
+  return result;
+}
+
+std::size_t write_control(const IpSettings& settings, int domain, const ReceiveControl& from,
+                          MutableBytes control, bool& is_truncated) {
+  ControlWriter writer(control);
+  const IpSettings::Family& ipv4 = settings.ipv4;
+  const IpSettings::Family& ipv6 = settings.ipv6;
+  const bool is_ipv4 = from.destination.is_v4();
+  if (is_ipv4 && ipv4.receive_packet_info) {
+    in_pktinfo info{};
+    info.ipi_ifindex = static_cast<int>(from.interface);
+    info.ipi_spec_dst = info.ipi_addr = to_in_addr(from.destination);
+    writer.put(IPPROTO_IP, IP_PKTINFO, info);
+  }
+  if (is_ipv4 && ipv4.receive_hops) writer.put(IPPROTO_IP, IP_TTL, int{from.hops});
+  if (is_ipv4 && ipv4.receive_traffic_class) writer.put(IPPROTO_IP, IP_TOS, from.traffic_class);
+  if (domain == AF_INET6 && ipv6.receive_packet_info) {
+    in6_pktinfo info{};
+    info.ipi6_ifindex = static_cast<unsigned>(from.interface);
+    info.ipi6_addr = to_in6_addr(from.destination);
+    writer.put(IPPROTO_IPV6, IPV6_PKTINFO, info);
+  }
+  if (!is_ipv4 && ipv6.receive_hops) writer.put(IPPROTO_IPV6, IPV6_HOPLIMIT, int{from.hops});
+  if (!is_ipv4 && ipv6.receive_traffic_class) writer.put(IPPROTO_IPV6, IPV6_TCLASS, int{from.traffic_class});
+  is_truncated = writer.is_truncated();
+  return writer.used();
+}
+
+}  // namespace transom::sockets

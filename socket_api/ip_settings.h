@@ -1,0 +1,82 @@
+// The options of levels IPPROTO_IP and IPPROTO_IPV6 that a socket keeps: ip(7), ipv6(7).
+#pragma once
+
+#include <netinet/in.h>
+
+#include <optional>
+#include <vector>
+
+#include "socket_api/outcome.h"
+#include "socket_api/stack_instance.h"
+#include "stack/base/address.h"
+#include "stack/base/bytes.h"
+
+namespace transom::sockets {
+
+struct SocketKind;
+
+struct IpSettings {
+  struct Membership {
+    IpAddress group;
+    InterfaceId interface;
+
+    friend bool operator==(const Membership&, const Membership&) = default;
+  };
+  // What one family of packets has. An AF_INET6 socket with IPv4-mapped addresses uses both.
+  struct Family {
+    int hops = -1;          // IP_TTL, IPV6_UNICAST_HOPS; -1: the default of the stack
+    int traffic_class = 0;  // IP_TOS, IPV6_TCLASS
+    int multicast_hops = 1;
+    bool multicast_loop = true;
+    InterfaceId multicast_interface = InterfaceId::kAny;
+    int mtu_discover = IP_PMTUDISC_WANT;  // IPV6_PMTUDISC_... have the same values
+    bool receive_packet_info = false;
+    bool receive_hops = false;
+    bool receive_traffic_class = false;
+    bool receive_errors = false;
+  };
+
+  Family ipv4;
+  Family ipv6;
+  bool v6_only = false;
+  std::vector<Membership> memberships;
+
+  Family& of(IpFamily family) { return family == IpFamily::kIpv4 ? ipv4 : ipv6; }
+  const Family& of(IpFamily family) const { return family == IpFamily::kIpv4 ? ipv4 : ipv6; }
+  std::uint8_t hops_or_default(IpFamily family) const {  // 0: the default
+    return static_cast<std::uint8_t>(std::max(of(family).hops, 0));
+  }
+};
+
+// What control messages say about one datagram to be sent.
+struct SendControl {
+  std::optional<IpAddress> source;
+  InterfaceId interface = InterfaceId::kAny;
+  std::optional<std::uint8_t> hops;
+  std::optional<std::uint8_t> traffic_class;
+};
+
+// What control messages say about one that was received.
+struct ReceiveControl {
+  IpAddress destination;
+  InterfaceId interface = InterfaceId::kAny;
+  std::uint8_t hops = 0;
+  std::uint8_t traffic_class = 0;
+};
+
+// `level` is IPPROTO_IP or IPPROTO_IPV6; the latter fails with ENOPROTOOPT on an AF_INET socket.
+Outcome<void> set_ip_option(Session& session, const SocketKind& kind, IpSettings& settings, int level,
+                            int name, Bytes value);
+Outcome<std::size_t> get_ip_option(const SocketKind& kind, const IpSettings& settings, int level, int name,
+                                   MutableBytes out);
+
+void leave_all_groups(Session& session, IpSettings& settings);
+
+// The control messages of sendmsg(2). EINVAL for a malformed or unknown one.
+Outcome<SendControl> read_control(int domain, Bytes control);
+// Writes those that the settings ask for. Returns the octets used; sets `is_truncated` when there was not
+// enough room.
+std::size_t write_control(const IpSettings& settings, int domain, const ReceiveControl& from,
+                          MutableBytes control, bool& is_truncated);
+
+}  // namespace transom::sockets

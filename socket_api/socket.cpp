@@ -1,0 +1,142 @@
+#include "socket_api/socket.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "socket_api/icmp_socket.h"
+#include "socket_api/tcp_socket.h"
+#include "socket_api/udp_socket.h"
+
+namespace transom::sockets {
+
+// ---------------------------------------------------------------- readiness
+
+short poll_events(const Readiness& readiness) {
+  int events = 0;
+  if (readiness.readable) events |= POLLIN | POLLRDNORM;
+  if (readiness.writable) events |= POLLOUT | POLLWRNORM;
+  if (readiness.priority) events |= POLLPRI;
+  if (readiness.error) events |= POLLERR;
+  if (readiness.hang_up) events |= POLLHUP;
+  if (readiness.read_hang_up) events |= POLLRDHUP;
+  return static_cast<short>(events);
+}
+
+Watcher::Watcher(Socket& socket, short interest)
+    : interest_(static_cast<short>(interest | POLLERR | POLLHUP | POLLNVAL)),
+      socket_(&socket),
+      next_(socket.watchers_) {
+  if (next_ != nullptr) next_->previous_ = this;
+  socket.watchers_ = this;
+}
+
+Watcher::~Watcher() { unlink(); }
+
+void Watcher::unlink() {
+  if (socket_ == nullptr) return;
+  (previous_ != nullptr ? previous_->next_ : socket_->watchers_) = next_;
+  if (next_ != nullptr) next_->previous_ = previous_;
+  socket_ = nullptr;
+}
+
+void Socket::on_readiness() {
+  if (watchers_ == nullptr) return;
+  const short now = events();
+  for (Watcher* watcher = watchers_; watcher != nullptr;) {
+    Watcher* const next = watcher->next_;
+    const auto wanted = static_cast<short>(now & watcher->interest());
+    if (wanted != 0) watcher->on_ready(wanted);
+    watcher = next;
+  }
+}
+
+namespace {
+
+// A blocked call.
+class BlockedCall final : public Watcher {
+ public:
+  BlockedCall(Socket& socket, short interest, Waiter& waiter) : Watcher(socket, interest), waiter_(waiter) {}
+  void on_ready(short) override { waiter_.wake(); }
+
+ private:
+  Waiter& waiter_;
+};
+
+}  // namespace
+
+Instant Socket::deadline(const Session& session, Duration timeout, int flags) const {
+  if (settings_.is_non_blocking || (flags & MSG_DONTWAIT) != 0) return Instant::min();
+  return timeout == Duration::max() ? kNever : session.now() + timeout;
+}
+
+bool Socket::wait_for(Session& session, short events, Instant deadline) {
+  if (session.now() >= deadline) return false;
+  // Ready, and yet the call could not be served (the stack is short of memory, perhaps): no news is to be
+  // expected.
+  constexpr Duration kRetry = std::chrono::milliseconds(10);
+  const bool is_ready = (this->events() & events) != 0;
+  Waiter waiter(session.loop());
+  BlockedCall blocked(*this, events, waiter);
+  session.wait(waiter, is_ready ? std::min(deadline, session.now() + kRetry) : deadline);
+  return waiter.is_woken() || session.now() < deadline;
+}
+
+// ---------------------------------------------------------------- life
+
+Outcome<std::shared_ptr<Socket>> Socket::create(Session& session, const SocketKind& kind) {
+  constexpr int kProtocolEnd = 256;
+  if (kind.domain != AF_INET && kind.domain != AF_INET6) return fail(EAFNOSUPPORT);
+  if (kind.type < 0 || kind.type > SOCK_PACKET || kind.protocol < 0 || kind.protocol >= kProtocolEnd)
+    return fail(EINVAL);
+  const int icmp = kind.domain == AF_INET ? int{IPPROTO_ICMP} : int{IPPROTO_ICMPV6};
+  const auto is = [&kind](int protocol) { return kind.protocol == 0 || kind.protocol == protocol; };
+  switch (kind.type) {
+    case SOCK_STREAM:
+      if (!is(IPPROTO_TCP)) return fail(EPROTONOSUPPORT);
+      return std::make_shared<TcpSocket>(kind.domain);
+    case SOCK_DGRAM:
+      if (kind.protocol == icmp) return std::make_shared<IcmpSocket>(kind.domain);
+      if (!is(IPPROTO_UDP)) return fail(EPROTONOSUPPORT);
+      return std::make_shared<UdpSocket>(session, kind.domain);
+    default:
+      return fail(ESOCKTNOSUPPORT);
+  }
+}
+
+Socket::~Socket() { assert(is_closed_ || watchers_ == nullptr); }
+
+void Socket::close(Session& session) {
+  if (std::exchange(is_closed_, true)) return;
+  while (watchers_ != nullptr) {
+    Watcher& watcher = *watchers_;
+    watcher.on_ready(POLLNVAL);
+    watcher.unlink();
+  }
+  leave_all_groups(session, settings_.ip);
+  on_close(session);
+}
+
+Outcome<void> Socket::listen(Session&, int) { return fail(EOPNOTSUPP); }
+Outcome<Socket::Accepted> Socket::accept(Session&) { return fail(EOPNOTSUPP); }
+
+// ---------------------------------------------------------------- addresses
+
+Outcome<InterfaceId> Socket::check_bind(const SocketAddress& address) const {
+  const IpAddress& ip = address.endpoint.address;
+  if (domain() == AF_INET6 && ip.is_v4() && settings_.ip.v6_only) return fail(EINVAL);
+  if (!ip.is_v6() || !ip.is_link_local()) return settings_.interface;
+  const InterfaceId interface = address.scope != InterfaceId::kAny ? address.scope : settings_.interface;
+  if (interface == InterfaceId::kAny) return fail(EINVAL);  // RFC 4007 §6: which link?
+  return interface;
+}
+
+Outcome<InterfaceId> Socket::check_destination(const SocketAddress& address) const {
+  const IpAddress& ip = address.endpoint.address;
+  if (domain() == AF_INET6 && ip.is_v4() && settings_.ip.v6_only) return fail(ENETUNREACH);
+  if (!ip.is_v6() || !ip.is_link_local()) return settings_.interface;
+  const InterfaceId interface = address.scope != InterfaceId::kAny ? address.scope : settings_.interface;
+  if (interface == InterfaceId::kAny) return fail(EINVAL);
+  return interface;
+}
+
+}  // namespace transom::sockets

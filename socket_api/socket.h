@@ -1,0 +1,156 @@
+// A socket as programs know it: the abstract part. TcpSocket, UdpSocket and IcmpSocket are the kinds there
+// are.
+//
+// Every call is made within a Session, which holds the lock of the stack. A call that has to wait gives the
+// lock away meanwhile, unless the socket is non-blocking. Threads may share a socket; close() wakes those
+// that are blocked in it, with EBADF.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "socket_api/ip_settings.h"
+#include "socket_api/outcome.h"
+#include "socket_api/socket_address.h"
+#include "socket_api/stack_instance.h"
+#include "socket_api/watcher.h"
+#include "stack/base/bytes.h"
+#include "stack/base/readiness.h"
+
+namespace transom::sockets {
+
+struct SocketKind {
+  int domain = 0;    // AF_INET, AF_INET6
+  int type = 0;      // SOCK_STREAM, SOCK_DGRAM
+  int protocol = 0;  // IPPROTO_...
+};
+
+// What sendmsg(2) is given.
+struct Outgoing {
+  std::span<const Bytes> pieces;
+  std::optional<SocketAddress> to = std::nullopt;
+  SendControl control = {};
+  int flags = 0;  // MSG_...
+};
+
+// What recvmsg(2) is given, and what it says besides the octets.
+struct Incoming {
+  std::span<const MutableBytes> buffers;
+  MutableBytes control = {};
+  int flags = 0;  // MSG_...
+  std::optional<SocketAddress> from = std::nullopt;
+  std::size_t control_size = 0;
+  int result_flags = 0;  // MSG_TRUNC, MSG_CTRUNC, MSG_OOB
+};
+
+// What setsockopt(2) sets for every kind.
+struct SocketSettings {
+  bool is_non_blocking = false;
+  bool reuse_address = false;
+  bool reuse_port = false;
+  bool broadcast = false;
+  bool keep_alive = false;
+  bool out_of_band_inline = false;
+  std::int32_t linger = -1;  // seconds; -1: off
+  Duration receive_timeout = Duration::max();
+  Duration send_timeout = Duration::max();
+  std::optional<std::uint32_t> send_buffer;  // as it was asked for
+  std::optional<std::uint32_t> receive_buffer;
+  InterfaceId interface = InterfaceId::kAny;  // SO_BINDTODEVICE
+  IpSettings ip;
+};
+
+class Socket : public std::enable_shared_from_this<Socket>, protected ReadinessListener {
+ public:
+  explicit Socket(const SocketKind& kind) : kind_(kind) {}
+  virtual ~Socket();  // must have been closed
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+
+  // socket(2), without SOCK_NONBLOCK and SOCK_CLOEXEC.
+  static Outcome<std::shared_ptr<Socket>> create(Session& session, const SocketKind& kind);
+
+  const SocketKind& kind() const { return kind_; }
+  int domain() const { return kind_.domain; }
+
+  virtual Outcome<void> bind(Session& session, const SocketAddress& address) = 0;
+  virtual Outcome<void> listen(Session& session, int backlog);
+  struct Accepted {
+    std::shared_ptr<Socket> socket;
+    SocketAddress from;
+  };
+  virtual Outcome<Accepted> accept(Session& session);
+  virtual Outcome<void> connect(Session& session, const SocketAddress& address) = 0;
+  virtual Outcome<void> disconnect(Session& session) = 0;  // connect() to AF_UNSPEC
+  virtual Outcome<std::size_t> send(Session& session, const Outgoing& message) = 0;
+  virtual Outcome<std::size_t> receive(Session& session, Incoming& message) = 0;
+  virtual Outcome<void> shutdown(Session& session, int how) = 0;
+  // Blocks only for SO_LINGER. The socket is of no use afterwards.
+  void close(Session& session);
+  void do_not_linger() { settings_.linger = std::min(settings_.linger, 0); }
+
+  virtual Outcome<SocketAddress> local_address() const = 0;
+  virtual Outcome<SocketAddress> remote_address() const = 0;
+
+  virtual Outcome<void> set_option(Session& session, int level, int name, Bytes value);
+  // Returns how many octets of `out` were written.
+  virtual Outcome<std::size_t> get_option(Session& session, int level, int name, MutableBytes out);
+  // ioctl(2): FIONREAD, SIOCOUTQ, SIOCOUTQNSD, SIOCATMARK.
+  virtual Outcome<int> query(unsigned long request) const = 0;
+
+  virtual Readiness readiness() const = 0;
+  short events() const { return poll_events(readiness()); }
+  bool is_closed() const { return is_closed_; }
+  bool is_non_blocking() const { return settings_.is_non_blocking; }
+  void set_non_blocking(bool on) { settings_.is_non_blocking = on; }
+
+ protected:
+  void on_readiness() final;
+
+  // Releases what the socket has in the stack.
+  virtual void on_close(Session& session) = 0;
+  // A setting has changed: hand it to the stack.
+  virtual void apply_settings(Session& session) = 0;
+  virtual Error take_error() = 0;
+  virtual bool is_listening() const { return false; }
+  virtual bool is_bound() const = 0;
+  virtual int send_buffer() const = 0;     // as SO_SNDBUF shows it
+  virtual int receive_buffer() const = 0;  // as SO_RCVBUF shows it
+
+  // When a call that starts now gives up: at once, if it may not block.
+  Instant deadline(const Session& session, Duration timeout, int flags) const;
+  // Waits for one of `events`. False when the deadline has passed.
+  bool wait_for(Session& session, short events, Instant deadline);
+  // Repeats `attempt` for as long as it says EAGAIN. EAGAIN after the deadline; EBADF when the socket is
+  // closed meanwhile.
+  template <typename Attempt>
+  auto repeat(Session& session, short events, Instant deadline, Attempt attempt) -> decltype(attempt()) {
+    while (true) {
+      auto result = attempt();
+      if (result || result.error() != Errno{EAGAIN}) return result;
+      if (!wait_for(session, events, deadline)) return result;
+      if (is_closed_) return fail(EBADF);
+    }
+  }
+
+  // What bind(2) checks first, for all kinds; the interface to bind to.
+  Outcome<InterfaceId> check_bind(const SocketAddress& address) const;
+  // What connect(2) and sendto(2) check of a destination: EINVAL for a link-local IPv6 address without an
+  // interface, ENETUNREACH for an IPv4 one with IPV6_V6ONLY.
+  Outcome<InterfaceId> check_destination(const SocketAddress& address) const;
+  bool dual_stack() const { return kind_.domain == AF_INET6 && !settings_.ip.v6_only; }
+
+  SocketSettings settings_;
+
+ private:
+  friend class Watcher;
+
+  Outcome<void> set_socket_option(Session& session, int name, Bytes value);
+  Outcome<std::size_t> get_socket_option(Session& session, int name, MutableBytes out);
+
+  SocketKind kind_;
+  Watcher* watchers_ = nullptr;
+  bool is_closed_ = false;
+};
+
+}  // namespace transom::sockets

@@ -1,0 +1,84 @@
+#include "socket_api/socket_address.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace transom::sockets {
+
+namespace {
+
+// RFC 2133 had no sin6_scope_id, and Linux still takes that.
+constexpr socklen_t kShortIpv6Address = 24;
+
+template <typename Address>
+Address copy_in(const sockaddr* address, socklen_t length) {
+  Address copy{};
+  std::memcpy(&copy, address, std::min<std::size_t>(length, sizeof copy));
+  return copy;
+}
+
+IpAddress read_ipv4(const in_addr& address) { return IpAddress::v4(ntohl(address.s_addr)); }
+
+IpAddress read_ipv6(const in6_addr& address) {
+  std::array<std::uint8_t, 16> octets{};
+  std::memcpy(octets.data(), &address, octets.size());
+  return IpAddress::v6(octets);
+}
+
+template <typename Address>
+void copy_out(const Address& from, sockaddr* address, socklen_t* length) {
+  std::memcpy(address, &from, std::min<std::size_t>(*length, sizeof from));
+  *length = sizeof from;
+}
+
+}  // namespace
+
+bool is_unspecified_family(const sockaddr* address, socklen_t length) {
+  return address != nullptr && length >= sizeof address->sa_family &&
+         copy_in<sockaddr>(address, length).sa_family == AF_UNSPEC;
+}
+
+Outcome<SocketAddress> read_address(int domain, const sockaddr* address, socklen_t length) {
+  if (address == nullptr) return fail(EFAULT);
+  const socklen_t shortest = domain == AF_INET6 ? kShortIpv6Address : sizeof(sockaddr_in);
+  if (length < sizeof address->sa_family) return fail(EINVAL);
+  const sa_family_t family = copy_in<sockaddr>(address, length).sa_family;
+  if (length < shortest) return fail(EINVAL);
+  if (family != domain) return fail(EAFNOSUPPORT);
+  SocketAddress result;
+  if (domain == AF_INET) {
+    const auto ipv4 = copy_in<sockaddr_in>(address, length);
+    result.endpoint = {read_ipv4(ipv4.sin_addr), static_cast<Port>(ntohs(ipv4.sin_port))};
+  } else {
+    const auto ipv6 = copy_in<sockaddr_in6>(address, length);
+    result.endpoint = {read_ipv6(ipv6.sin6_addr), static_cast<Port>(ntohs(ipv6.sin6_port))};
+    if (result.endpoint.address.is_link_local()) result.scope = static_cast<InterfaceId>(ipv6.sin6_scope_id);
+  }
+  return result;
+}
+
+Outcome<void> write_address(int domain, const SocketAddress& from, sockaddr* address, socklen_t* length) {
+  if (address == nullptr || length == nullptr) return fail(EFAULT);
+  if (static_cast<int>(*length) < 0) return fail(EINVAL);
+  const IpAddress& ip = from.endpoint.address;
+  if (domain == AF_INET) {
+    sockaddr_in ipv4{};
+    ipv4.sin_family = AF_INET;
+    ipv4.sin_port = htons(to_number(from.endpoint.port));
+    ipv4.sin_addr.s_addr = ip.is_v4() ? htonl(ip.v4_value()) : INADDR_ANY;
+    copy_out(ipv4, address, length);
+  } else {
+    sockaddr_in6 ipv6{};
+    ipv6.sin6_family = AF_INET6;
+    ipv6.sin6_port = htons(to_number(from.endpoint.port));
+    if (!ip.is_unspecified()) std::memcpy(&ipv6.sin6_addr, ip.octets().data(), sizeof ipv6.sin6_addr);
+    if (ip.is_v6() && ip.is_link_local()) ipv6.sin6_scope_id = static_cast<std::uint32_t>(from.scope);
+    copy_out(ipv6, address, length);
+  }
+  return {};
+}
+
+}  // namespace transom::sockets

@@ -1,0 +1,31 @@
+// sockaddr_in and sockaddr_in6 to and from the addresses of the stack.
+//
+// The stack keeps an IPv4 address in its IPv4-mapped form, which is how an AF_INET6 socket shows it: nothing
+// to convert. sin6_scope_id is the number of an interface.
+#pragma once
+
+#include <sys/socket.h>
+
+#include "socket_api/outcome.h"
+#include "stack/base/address.h"
+
+namespace transom::sockets {
+
+struct SocketAddress {
+  Endpoint endpoint;
+  InterfaceId scope = InterfaceId::kAny;  // of a link-local IPv6 address
+};
+
+constexpr IpFamily family_of(int domain) { return domain == AF_INET6 ? IpFamily::kIpv6 : IpFamily::kIpv4; }
+
+// An address for a socket of `domain`, checked as bind(2), connect(2) and sendto(2) check it: EFAULT, EINVAL
+// when too short, EAFNOSUPPORT.
+Outcome<SocketAddress> read_address(int domain, const sockaddr* address, socklen_t length);
+bool is_unspecified_family(const sockaddr* address,
+                           socklen_t length);  // AF_UNSPEC: connect() then disconnects
+
+// As getsockname(2): writes what fits of `*length` and says how long it really is. EINVAL for a negative
+// length, EFAULT.
+Outcome<void> write_address(int domain, const SocketAddress& from, sockaddr* address, socklen_t* length);
+
+}  // namespace transom::sockets

@@ -1,0 +1,191 @@
+// The options of level SOL_SOCKET, and the way to the other levels: socket(7).
+#include <net/if.h>
+#include <sys/time.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "socket_api/option_value.h"
+#include "socket_api/socket.h"
+
+namespace transom::sockets {
+
+namespace {
+
+constexpr int kMaxBuffer = 16 << 20;  // what one socket may ask for
+
+Outcome<Duration> read_timeout(Bytes value) {
+  const auto time = read_option<timeval>(value);
+  if (!time) return std::unexpected(time.error());
+  if (time->tv_usec < 0 || time->tv_usec >= 1'000'000) return fail(EDOM);
+  if (time->tv_sec < 0) return Duration::zero();  // as Linux: gives up at once
+  constexpr time_t kForEver = 1'000'000'000;      // 30 years
+  if ((time->tv_sec == 0 && time->tv_usec == 0) || time->tv_sec > kForEver) return Duration::max();
+  return std::chrono::seconds(time->tv_sec) + std::chrono::microseconds(time->tv_usec);
+}
+
+std::size_t write_timeout(MutableBytes out, Duration timeout) {
+  timeval time{};
+  if (timeout != Duration::max()) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
+    time.tv_sec = seconds.count();
+    time.tv_usec = std::chrono::duration_cast<std::chrono::microseconds>(timeout - seconds).count();
+  }
+  return write_option(out, time);
+}
+
+std::int32_t read_linger(const linger& value) {
+  if (value.l_onoff == 0) return -1;
+  return std::clamp(value.l_linger, 0, INT32_MAX / 2);
+}
+
+Outcome<InterfaceId> find_interface(Session& session, Bytes name) {
+  const Bytes cut = name.first(std::min<std::size_t>(name.size(), IFNAMSIZ - 1));
+  const std::string_view text(reinterpret_cast<const char*>(cut.data()),
+                              static_cast<std::size_t>(std::ranges::find(cut, 0) - cut.begin()));
+  if (text.empty()) return InterfaceId::kAny;
+  for (const auto& interface : session.host().link().interfaces()) {
+    if (interface->name() == text) return interface->id();
+  }
+  return fail(ENODEV);
+}
+
+std::size_t write_interface_name(Session& session, MutableBytes out, InterfaceId id) {
+  const link::Interface* const interface = session.host().link().interface(id);
+  if (interface == nullptr) return 0;
+  std::array<char, IFNAMSIZ> name{};
+  interface->name().copy(name.data(), name.size() - 1);
+  return write_option(out, name);
+}
+
+}  // namespace
+
+Outcome<void> Socket::set_option(Session& session, int level, int name, Bytes value) {
+  if (level == SOL_SOCKET) return set_socket_option(session, name, value);
+  if (level != IPPROTO_IP && level != IPPROTO_IPV6) return fail(ENOPROTOOPT);
+  if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY && domain() == AF_INET6) {
+    const auto on = read_option<int>(value);
+    if (!on || is_bound()) return fail(EINVAL);
+    settings_.ip.v6_only = *on != 0;
+    return {};
+  }
+  const auto done = set_ip_option(session, kind_, settings_.ip, level, name, value);
+  if (done) apply_settings(session);
+  return done;
+}
+
+Outcome<std::size_t> Socket::get_option(Session& session, int level, int name, MutableBytes out) {
+  if (level == SOL_SOCKET) return get_socket_option(session, name, out);
+  if (level != IPPROTO_IP && level != IPPROTO_IPV6) return fail(ENOPROTOOPT);
+  const bool asks_mtu = (level == IPPROTO_IP && name == IP_MTU) ||
+                        (level == IPPROTO_IPV6 && name == IPV6_MTU && domain() == AF_INET6);
+  if (!asks_mtu) return get_ip_option(kind_, settings_.ip, level, name, out);
+  const auto peer = remote_address();
+  if (!peer) return fail(ENOTCONN);
+  ip::IpLayer& ip = session.host().ip();
+  auto destination = ip.destination(peer->endpoint.address, settings_.interface);
+  if (!destination) return fail(ENOTCONN);
+  return write_int_option(out, static_cast<int>(ip.path_mtu(**destination)));
+}
+
+Outcome<void> Socket::set_socket_option(Session& session, int name, Bytes value) {
+  const auto set_bool = [&](bool& place) -> Outcome<void> {
+    const auto on = read_option<int>(value);
+    if (!on) return std::unexpected(on.error());
+    place = *on != 0;
+    return {};
+  };
+  const auto set_buffer = [&](std::optional<std::uint32_t>& place) -> Outcome<void> {
+    const auto size = read_option<int>(value);
+    if (!size) return std::unexpected(size.error());
+    place = static_cast<std::uint32_t>(std::clamp(*size, 0, kMaxBuffer));
+    return {};
+  };
+  const auto set_timeout = [&](Duration& place) -> Outcome<void> {
+    const auto timeout = read_timeout(value);
+    if (!timeout) return std::unexpected(timeout.error());
+    place = *timeout;
+    return {};
+  };
+  const auto set_one = [&]() -> Outcome<void> {
+    switch (name) {
+      case SO_REUSEADDR:
+        return set_bool(settings_.reuse_address);
+      case SO_REUSEPORT:
+        return set_bool(settings_.reuse_port);
+      case SO_BROADCAST:
+        return set_bool(settings_.broadcast);
+      case SO_KEEPALIVE:
+        return set_bool(settings_.keep_alive);
+      case SO_OOBINLINE:
+        return set_bool(settings_.out_of_band_inline);
+      case SO_SNDBUF:
+        return set_buffer(settings_.send_buffer);
+      case SO_RCVBUF:
+        return set_buffer(settings_.receive_buffer);
+      case SO_SNDTIMEO:
+        return set_timeout(settings_.send_timeout);
+      case SO_RCVTIMEO:
+        return set_timeout(settings_.receive_timeout);
+      case SO_LINGER: {
+        const auto wanted = read_option<linger>(value);
+        if (!wanted) return std::unexpected(wanted.error());
+        settings_.linger = read_linger(*wanted);
+        return {};
+      }
+      case SO_BINDTODEVICE: {
+        const auto interface = find_interface(session, value);
+        if (!interface) return std::unexpected(interface.error());
+        settings_.interface = *interface;
+        return {};
+      }
+      default:
+        return fail(ENOPROTOOPT);
+    }
+  };
+  const auto done = set_one();
+  if (done) apply_settings(session);
+  return done;
+}
+
+Outcome<std::size_t> Socket::get_socket_option(Session& session, int name, MutableBytes out) {
+  switch (name) {
+    case SO_TYPE:
+      return write_int_option(out, kind_.type);
+    case SO_DOMAIN:
+      return write_int_option(out, kind_.domain);
+    case SO_PROTOCOL:
+      return write_int_option(out, kind_.protocol);
+    case SO_ERROR:
+      return write_int_option(out, to_number(errno_of(take_error())));
+    case SO_ACCEPTCONN:
+      return write_bool_option(out, is_listening());
+    case SO_REUSEADDR:
+      return write_bool_option(out, settings_.reuse_address);
+    case SO_REUSEPORT:
+      return write_bool_option(out, settings_.reuse_port);
+    case SO_BROADCAST:
+      return write_bool_option(out, settings_.broadcast);
+    case SO_KEEPALIVE:
+      return write_bool_option(out, settings_.keep_alive);
+    case SO_OOBINLINE:
+      return write_bool_option(out, settings_.out_of_band_inline);
+    case SO_SNDBUF:
+      return write_int_option(out, send_buffer());
+    case SO_RCVBUF:
+      return write_int_option(out, receive_buffer());
+    case SO_SNDTIMEO:
+      return write_timeout(out, settings_.send_timeout);
+    case SO_RCVTIMEO:
+      return write_timeout(out, settings_.receive_timeout);
+    case SO_LINGER:
+      return write_option(
+          out, linger{.l_onoff = settings_.linger >= 0, .l_linger = std::max(settings_.linger, 0)});
+    case SO_BINDTODEVICE:
+      return write_interface_name(session, out, settings_.interface);
+    default:
+      return fail(ENOPROTOOPT);
+  }
+}
+
+}  // namespace transom::sockets

@@ -1,0 +1,152 @@
+// The options of a TcpSocket: tcp(7), and what it does with the others.
+#include <linux/sockios.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+
+#include <algorithm>
+
+#include "socket_api/option_value.h"
+#include "socket_api/tcp_info.h"
+#include "socket_api/tcp_socket.h"
+
+namespace transom::sockets {
+
+namespace {
+
+constexpr std::uint32_t kMinBuffer = 2304;  // half of what SOCK_MIN_SNDBUF of Linux is
+constexpr int kMinMaxSegment = 88;
+constexpr int kMaxMaxSegment = 32767;
+constexpr int kDefaultMaxSegment = 536;  // what is shown before there is a connection
+constexpr int kMaxKeepTime = 32767;      // seconds
+constexpr int kMaxProbes = 127;
+
+}  // namespace
+
+// tcp::Options is what the stack knows of the settings.
+void TcpSocket::apply_settings(Session&) {
+  const IpFamily family =
+      connection_ != nullptr ? connection_->tuple().remote.address.family() : family_of(domain());
+  options_.keep_alive = settings_.keep_alive;
+  options_.out_of_band_inline = settings_.out_of_band_inline;
+  options_.linger = settings_.linger;
+  options_.ttl = settings_.ip.hops_or_default(family);
+  options_.traffic_class =
+      static_cast<std::uint8_t>(settings_.ip.of(family).traffic_class & 0xfc);  // ECN is TCP's own
+  if (settings_.send_buffer) options_.send_buffer = std::max(*settings_.send_buffer, kMinBuffer);
+  if (settings_.receive_buffer) options_.receive_buffer = std::max(*settings_.receive_buffer, kMinBuffer);
+  if (connection_ != nullptr) connection_->set_options(options_);
+  if (listener_ != nullptr) listener_->options() = options_;
+}
+
+Outcome<void> TcpSocket::set_option(Session& session, int level, int name, Bytes value) {
+  if (level != IPPROTO_TCP) return Socket::set_option(session, level, name, value);
+  const auto done = set_tcp_option(session, name, value);
+  if (done) apply_settings(session);
+  return done;
+}
+
+Outcome<void> TcpSocket::set_tcp_option(Session&, int name, Bytes value) {
+  const auto set_bool = [&](bool& place) -> Outcome<void> {
+    const auto on = read_option<int>(value);
+    if (!on) return std::unexpected(on.error());
+    place = *on != 0;
+    return {};
+  };
+  const auto set_number = [&](auto& place, int low, int high) -> Outcome<void> {
+    const auto number = read_int_option(value, low, high);
+    if (!number) return std::unexpected(number.error());
+    place = static_cast<std::remove_reference_t<decltype(place)>>(*number);
+    return {};
+  };
+  switch (name) {
+    case TCP_NODELAY:
+      return set_bool(options_.no_delay);
+    case TCP_CORK:
+      return set_bool(options_.cork);
+    case TCP_QUICKACK:
+      return set_bool(options_.quick_ack);
+    case TCP_KEEPIDLE:
+      return set_number(options_.keep_idle, 1, kMaxKeepTime);
+    case TCP_KEEPINTVL:
+      return set_number(options_.keep_interval, 1, kMaxKeepTime);
+    case TCP_KEEPCNT:
+      return set_number(options_.keep_count, 1, kMaxProbes);
+    case TCP_SYNCNT:
+      return set_number(options_.syn_retries, 1, kMaxProbes);
+    case TCP_USER_TIMEOUT:
+      return set_number(options_.user_timeout, 0, INT32_MAX);
+    case TCP_MAXSEG: {
+      const auto size = read_option<int>(value);
+      if (!size) return std::unexpected(size.error());
+      if (*size != 0 && (*size < kMinMaxSegment || *size > kMaxMaxSegment)) return fail(EINVAL);
+      options_.max_segment = static_cast<std::uint16_t>(*size);
+      return {};
+    }
+    default:
+      return fail(ENOPROTOOPT);
+  }
+}
+
+Outcome<std::size_t> TcpSocket::get_option(Session& session, int level, int name, MutableBytes out) {
+  return level == IPPROTO_TCP ? get_tcp_option(name, out) : Socket::get_option(session, level, name, out);
+}
+
+Outcome<std::size_t> TcpSocket::get_tcp_option(int name, MutableBytes out) const {
+  switch (name) {
+    case TCP_NODELAY:
+      return write_bool_option(out, options_.no_delay);
+    case TCP_CORK:
+      return write_bool_option(out, options_.cork);
+    case TCP_QUICKACK:
+      return write_bool_option(out, options_.quick_ack);
+    case TCP_KEEPIDLE:
+      return write_int_option(out, static_cast<int>(options_.keep_idle));
+    case TCP_KEEPINTVL:
+      return write_int_option(out, static_cast<int>(options_.keep_interval));
+    case TCP_KEEPCNT:
+      return write_int_option(out, options_.keep_count);
+    case TCP_SYNCNT:
+      return write_int_option(out, options_.syn_retries);
+    case TCP_USER_TIMEOUT:
+      return write_int_option(out, static_cast<int>(options_.user_timeout));
+    case TCP_MAXSEG: {
+      if (phase_ == Phase::kConnected)
+        return write_int_option(out, static_cast<int>(connection_->info().send_mss));
+      return write_int_option(out, options_.max_segment != 0 ? options_.max_segment : kDefaultMaxSegment);
+    }
+    case TCP_INFO: {
+      tcp::Info info;
+      std::size_t unsent = 0;
+      if (connection_ != nullptr) {
+        info = connection_->info();
+        unsent = connection_->unsent_octets();
+      } else if (listener_ != nullptr) {
+        info.state = tcp::State::kListen;
+        info.receive_queue = static_cast<std::uint32_t>(listener_->queued());
+        info.send_queue = static_cast<std::uint32_t>(listener_->backlog());
+      }
+      return write_tcp_info(info, options_, unsent, out);
+    }
+    default:
+      return fail(ENOPROTOOPT);
+  }
+}
+
+Outcome<int> TcpSocket::query(unsigned long request) const {
+  if (request != FIONREAD && request != SIOCOUTQ && request != SIOCOUTQNSD && request != SIOCATMARK)
+    return fail(ENOTTY);
+  if (listener_ != nullptr && request != SIOCATMARK) return fail(EINVAL);
+  if (connection_ == nullptr) return 0;
+  switch (request) {
+    case FIONREAD:
+      return static_cast<int>(connection_->readable_octets());
+    case SIOCATMARK:
+      return connection_->at_urgent_mark() ? 1 : 0;
+    case SIOCOUTQ:
+      return static_cast<int>(connection_->unacked_octets());
+    default:
+      return static_cast<int>(connection_->unsent_octets());
+  }
+}
+
+}  // namespace transom::sockets

@@ -1,0 +1,363 @@
+#include "socket_api/tcp_socket.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace transom::sockets {
+
+namespace {
+
+constexpr int kMaxBacklog = 4096;  // net.core.somaxconn
+
+IpAddress any_for(int domain) { return IpAddress::any(family_of(domain)); }
+
+std::size_t total_size(std::span<const Bytes> pieces) {
+  std::size_t total = 0;
+  for (const Bytes& piece : pieces) total += piece.size();
+  return total;
+}
+
+// What is left of `pieces` behind the first `taken` octets.
+std::vector<Bytes> rest_of(std::span<const Bytes> pieces, std::size_t taken) {
+  std::vector<Bytes> rest;
+  for (const Bytes& piece : pieces) {
+    const std::size_t skipped = std::min(taken, piece.size());
+    taken -= skipped;
+    if (skipped < piece.size()) rest.push_back(piece.subspan(skipped));
+  }
+  return rest;
+}
+
+}  // namespace
+
+TcpSocket::TcpSocket(const TcpSocket& listener, tcp::Connection& connection)
+    : Socket({listener.domain(), SOCK_STREAM, IPPROTO_TCP}),
+      phase_(Phase::kConnected),
+      connection_(&connection),
+      options_(connection.options()) {
+  settings_ = listener.settings_;
+  settings_.is_non_blocking = false;  // Linux does not inherit it
+  settings_.ip.memberships.clear();
+  connection_->set_listener(this);
+}
+
+Readiness TcpSocket::readiness() const {
+  if (connection_ != nullptr) return connection_->readiness();
+  if (listener_ != nullptr) return listener_->readiness();
+  return {.writable = true, .hang_up = true};
+}
+
+// ---------------------------------------------------------------- binding and listening
+
+Outcome<void> TcpSocket::claim_port(Session& session, const tcp::BindRequest& request) {
+  auto hold = session.host().tcp().bind(request);
+  if (!hold) return fail(hold.error());
+  hold_ = std::move(*hold);
+  bound_ = request;
+  bound_->local = hold_.local();
+  return {};
+}
+
+Outcome<void> TcpSocket::bind(Session& session, const SocketAddress& address) {
+  if (phase_ != Phase::kFresh || bound_) return fail(EINVAL);
+  const auto interface = check_bind(address);
+  if (!interface) return std::unexpected(interface.error());
+  const IpAddress& ip = address.endpoint.address;
+  return claim_port(session, {.local = address.endpoint,
+                              .dual_stack = dual_stack() && ip.is_v6() && ip.is_unspecified(),
+                              .reuse_address = settings_.reuse_address,
+                              .reuse_port = settings_.reuse_port,
+                              .interface = *interface});
+}
+
+Outcome<void> TcpSocket::listen(Session& session, int backlog) {
+  const int limit = backlog < 0 ? kMaxBacklog : std::min(backlog, kMaxBacklog);
+  if (listener_ != nullptr) {
+    listener_->set_backlog(static_cast<std::size_t>(limit));
+    return {};
+  }
+  if (phase_ != Phase::kFresh) return fail(EINVAL);
+  if (!bound_) {
+    const auto done = bind(session, {{any_for(domain()), Port::kNone}});
+    if (!done) return done;
+  }
+  const auto listener = session.host().tcp().listen(hold_, static_cast<std::size_t>(limit), options_);
+  if (!listener) return fail(listener.error());
+  listener_ = *listener;
+  listener_->set_listener(this);
+  phase_ = Phase::kListening;
+  return {};
+}
+
+Outcome<Socket::Accepted> TcpSocket::accept(Session& session) {
+  const auto attempt = [this]() -> Outcome<Accepted> {
+    if (listener_ == nullptr) return fail(EINVAL);
+    const auto connection = listener_->accept();
+    if (!connection) return fail(connection.error());
+    const SocketAddress from{(*connection)->tuple().remote, (*connection)->info().interface};
+    return Accepted{std::shared_ptr<Socket>(new TcpSocket(*this, **connection)), from};
+  };
+  return repeat(session, POLLIN, deadline(session, settings_.receive_timeout, 0), attempt);
+}
+
+// ---------------------------------------------------------------- connecting
+
+bool TcpSocket::is_handshaking() const {
+  if (connection_ == nullptr) return false;
+  const tcp::State state = connection_->state();
+  return state == tcp::State::kSynSent || state == tcp::State::kSynReceived;
+}
+
+bool TcpSocket::has_ended() const {
+  return connection_->state() == tcp::State::kClosed || connection_->state() == tcp::State::kTimeWait;
+}
+
+Outcome<void> TcpSocket::start_connecting(Session& session, const SocketAddress& address) {
+  const auto interface = check_destination(address);
+  if (!interface) return std::unexpected(interface.error());
+  if (!hold_ && *interface != InterfaceId::kAny) {
+    // Only a claim says which interface a connection is for.
+    auto hold = session.host().tcp().bind(
+        {.local = {IpAddress::any(address.endpoint.address.family()), Port::kNone}, .interface = *interface});
+    if (!hold) return fail(hold.error());
+    hold_ = std::move(*hold);
+  }
+  const IpFamily family = address.endpoint.address.family();
+  tcp::Options options = options_;
+  options.ttl = settings_.ip.hops_or_default(family);
+  options.traffic_class = static_cast<std::uint8_t>(settings_.ip.of(family).traffic_class);
+  const auto connection = session.host().tcp().connect(hold_, address.endpoint, options);
+  if (!connection) return fail(connection.error());
+  connection_ = *connection;
+  connection_->set_listener(this);
+  phase_ = Phase::kConnecting;
+  return {};
+}
+
+// As inet_stream_connect() of Linux: what a second call says depends on how far the first has come.
+Outcome<void> TcpSocket::connect(Session& session, const SocketAddress& address) {
+  if (phase_ == Phase::kListening || phase_ == Phase::kConnected) return fail(EISCONN);
+  int unfinished = EALREADY;
+  if (phase_ == Phase::kFresh) {
+    const auto started = start_connecting(session, address);
+    if (!started) return started;
+    unfinished = EINPROGRESS;
+  }
+  const Instant limit = deadline(session, settings_.send_timeout, 0);
+  while (is_handshaking()) {
+    if (!wait_for(session, POLLOUT, limit)) return fail(unfinished);
+    if (is_closed()) return fail(EBADF);
+  }
+  if (phase_ == Phase::kConnected) return {};             // another thread's call has seen it first
+  if (connection_ == nullptr) return fail(ECONNABORTED);  // another thread has shut it down
+  if (connection_->state() == tcp::State::kClosed) {
+    const Error error = connection_->take_error();
+    become_fresh(session);
+    return error == Error::kNone ? fail(ECONNABORTED) : fail(error);
+  }
+  phase_ = Phase::kConnected;
+  return {};
+}
+
+void TcpSocket::become_fresh(Session& session) {
+  if (connection_ != nullptr) {
+    connection_->set_listener(nullptr);
+    std::exchange(connection_, nullptr)->abort();
+  }
+  if (listener_ != nullptr) std::exchange(listener_, nullptr)->close();
+  phase_ = Phase::kFresh;
+  hold_ = {};
+  if (bound_) {
+    // A socket that was bound stays so. Should another have taken the port meanwhile, it is unbound.
+    const tcp::BindRequest request = *std::exchange(bound_, std::nullopt);
+    (void)claim_port(session, request);
+  }
+  on_readiness();
+}
+
+Outcome<void> TcpSocket::disconnect(Session& session) {
+  become_fresh(session);
+  return {};
+}
+
+// ---------------------------------------------------------------- sending
+
+Outcome<std::size_t> TcpSocket::send(Session& session, const Outgoing& message) {
+  const std::size_t wanted = total_size(message.pieces);
+  const tcp::SendFlags flags{.urgent = (message.flags & MSG_OOB) != 0,
+                             .more = (message.flags & MSG_MORE) != 0};
+  const Instant limit = deadline(session, settings_.send_timeout, message.flags);
+  std::size_t sent = 0;
+  std::vector<Bytes> rest;
+  std::span<const Bytes> pieces = message.pieces;
+  while (true) {
+    const auto attempt = [&]() -> Outcome<std::size_t> {
+      if (connection_ == nullptr) return fail(EPIPE);
+      const auto taken = connection_->send(pieces, flags);
+      if (!taken) return fail(taken.error());
+      return *taken;
+    };
+    const auto taken = repeat(session, POLLOUT, limit, attempt);
+    if (!taken) return sent > 0 ? Outcome<std::size_t>(sent) : taken;
+    sent += *taken;
+    if (sent == wanted) return sent;
+    rest = rest_of(message.pieces, sent);
+    pieces = rest;
+  }
+}
+
+// ---------------------------------------------------------------- receiving
+
+bool TcpSocket::may_read_more() const {
+  return connection_ != nullptr && !connection_->readiness().read_hang_up && !connection_->readiness().error;
+}
+
+Outcome<std::size_t> TcpSocket::receive_urgent(Incoming& message) {
+  if (connection_ == nullptr) return fail(ENOTCONN);
+  const auto octet = connection_->receive_urgent({.peek = (message.flags & MSG_PEEK) != 0});
+  if (!octet) return fail(octet.error());
+  message.result_flags |= MSG_OOB;
+  for (const MutableBytes& buffer : message.buffers) {
+    if (buffer.empty()) continue;
+    buffer.front() = *octet;
+    return 1;
+  }
+  message.result_flags |= MSG_TRUNC;
+  return 0;
+}
+
+// Fills the buffers from `offset` on with what is there.
+Outcome<std::size_t> TcpSocket::read_once(Incoming& message, std::size_t offset) {
+  if (connection_ == nullptr) return fail(ENOTCONN);
+  std::array<std::uint8_t, 4096> discarded;
+  const bool discard = (message.flags & MSG_TRUNC) != 0;  // tcp(7): takes the octets and throws them away
+  std::size_t taken = 0;
+  for (const MutableBytes& buffer : message.buffers) {
+    const std::size_t skipped = std::min(offset, buffer.size());
+    offset -= skipped;
+    MutableBytes room = buffer.subspan(skipped);
+    while (!room.empty()) {
+      const MutableBytes target =
+          discard ? MutableBytes(discarded).first(std::min(room.size(), discarded.size())) : room;
+      const auto here = connection_->receive(target);
+      if (!here) return taken > 0 ? Outcome<std::size_t>(taken) : fail(here.error());
+      if (*here == 0) return taken;
+      taken += *here;
+      room = room.subspan(*here);
+      // A pending error or the end is for the next call; and the urgent mark must be noticed.
+      if (connection_->readable_octets() == 0 || connection_->at_urgent_mark()) return taken;
+    }
+  }
+  return taken;
+}
+
+Outcome<std::size_t> TcpSocket::peek_once(Incoming& message) {
+  if (connection_ == nullptr) return fail(ENOTCONN);
+  if (message.buffers.size() == 1) {
+    const auto seen = connection_->receive(message.buffers.front(), {.peek = true});
+    if (!seen) return fail(seen.error());
+    return *seen;
+  }
+  std::size_t room = 0;
+  for (const MutableBytes& buffer : message.buffers) room += buffer.size();
+  std::vector<std::uint8_t> copy(std::min(room, connection_->readable_octets()));
+  const auto seen = connection_->receive(copy, {.peek = true});
+  if (!seen) return fail(seen.error());
+  auto from = copy.begin();
+  auto left = static_cast<std::ptrdiff_t>(*seen);
+  for (const MutableBytes& buffer : message.buffers) {
+    const std::ptrdiff_t part = std::min(left, static_cast<std::ptrdiff_t>(buffer.size()));
+    std::copy_n(from, part, buffer.begin());
+    from += part;
+    left -= part;
+  }
+  return *seen;
+}
+
+Outcome<std::size_t> TcpSocket::receive(Session& session, Incoming& message) {
+  if ((message.flags & MSG_ERRQUEUE) != 0) return fail(EAGAIN);
+  if ((message.flags & MSG_OOB) != 0) return receive_urgent(message);
+  std::size_t wanted = 0;
+  for (const MutableBytes& buffer : message.buffers) wanted += buffer.size();
+  if (wanted == 0 && connection_ != nullptr) return 0;
+  const bool wait_all = (message.flags & MSG_WAITALL) != 0;
+  const Instant limit = deadline(session, settings_.receive_timeout, message.flags);
+
+  if ((message.flags & MSG_PEEK) != 0) {
+    const auto attempt = [&]() -> Outcome<std::size_t> {
+      const auto seen = peek_once(message);
+      if (seen && wait_all && *seen < wanted && may_read_more() && limit > session.now()) return fail(EAGAIN);
+      return seen;
+    };
+    return repeat(session, POLLIN, limit, attempt);
+  }
+
+  std::size_t received = 0;
+  while (true) {
+    const auto taken = repeat(session, POLLIN, limit, [&] { return read_once(message, received); });
+    if (!taken) return received > 0 ? Outcome<std::size_t>(received) : taken;
+    received += *taken;
+    const bool is_end = *taken == 0 || connection_->at_urgent_mark();
+    if (!wait_all || received == wanted || is_end) return received;
+  }
+}
+
+// ---------------------------------------------------------------- ending
+
+Outcome<void> TcpSocket::shutdown(Session& session, int how) {
+  if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR) return fail(EINVAL);
+  if (phase_ == Phase::kListening || phase_ == Phase::kConnecting) {
+    // As Linux: to stop reading is to give up. Sending has not begun.
+    const bool gives_up = how != SHUT_WR;
+    if (gives_up && (listener_ != nullptr || is_handshaking())) {
+      become_fresh(session);
+      return {};
+    }
+    if (listener_ != nullptr) return {};
+  }
+  if (connection_ == nullptr || has_ended()) return fail(ENOTCONN);
+  if (how != SHUT_RD) connection_->shutdown_send();
+  if (how != SHUT_WR) connection_->shutdown_receive();
+  on_readiness();
+  return {};
+}
+
+// SO_LINGER: until the peer has acknowledged everything, our FIN included, or the time is over.
+void TcpSocket::linger(Session& session) {
+  if (settings_.linger <= 0 || connection_->readable_octets() > 0) return;
+  connection_->shutdown_send();
+  const Instant limit = session.now() + std::chrono::seconds(settings_.linger);
+  const auto is_done = [this] { return has_ended() || connection_->state() == tcp::State::kFinWait2; };
+  // The arrival of the last acknowledgment need not change readiness, so it is also looked for.
+  constexpr Duration kLook = std::chrono::milliseconds(5);
+  while (!is_done() && session.now() < limit) {
+    Waiter waiter(session.loop());
+    session.wait(waiter, std::min(limit, session.now() + kLook));
+  }
+}
+
+void TcpSocket::on_close(Session& session) {
+  if (listener_ != nullptr) std::exchange(listener_, nullptr)->close();
+  if (connection_ != nullptr) {
+    connection_->set_listener(nullptr);
+    linger(session);
+    std::exchange(connection_, nullptr)->close();
+  }
+  hold_ = {};
+}
+
+// ---------------------------------------------------------------- addresses
+
+Outcome<SocketAddress> TcpSocket::local_address() const {
+  if (connection_ != nullptr) return SocketAddress{connection_->tuple().local, connection_->info().interface};
+  if (bound_) return SocketAddress{bound_->local, bound_->interface};
+  return SocketAddress{{any_for(domain()), Port::kNone}};
+}
+
+Outcome<SocketAddress> TcpSocket::remote_address() const {
+  if (connection_ == nullptr || connection_->state() == tcp::State::kSynSent || has_ended())
+    return fail(ENOTCONN);
+  return SocketAddress{connection_->tuple().remote, connection_->info().interface};
+}
+
+}  // namespace transom::sockets

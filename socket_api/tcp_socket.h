@@ -1,0 +1,76 @@
+// SOCK_STREAM: tcp(7).
+//
+//   FRESH ──listen──► LISTENING            FRESH ──connect──► CONNECTING ──handshake──► CONNECTED
+//     ▲                  │ shutdown           ▲                   │ refused, timed out       ▲ accept() gives
+//     such a one └──────────────────┘                    └───────────────────┘
+//
+// A FRESH socket may be bound. One that has failed to connect is FRESH again once connect() has said so, and
+// keeps its port if it was bound to one. A connection that has ended stays with its CONNECTED socket until
+// that is closed.
+#pragma once
+
+#include "socket_api/socket.h"
+#include "stack/tcp/connection.h"
+#include "stack/tcp/listener.h"
+
+namespace transom::sockets {
+
+class TcpSocket final : public Socket {
+ public:
+  explicit TcpSocket(int domain) : Socket({domain, SOCK_STREAM, IPPROTO_TCP}) {}
+
+  Outcome<void> bind(Session& session, const SocketAddress& address) override;
+  Outcome<void> listen(Session& session, int backlog) override;
+  Outcome<Accepted> accept(Session& session) override;
+  Outcome<void> connect(Session& session, const SocketAddress& address) override;
+  Outcome<void> disconnect(Session& session) override;
+  Outcome<std::size_t> send(Session& session, const Outgoing& message) override;
+  Outcome<std::size_t> receive(Session& session, Incoming& message) override;
+  Outcome<void> shutdown(Session& session, int how) override;
+
+  Outcome<SocketAddress> local_address() const override;
+  Outcome<SocketAddress> remote_address() const override;
+  Outcome<void> set_option(Session& session, int level, int name, Bytes value) override;
+  Outcome<std::size_t> get_option(Session& session, int level, int name, MutableBytes out) override;
+  Outcome<int> query(unsigned long request) const override;
+  Readiness readiness() const override;
+
+ protected:
+  void on_close(Session& session) override;
+  void apply_settings(Session& session) override;
+  Error take_error() override { return connection_ != nullptr ? connection_->take_error() : Error::kNone; }
+  bool is_listening() const override { return listener_ != nullptr; }
+  bool is_bound() const override {
+    return bound_.has_value() || connection_ != nullptr || listener_ != nullptr;
+  }
+  int send_buffer() const override { return static_cast<int>(2 * options_.send_buffer); }
+  int receive_buffer() const override { return static_cast<int>(2 * options_.receive_buffer); }
+
+ private:
+  enum class Phase : std::uint8_t { kFresh, kListening, kConnecting, kConnected };
+
+  // A socket for what a listener has accepted.
+  TcpSocket(const TcpSocket& listener, tcp::Connection& connection);
+
+  Outcome<void> claim_port(Session& session, const tcp::BindRequest& request);
+  Outcome<void> start_connecting(Session& session, const SocketAddress& address);
+  bool is_handshaking() const;
+  bool has_ended() const;  // of a connection
+  void become_fresh(Session& session);
+  Outcome<std::size_t> receive_urgent(Incoming& message);
+  Outcome<std::size_t> read_once(Incoming& message, std::size_t offset);
+  Outcome<std::size_t> peek_once(Incoming& message);
+  bool may_read_more() const;
+  void linger(Session& session);
+  Outcome<void> set_tcp_option(Session& session, int name, Bytes value);
+  Outcome<std::size_t> get_tcp_option(int name, MutableBytes out) const;
+
+  Phase phase_ = Phase::kFresh;
+  std::optional<tcp::BindRequest> bound_;  // what bind() was asked for, with the port that it got
+  tcp::PortHold hold_;                     // until it goes to the connection or the listener
+  tcp::Listener* listener_ = nullptr;
+  tcp::Connection* connection_ = nullptr;
+  tcp::Options options_;
+};
+
+}  // namespace transom::sockets

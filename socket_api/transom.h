@@ -1,0 +1,146 @@
+/* The socket calls of Transom, for C and C++.
+ *
+ * Each function is the POSIX call of its name with a stack in front, takes the same structures and constants
+ * (<sys/socket.h>, <netinet/in.h>, <netinet/tcp.h>, <poll.h>), returns what that returns, and sets errno as
+ * Linux does. What is different is said here.
+ *
+ * - Descriptors are small numbers of one stack. They are not descriptors of the kernel: read(), select(),
+ * epoll and dup() of the system do not know them, and they are not inherited over fork() or exec().
+ * - Writing to a connection that cannot be written gives EPIPE and never the signal SIGPIPE, with or without
+ * MSG_NOSIGNAL.
+ * - No call fails with EINTR. A call that was interrupted by a signal handler goes on.
+ * - Closing a descriptor wakes the threads that are blocked in it; they get EBADF. (On Linux they stay
+ * blocked.)
+ * - A closed socket's port, TIME-WAIT and the rest of the connection live on in the stack, until
+ * transom_stack_destroy().
+ * - Ports below 1024 and ICMP sockets need no privilege.
+ * - All functions may be called by any thread.
+ *
+ * An application that includes this links with libtransom (C++ runtime included): pkg-config --libs transom.
+ */
+#ifndef TRANSOM_SOCKET_API_TRANSOM_H
+#define TRANSOM_SOCKET_API_TRANSOM_H
+
+#include <poll.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------------ a stack */
+
+typedef struct transom_stack transom_stack;
+
+/* What a stack is made of. Zero everything that is not wanted: `struct transom_config config = {0};`. Without
+ * `tap` and `tun` the stack has its loopback interface alone. Lists end with a null pointer. */
+struct transom_config {
+  const char* tap;              /* name of a TAP device; made if it is missing, gone with the stack then */
+  const char* tun;              /* or of a TUN device */
+  const char* const* addresses; /* "10.9.0.2/24", "fd00::2/64": of the stack's end of the device */
+  const char* const* gateways;  /* "10.9.0.1": default routes, one per family */
+  const char* const*
+      kernel_addresses; /* "10.9.0.1/24": what the kernel's end gets. Either way it is brought up */
+  const char* mac;      /* "02:00:00:00:00:02"; null: made up */
+  unsigned mtu;         /* 0: the device's */
+  int no_offload;       /* not 0: frames of MTU size with complete checksums only */
+  const char* pcap;     /* a file that gets everything that passes the device */
+  const char* fault;    /* "loss=1% reorder=2% delay=10ms seed=7" */
+  uint64_t seed;        /* of all that is random; 0: from the system. A known seed is not secure */
+};
+
+/* Makes a stack, and waits until its addresses are usable (about 60 ms). Null on failure: then errno says
+ * why, and so does a line in `error`, which has `error_size` octets of room and may be null. */
+transom_stack* transom_stack_create(const struct transom_config* config, char* error, size_t error_size);
+
+/* Closes all its sockets, waits for nothing, and takes the device down. No other call may be in progress. */
+void transom_stack_destroy(transom_stack* stack);
+
+/* ------------------------------------------------------------------ sockets */
+
+/* domain: AF_INET, AF_INET6 (takes IPv4 too, as IPv4-mapped addresses, unless IPV6_V6ONLY is set). type:
+ * SOCK_STREAM, SOCK_DGRAM; with SOCK_NONBLOCK; SOCK_CLOEXEC is ignored. protocol: 0, or the protocol of the
+ * type, or for SOCK_DGRAM IPPROTO_ICMP or IPPROTO_ICMPV6: a ping socket. EAFNOSUPPORT, ESOCKTNOSUPPORT,
+ * EPROTONOSUPPORT, EINVAL, EMFILE. */
+int transom_socket(transom_stack* stack, int domain, int type, int protocol);
+
+/* EINVAL when already bound, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT. Port 0: one is chosen. A link-local
+ * address needs sin6_scope_id, which is the number of an interface of the stack: 1 is the loopback interface,
+ * 2 the device. */
+int transom_bind(transom_stack* stack, int fd, const struct sockaddr* address, socklen_t length);
+
+/* Binds to a chosen port first, if need be. The backlog is at most 4096. EOPNOTSUPP, EINVAL, EADDRINUSE. */
+int transom_listen(transom_stack* stack, int fd, int backlog);
+
+/* flags: SOCK_NONBLOCK, which is not inherited; SOCK_CLOEXEC. SO_RCVTIMEO limits the wait. EINVAL when not
+ * listening, or no more; EAGAIN. */
+int transom_accept4(transom_stack* stack, int fd, struct sockaddr* address, socklen_t* length, int flags);
+int transom_accept(transom_stack* stack, int fd, struct sockaddr* address, socklen_t* length);
+
+/* Non-blocking: EINPROGRESS; then POLLOUT and SO_ERROR, or another connect(), tell the outcome. After a
+ * failure the socket can connect again. AF_UNSPEC disconnects. SO_SNDTIMEO limits the wait. EALREADY,
+ * EISCONN, ECONNREFUSED, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL. */
+int transom_connect(transom_stack* stack, int fd, const struct sockaddr* address, socklen_t length);
+
+/* flags: MSG_DONTWAIT, MSG_NOSIGNAL, MSG_MORE, MSG_OOB (TCP). A stream takes everything before it returns,
+ * unless it may not wait or an error or SO_SNDTIMEO ends it: then the number taken so far. ENOTCONN is never
+ * given for TCP: as on Linux it is EPIPE. EDESTADDRREQ, EMSGSIZE, EAGAIN, ECONNRESET. */
+ssize_t transom_send(transom_stack* stack, int fd, const void* buffer, size_t size, int flags);
+/* The address is ignored for TCP, as on Linux. */
+ssize_t transom_sendto(transom_stack* stack, int fd, const void* buffer, size_t size, int flags,
+                       const struct sockaddr* to, socklen_t length);
+/* Control messages: IP_PKTINFO, IP_TTL, IP_TOS, IPV6_PKTINFO, IPV6_HOPLIMIT, IPV6_TCLASS. Others are EINVAL.
+ */
+ssize_t transom_sendmsg(transom_stack* stack, int fd, const struct msghdr* message, int flags);
+
+/* flags: MSG_DONTWAIT, MSG_PEEK, MSG_WAITALL, MSG_TRUNC (also for TCP: throws the octets away), MSG_OOB
+ * (TCP). MSG_ERRQUEUE is always EAGAIN: there is no error queue yet. 0 is the end of a stream, or an empty
+ * datagram. ENOTCONN, EAGAIN, ECONNRESET, ECONNREFUSED (connected UDP), ETIMEDOUT. */
+ssize_t transom_recv(transom_stack* stack, int fd, void* buffer, size_t size, int flags);
+ssize_t transom_recvfrom(transom_stack* stack, int fd, void* buffer, size_t size, int flags,
+                         struct sockaddr* from, socklen_t* length);
+/* Control messages as asked for by IP_PKTINFO, IP_RECVTTL, IP_RECVTOS, IPV6_RECVPKTINFO, IPV6_RECVHOPLIMIT,
+ * IPV6_RECVTCLASS. */
+ssize_t transom_recvmsg(transom_stack* stack, int fd, struct msghdr* message, int flags);
+
+/* SHUT_RD on a listening socket ends the listening: blocked accepts get EINVAL. ENOTCONN, EINVAL. */
+int transom_shutdown(transom_stack* stack, int fd, int how);
+
+/* The connection is finished in the background; unread octets reset it. With SO_LINGER on: 0 resets,
+ * otherwise waits up to that long until the peer has everything, also on a non-blocking socket, as Linux. */
+int transom_close(transom_stack* stack, int fd);
+
+int transom_getsockname(transom_stack* stack, int fd, struct sockaddr* address, socklen_t* length);
+int transom_getpeername(transom_stack* stack, int fd, struct sockaddr* address, socklen_t* length);
+
+/* SOL_SOCKET:   SO_REUSEADDR SO_REUSEPORT SO_KEEPALIVE SO_LINGER SO_SNDBUF SO_RCVBUF SO_SNDTIMEO SO_RCVTIMEO
+ * SO_BROADCAST SO_OOBINLINE SO_BINDTODEVICE; to read only: SO_ERROR SO_TYPE SO_DOMAIN SO_PROTOCOL
+ * SO_ACCEPTCONN. Buffers: twice what was set is shown, as on Linux; for TCP what was set is the octets of
+ * payload, up to 16 MiB, and the default is 4 MiB to send and 6 MiB to receive. IPPROTO_TCP:  TCP_NODELAY
+ * TCP_CORK TCP_QUICKACK TCP_KEEPIDLE TCP_KEEPINTVL TCP_KEEPCNT TCP_USER_TIMEOUT TCP_MAXSEG TCP_SYNCNT; to
+ * read: TCP_INFO. IPPROTO_IP:   IP_TTL IP_TOS IP_MTU_DISCOVER IP_PKTINFO IP_RECVTTL IP_RECVTOS IP_RECVERR
+ * (ICMP errors of unconnected sockets too; no queue) IP_MULTICAST_TTL IP_MULTICAST_LOOP IP_MULTICAST_IF
+ * IP_ADD_MEMBERSHIP IP_DROP_MEMBERSHIP; to read: IP_MTU. IPPROTO_IPV6: IPV6_V6ONLY IPV6_UNICAST_HOPS
+ * IPV6_TCLASS IPV6_MTU_DISCOVER IPV6_DONTFRAG IPV6_RECVPKTINFO IPV6_RECVHOPLIMIT IPV6_RECVTCLASS IPV6_RECVERR
+ * IPV6_MULTICAST_HOPS IPV6_MULTICAST_LOOP IPV6_MULTICAST_IF IPV6_JOIN_GROUP IPV6_LEAVE_GROUP; to read:
+ * IPV6_MTU. Others: ENOPROTOOPT. A listening socket's are inherited by what it accepts. */
+int transom_setsockopt(transom_stack* stack, int fd, int level, int name, const void* value,
+                       socklen_t length);
+int transom_getsockopt(transom_stack* stack, int fd, int level, int name, void* value, socklen_t* length);
+
+/* All descriptors are of this stack (negative ones are skipped). timeout in milliseconds, -1: none. */
+int transom_poll(transom_stack* stack, struct pollfd* descriptors, nfds_t count, int timeout);
+
+/* F_GETFL, F_SETFL: O_NONBLOCK. F_GETFD, F_SETFD do nothing. Others: EINVAL. */
+int transom_fcntl(transom_stack* stack, int fd, int command, ...);
+/* FIONBIO, FIONREAD, SIOCATMARK, SIOCOUTQ, SIOCOUTQNSD, with an int *. Others: ENOTTY. */
+int transom_ioctl(transom_stack* stack, int fd, unsigned long request, ...);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
