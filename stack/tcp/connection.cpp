@@ -42,7 +42,7 @@ wire::TcpOptions syn_options(const Config& config, const Options& options, std::
 }
 
 std::uint8_t window_shift_for(std::uint32_t buffer) {
-  const int bits = std::bit_width(buffer >> 16);
+  const auto bits = static_cast<int>(std::bit_width(buffer >> 16));
   return static_cast<std::uint8_t>(std::min<int>(bits, kMaxShift));
 }
 
@@ -191,10 +191,9 @@ Result<std::uint8_t> Connection::receive_urgent(ReceiveFlags flags) {
 
 void Connection::after_fin_queued() {
   switch (state_) {  // RFC 9293 §3.10.4, CLOSE call
-    case State::kSynReceived:
     case State::kEstablished: set_state(State::kFinWait1); break;
     case State::kCloseWait: set_state(State::kLastAck); break;
-    default: break;
+    default: break;  // SYN-RECEIVED: queued until ESTABLISHED
   }
   want_output();
 }

@@ -208,6 +208,7 @@ bool Connection::check_ack_in_syn_received(const Segment& segment) {
   establish(negotiated_, syn_retries_ > 0);
   trouble_since_ = kNever;
   sender_.set_window(segment.header.sequence, segment.header.acknowledgment, scaled_window(segment));
+  if (sender_.fin_queued()) after_fin_queued();
   notify();
   want_output();
   return true;

@@ -136,6 +136,21 @@ TEST_P(Handshake, SimultaneousOpenEndsInOneConnection) {  // MUST-10
   EXPECT_EQ(peer.receive_all().back().payload, "x");
 }
 
+TEST_P(Handshake, CloseDuringSimultaneousOpenSendsTheFinOnceEstablished) {  // RFC 9293 §3.10.4
+  ScriptedPeer peer(world, 80, 5000, GetParam());
+  auto& connection = world.with([&]() -> tcp::Connection& {
+    auto hold = world.host().tcp().bind({.local = peer.remote()});
+    return **world.host().tcp().connect(*hold, peer.local(), {});
+  });
+  const auto syn = peer.expect("S");
+  peer.send({.flags = "S", .sequence = 300});
+  peer.expect("SA");
+  world.with([&] { connection.close(); });
+  peer.expect_silence();
+  peer.send({.flags = "A", .sequence = 301, .acknowledgment = syn.sequence() + 1});
+  EXPECT_EQ(peer.expect("FA").sequence(), syn.sequence() + 1);
+}
+
 TEST_P(Handshake, SynIsRetransmittedWithDoublingIntervalForThreeMinutes) {  // MUST-22, MUST-23, R2525-07
   ScriptedPeer peer(world, 80, 5000, GetParam());
   auto& connection = world.with([&]() -> tcp::Connection& {
