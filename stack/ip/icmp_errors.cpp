@@ -88,7 +88,9 @@ bool IcmpErrors::may_be_reported(const IcmpErrorMessage& message, const Received
   if (!cause.to_unicast && !message.even_to_multicast) return false;
   if (!addresses_.is_unicast(cause.source)) return false;
   const auto quoted = parse_quoted_packet(original.head());
-  return !quoted || (quoted->is_first && !is_icmp_error(*quoted));
+  if (!quoted) return true;
+  if (cause.source.is_v4() && !quoted->is_first) return false;  // IPv6 reports fragments that cannot be right
+  return !quoted->is_first || !is_icmp_error(*quoted);
 }
 
 void IcmpErrors::send(const IcmpErrorMessage& message, const Received& cause, const Packet& original) {
