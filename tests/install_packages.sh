@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Installs what building and testing needs and this machine lacks (Debian 12, Ubuntu 24.04). Asks for sudo only when something is missing.
+#
+#   tests/install_packages.sh [build]     "build": only what the build needs
+set -euo pipefail
+
+build=(g++ cmake ninja-build ccache pkg-config libfmt-dev libpcap-dev libcli11-dev nlohmann-json3-dev)
+run=(iproute2 iputils-ping curl tcpdump ethtool)
+test=(libgtest-dev libgmock-dev clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev tshark nmap wrk netcat-openbsd traceroute
+      python3 binutils util-linux)
+
+wanted=("${build[@]}" "${run[@]}")
+[ "${1:-}" = build ] || wanted+=("${test[@]}")
+missing=()
+for package in "${wanted[@]}"; do
+  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+echo "installing: ${missing[*]}"
+as_root=()
+[ "$(id -u)" -eq 0 ] || as_root=(sudo)
+export DEBIAN_FRONTEND=noninteractive
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -q >/dev/null
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null

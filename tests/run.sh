@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, and runs every test.
+#
+#   tests/run.sh [-k PATTERN] [--quick] [--list]
+#
+#   -k PATTERN   only the tests whose name matches this extended regular expression
+#   --quick      leave out the fuzzers and the tests with real programs
+#   --list       print the names and run nothing
+#
+# Names: unit/LAYER, simulation/..., lint/..., install/..., fuzz/TARGET, interop/.... The unit tests run in the sanitizer build, the
+# programs in the release build. Each test's output is kept in build/logs. The last line counts what passed and failed.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+pattern='.'
+quick=no
+list=no
+while [ $# -gt 0 ]; do
+  case $1 in
+    -k) [ $# -ge 2 ] || { echo "run.sh: -k needs a pattern, as in: tests/run.sh -k unit/tcp" >&2; exit 2; }
+        pattern=$2; shift 2 ;;
+    --quick) quick=yes; shift ;;
+    --list) list=yes; shift ;;
+    *) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 2 ;;
+  esac
+done
+
+logs=build/logs
+jobs=$(nproc)
+passed=0
+failed=0
+failures=()
+mkdir -p "$logs"
+
+wanted() { [[ $1 =~ $pattern ]]; }
+
+# check NAME COMMAND...: runs one test if it is wanted.
+check() {
+  local name=$1 start=$SECONDS; shift
+  wanted "$name" || return 0
+  if [ $list = yes ]; then echo "$name"; return 0; fi
+  local log="$logs/${name//\//-}.log"
+  if "$@" >"$log" 2>&1; then
+    passed=$((passed + 1)); echo "PASS  $name  ($((SECONDS - start)) s)"
+  else
+    failed=$((failed + 1)); failures+=("$name"); echo "FAIL  $name  ($((SECONDS - start)) s), the end of $log:"; tail -n 40 "$log"
+  fi
+}
+
+build() {  # build PRESET: everything of it, or the end of the story
+  echo "building $1"
+  { cmake --preset "$1" && cmake --build --preset "$1" -j "$jobs"; } >"$logs/build-$1.log" 2>&1 && return 0
+  tail -n 60 "$logs/build-$1.log"
+  echo "run.sh: the $1 build failed; all of it is in $logs/build-$1.log"
+  echo "0 passed, 1 failed"
+  exit 1
+}
+
+any_wanted() { local name; for name in "$@"; do wanted "$name" && return 0; done; return 1; }
+
+if [ $list = no ]; then
+  tests/install_packages.sh || exit 3
+fi
+
+layers=(base wire link ip udp tcp host drivers socket_api tools)
+have_layer() { compgen -G "tests/unit/$1/*.cpp" >/dev/null; }
+
+unit_names=(simulation/two-hosts simulation/same-in-both-builds)
+for layer in "${layers[@]}"; do unit_names+=("unit/$layer"); done
+if [ $list = no ] && any_wanted "${unit_names[@]}" lint/symbols; then build debug; fi
+for layer in "${layers[@]}"; do
+  have_layer "$layer" && check "unit/$layer" "build/debug/bin/test_$layer" --gtest_brief=1
+done
+check simulation/two-hosts build/debug/bin/test_simulation
+
+check lint/arrows python3 tests/lint/arrows.py
+check lint/format tests/lint/format.sh
+check lint/words tests/lint/words.sh
+
+if [ $list = no ]; then build release; fi
+check lint/symbols tests/lint/symbols.sh build/release/stack/libtransom_stack.a
+check simulation/same-in-both-builds tests/simulation/compare_builds.sh
+check lint/tidy tests/lint/tidy.sh build/release
+check install/outside-project tests/install/run.sh build/release
+
+if [ $quick = no ]; then
+  for script in tests/interop/*_test.py; do
+    [ -e "$script" ] || continue
+    name=$(basename "$script" _test.py)
+    check "interop/$name" python3 "$script"
+  done
+
+  fuzz_names=()
+  for source in tests/fuzz/*_fuzz.cpp; do fuzz_names+=("fuzz/$(basename "$source" _fuzz.cpp)"); done
+  if any_wanted "${fuzz_names[@]}"; then
+    [ $list = no ] && build fuzz
+    # Two at a time, and each of them has 30 s.
+    while read -r -a pair; do
+      pids=()
+      for name in "${pair[@]}"; do
+        [ $list = yes ] && continue
+        wanted "$name" || continue
+        tests/fuzz/run.sh "build/fuzz/bin/${name#fuzz/}_fuzz" 30 >"$logs/${name//\//-}.run" 2>&1 &
+        pids+=("$!:$name")
+      done
+      if [ $list = yes ]; then
+        for name in "${pair[@]}"; do wanted "$name" && echo "$name"; done
+        continue
+      fi
+      for entry in "${pids[@]}"; do
+        wait "${entry%%:*}"; status=$?
+        name=${entry#*:}
+        check "$name" sh -c "cat '$logs/${name//\//-}.run'; exit $status"
+      done
+    done < <(printf '%s\n' "${fuzz_names[@]}" | paste -d' ' - -)
+  fi
+fi
+
+[ $list = yes ] && exit 0
+for name in "${failures[@]}"; do echo "failed: $name   (again: tests/run.sh -k '^$name\$')"; done
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ] && [ $passed -gt 0 ]
