@@ -11,11 +11,11 @@
 namespace transom::ip {
 
 struct Route {
-  IpPrefix prefix;                   // host bits cleared
-  std::optional<IpAddress> gateway;  // none: on-link
+  IpPrefix prefix;                                  // host bits cleared
+  std::optional<IpAddress> gateway = std::nullopt;  // none: on-link
   InterfaceId interface{};
   std::uint32_t metric = 0;
-  std::optional<IpAddress> source;  // preferred source address
+  std::optional<IpAddress> source = std::nullopt;  // preferred source address
 
   friend bool operator==(const Route&, const Route&) = default;
 };

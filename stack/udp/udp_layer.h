@@ -55,11 +55,11 @@ struct BindRequest {
 
 // Where and how one datagram goes; what is not given comes from the socket.
 struct SendTo {
-  std::optional<Endpoint> to;       // none: the connected peer
-  std::optional<IpAddress> source;  // IP_PKTINFO
+  std::optional<Endpoint> to = std::nullopt;       // none: the connected peer
+  std::optional<IpAddress> source = std::nullopt;  // IP_PKTINFO
   InterfaceId interface = InterfaceId::kAny;
-  std::optional<std::uint8_t> ttl;
-  std::optional<std::uint8_t> traffic_class;
+  std::optional<std::uint8_t> ttl = std::nullopt;
+  std::optional<std::uint8_t> traffic_class = std::nullopt;
 };
 
 // One UDP socket. Created by UdpLayer::open, destroyed by its owner at any time; when the layer goes first,
@@ -108,7 +108,7 @@ class UdpSocket {
 
 struct UdpSocketInfo {
   Endpoint local;
-  std::optional<Endpoint> remote;
+  std::optional<Endpoint> remote = std::nullopt;
   std::size_t receive_queue = 0;  // octets
   std::uint64_t dropped = 0;
 };
