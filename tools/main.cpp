@@ -1,1 +1,73 @@
-int main() { return 2; }
+// The command `transom`: picks the subcommand and turns failures into exit codes.
+#include <csignal>
+#include <cstdio>
+
+#include "tools/commands.h"
+#include "tools/failure.h"
+
+namespace transom::tools {
+namespace {
+
+// Everything from "--" on is not ours to parse.
+std::vector<std::string> take_neighbour_command(std::vector<std::string>& arguments) {
+  for (auto at = arguments.begin(); at != arguments.end(); ++at) {
+    if (*at != "--") continue;
+    std::vector<std::string> command(at + 1, arguments.end());
+    arguments.erase(at, arguments.end());
+    if (command.empty()) fail(Exit::kUsage, "no command after '--'; write: transom up -- ping -c 1 10.9.0.2");
+    return command;
+  }
+  return {};
+}
+
+int run(int argc, char** argv) {
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  Selection selected;
+  if (!arguments.empty() && arguments.front() == "up") {
+    selected.neighbour_command = take_neighbour_command(arguments);
+  }
+
+  CLI::App app("A TCP/IP stack that lives in a process, on a TAP or TUN device.", "transom");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "transom " TRANSOM_VERSION);
+  app.footer(
+      "Start here: transom doctor; transom up --serve http=80 -- curl http://10.9.0.2/\n"
+      "Exit codes: 0 good, 1 the thing failed, 2 bad usage or input, 3 the environment lacks something");
+  add_up(app, selected);
+  add_ping(app, selected);
+  add_nc(app, selected);
+  add_ss(app, selected);
+  add_netstat(app, selected);
+  add_nstat(app, selected);
+  add_ip(app, selected);
+  add_doctor(app, selected);
+
+  try {
+    std::ranges::reverse(arguments);  // what CLI11 wants
+    app.parse(arguments);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    const auto chosen = app.get_subcommands();
+    const std::string help =
+        chosen.empty() ? "transom --help" : fmt::format("transom {} --help", chosen.front()->get_name());
+    fail(Exit::kUsage, "{}; see {}", error.what(), help);
+  }
+  return selected.run();
+}
+
+}  // namespace
+}  // namespace transom::tools
+
+int main(int argc, char** argv) {
+  using transom::tools::Exit;
+  try {
+    return transom::tools::run(argc, argv);
+  } catch (const transom::tools::Failure& failure) {
+    std::fflush(stdout);
+    fmt::print(stderr, "transom: {}\n", failure.what());
+    return static_cast<int>(failure.exit());
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "transom: unexpected: {}\n", error.what());
+    return static_cast<int>(Exit::kFailed);
+  }
+}

@@ -1,0 +1,27 @@
+// The subcommands. Each function declares its flags; `selected` is then set to what runs when its name was
+// given.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace transom::tools {
+
+struct Selection {
+  std::vector<std::string> neighbour_command;  // what stood behind "--"
+  std::function<int()> run;                    // returns the exit status
+};
+
+void add_up(CLI::App& app, Selection& selected);
+void add_ping(CLI::App& app, Selection& selected);
+void add_nc(CLI::App& app, Selection& selected);
+void add_ss(CLI::App& app, Selection& selected);
+void add_netstat(CLI::App& app, Selection& selected);
+void add_nstat(CLI::App& app, Selection& selected);
+void add_ip(CLI::App& app, Selection& selected);
+void add_doctor(CLI::App& app, Selection& selected);
+
+}  // namespace transom::tools

@@ -1,0 +1,51 @@
+// How the other subcommands look into a running host: a UNIX socket of its own, on which one JSON object per
+// line asks and one answers. {"show": "sockets"} is answered by {"ok": true, "result": [...]} or {"ok":
+// false, "error": "..."}.
+//
+// Sockets live in $XDG_RUNTIME_DIR/transom, or else /tmp/transom-<uid>, a directory of mode 0700, as
+// NAME.sock.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "drivers/file_descriptor.h"
+
+namespace transom::tools {
+
+// The directory for this user; made if missing. Throws Failure when it belongs to somebody else. To be asked
+// for before a user namespace is entered, in which the user is another.
+std::string control_directory();
+
+class ControlServer {
+ public:
+  using Handler = std::function<nlohmann::json(const nlohmann::json& request)>;
+
+  // Throws Failure when a running host has this name already. `handler` may throw Failure.
+  ControlServer(const std::string& directory, const std::string& name, Handler handler);
+  ~ControlServer();
+  ControlServer(const ControlServer&) = delete;
+  ControlServer& operator=(const ControlServer&) = delete;
+
+  const std::string& path() const { return path_; }
+
+ private:
+  void run();
+  void serve(int client);
+  std::string answer(const std::string& line);
+
+  std::string path_;
+  Handler handler_;
+  drivers::FileDescriptor listener_;
+  drivers::FileDescriptor stop_;  // an eventfd
+  std::thread thread_;
+};
+
+// Asks the host that `which` names (a path, or a name in the control directory), or, when it is empty, the
+// one that $TRANSOM_HOST names, or the only one that runs. Returns the result; throws Failure.
+nlohmann::json ask_host(const std::string& which, const nlohmann::json& request);
+
+}  // namespace transom::tools

@@ -1,0 +1,39 @@
+// The flags that say which device a host is on and how it is set up. Shared by up, ping and nc.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "drivers/fault_options.h"
+#include "stack/base/address.h"
+
+namespace transom::tools {
+
+struct DeviceOptions {
+  std::string tap;
+  std::string tun;
+  std::vector<IpPrefix> addresses;         // of the Host
+  std::vector<IpPrefix> kernel_addresses;  // of the kernel's end of the device
+  std::optional<MacAddress> mac;
+  std::optional<std::uint32_t> mtu;
+  std::vector<IpAddress> gateways;
+  std::string capture;  // pcap file; empty: none
+  std::uint32_t capture_length = 262144;
+  std::optional<drivers::FaultOptions> faults;
+  std::optional<std::uint64_t> seed;
+
+  // Neither --tap nor --tun: the device is made in a private namespace.
+  bool is_private() const { return tap.empty() && tun.empty(); }
+};
+
+void add_device_options(CLI::App& command, DeviceOptions& options);
+
+// An address with prefix length as a person writes it; throws CLI::ValidationError that shows how it should
+// look.
+IpPrefix parse_interface_address(const std::string& text);
+IpAddress parse_address(const std::string& text);
+
+}  // namespace transom::tools

@@ -1,0 +1,18 @@
+// A network of our own to work in: the namespaces that a tool makes when it is not given a device. The host's
+// network is left alone and root is not needed.
+#pragma once
+
+#include <string>
+
+namespace transom::tools {
+
+// Moves this process into a new network namespace, and, when it lacks the right to make one, into a new user
+// namespace first, where it is root. Brings up lo. Must be called before any thread is started. Throws
+// Failure(kEnvironment). Returns the command with which a person can enter the namespace.
+std::string enter_private_network();
+
+// Why a user namespace cannot be made here, in one line with what to do about it; empty when it can. Forks to
+// find out.
+std::string user_namespace_problem();
+
+}  // namespace transom::tools

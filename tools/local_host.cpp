@@ -1,0 +1,176 @@
+#include "tools/local_host.h"
+
+#include <net/if.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "drivers/capture_device.h"
+#include "drivers/clock.h"
+#include "drivers/fault_device.h"
+#include "drivers/network_setup.h"
+#include "drivers/tap_device.h"
+#include "tools/environment.h"
+#include "tools/failure.h"
+
+namespace transom::tools {
+
+namespace {
+
+[[noreturn]] void fail(const drivers::DeviceError& error) {
+  switch (error.error_number) {
+    case EPERM:
+    case EACCES:
+    case ENOENT:
+    case ENODEV:
+    case EOPNOTSUPP:
+      throw Failure(Exit::kEnvironment, error.message);
+    case EINVAL:
+    case ENAMETOOLONG:
+      throw Failure(Exit::kUsage, error.message);
+    default:
+      throw Failure(Exit::kFailed, error.message);
+  }
+}
+
+// The first address of the network that is not the host's own.
+IpPrefix neighbour_of(const IpPrefix& own) {
+  auto octets = own.network().address.octets();
+  IpPrefix neighbour = own;
+  do {
+    ++octets.back();  // a network address ends in an even octet, so this does not carry
+    neighbour.address = own.address.is_v4() ? IpAddress::v4(octets[12], octets[13], octets[14], octets[15])
+                                            : IpAddress::v6(octets);
+  } while (neighbour.address == own.address);
+  return neighbour;
+}
+
+}  // namespace
+
+LocalHost::LocalHost(const DeviceOptions& options) {
+  choose_addresses(options);
+  if (options.is_private()) {
+    enter_command_ = enter_private_network();
+    report_.push_back(fmt::format("network   private; a shell in it: {}", enter_command_));
+  }
+  std::unique_ptr<drivers::Device> device = open_device(options);
+  set_up_kernel_end(options);
+
+  sockets::StackConfig config;
+  if (options.seed) config.seed = seed_from_number(*options.seed);
+  stack_ = std::make_unique<sockets::Stack>(config);
+  sockets::InterfaceOptions interface;
+  interface.name = device_name_;
+  interface.mac = options.mac;
+  interface.mtu = options.mtu;
+  interface.conflict_detection = link::ConflictDetection::quick();
+  interface_ = stack_->add_device(std::move(device), interface);
+  add_addresses(options);
+}
+
+LocalHost::~LocalHost() = default;
+
+void LocalHost::choose_addresses(const DeviceOptions& options) {
+  addresses_ = options.addresses;
+  if (addresses_.empty()) addresses_ = {*IpPrefix::parse("10.9.0.2/24"), *IpPrefix::parse("fd09::2/64")};
+  kernel_addresses_ = options.kernel_addresses;
+}
+
+std::unique_ptr<drivers::Device> LocalHost::open_device(const DeviceOptions& options) {
+  const bool is_tun = !options.tun.empty();
+  std::string name = is_tun ? options.tun : options.tap;
+  if (name.empty()) name = "tap0";
+  is_made_here_ = if_nametoindex(name.c_str()) == 0;
+  drivers::TapOptions tap{.name = name, .tun = is_tun};
+  if (is_made_here_) tap.mtu = options.mtu;
+  auto opened = drivers::open_tap(tap);
+  if (!opened) fail(opened.error());
+  std::unique_ptr<drivers::Device> device = std::move(*opened);
+  const drivers::DeviceProperties properties = device->properties();
+  device_name_ = properties.name;
+  report_.push_back(
+      fmt::format("device    {} ({}, {}, MTU {}, {})", device_name_, is_tun ? "TUN" : "TAP",
+                  is_made_here_ ? "made here" : "existing", options.mtu.value_or(properties.mtu),
+                  properties.offloads.checksum ? "checksum and segmentation offload" : "no offload"));
+  if (options.faults) {
+    device = std::make_unique<drivers::FaultDevice>(std::move(device), *options.faults);
+    report_.push_back(fmt::format("faults    both directions, seed {}", options.faults->seed));
+  }
+  if (!options.capture.empty()) {
+    const Duration offset = drivers::wall_clock_offset();
+    auto capture = drivers::make_capture(
+        std::move(device),
+        {.path = options.capture,
+         .snap_length = options.capture_length,
+         .wall_clock = [offset](Instant now) { return now.time_since_epoch() + offset; },
+         .on_error =
+             [](const drivers::DeviceError& error) { fmt::print(stderr, "transom: {}\n", error.message); }});
+    if (!capture) throw Failure(Exit::kUsage, capture.error().message);
+    device = std::move(*capture);
+    report_.push_back(fmt::format("capture   {}", options.capture));
+  }
+  return device;
+}
+
+void LocalHost::set_up_kernel_end(const DeviceOptions& options) {
+  if (is_made_here_ && kernel_addresses_.empty()) {
+    for (const IpPrefix& own : addresses_) {
+      if (own.length + 1 < own.address.bits()) kernel_addresses_.push_back(neighbour_of(own));
+    }
+  }
+  if (is_made_here_ || !options.kernel_addresses.empty()) {
+    if (auto up = drivers::set_link_up(device_name_); !up) fail(up.error());
+  }
+  for (const IpPrefix& address : kernel_addresses_) {
+    if (auto added = drivers::add_link_address(device_name_, address); !added) {
+      // A kernel without IPv6 still makes a good IPv4 neighbour, unless IPv6 was asked for.
+      if (address.address.is_v6() && options.kernel_addresses.empty()) continue;
+      fail(added.error());
+    }
+    report_.push_back(fmt::format("kernel    {} on {}", address, device_name_));
+  }
+}
+
+void LocalHost::add_addresses(const DeviceOptions& options) {
+  for (const IpPrefix& address : addresses_) {
+    if (auto added = stack_->add_address(interface_, address); !added) {
+      tools::fail(Exit::kUsage, "cannot use {}: {}; give each address once", address,
+                  to_string(added.error()));
+    }
+    report_.push_back(fmt::format("address   {}", address));
+  }
+  for (const IpAddress& gateway : options.gateways) {
+    const bool is_near =
+        std::ranges::any_of(addresses_, [&](const IpPrefix& own) { return own.contains(gateway); });
+    if (!is_near && !gateway.is_link_local()) {
+      tools::fail(
+          Exit::kUsage,
+          "the gateway {} is in none of this host's networks; add --ip with an address of its network",
+          gateway);
+    }
+    const IpPrefix everything{IpAddress::any(gateway.family()), 0};
+    if (auto added = stack_->add_route(everything, gateway, interface_); !added) {
+      tools::fail(Exit::kUsage, "cannot route through {}: {}; give one gateway per family", gateway,
+                  to_string(added.error()));
+    }
+    report_.push_back(fmt::format("gateway   {}", gateway));
+  }
+  const auto usable = stack_->wait_for_addresses(std::chrono::seconds(10));
+  if (usable) return;
+  if (usable.error() == Error::kAddressInUse) {
+    tools::fail(Exit::kFailed, "an address of {} is in use by another machine on {}; choose another --ip",
+                fmt::join(addresses_, ", "), device_name_);
+  }
+  tools::fail(Exit::kFailed,
+              "the addresses did not become usable on {} within 10 s; is it up? try: sudo ip link set {} up",
+              device_name_, device_name_);
+}
+
+std::string LocalHost::device_failure() {
+  sockets::Session session(*stack_);
+  const drivers::Device* device = session.device(interface_);
+  const drivers::DeviceError* failure = device == nullptr ? nullptr : device->failure();
+  return failure == nullptr ? "" : failure->message;
+}
+
+}  // namespace transom::tools
