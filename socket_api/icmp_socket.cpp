@@ -56,8 +56,7 @@ int IcmpSocket::receive_buffer() const {
 Readiness IcmpSocket::readiness() const {
   Readiness ready;
   ready.error = error_ != Error::kNone;
-  ready.readable =
-      next_.has_value() || (echo_ && echo_->readiness().readable) || ready.error || receive_shut_;
+  ready.readable = next_.has_value() || (echo_ && echo_->readiness().readable) || receive_shut_;
   ready.writable = true;
   ready.read_hang_up = receive_shut_;
   ready.hang_up = receive_shut_ && send_shut_;

@@ -44,7 +44,7 @@ TcpSocket::TcpSocket(const TcpSocket& listener, tcp::Connection& connection)
 Readiness TcpSocket::readiness() const {
   if (connection_ != nullptr) return connection_->readiness();
   if (listener_ != nullptr) return listener_->readiness();
-  return {.writable = true, .hang_up = true};
+  return {.writable = true, .error = error_ != Error::kNone, .hang_up = true};
 }
 
 // ---------------------------------------------------------------- binding and listening
@@ -131,6 +131,7 @@ Outcome<void> TcpSocket::start_connecting(Session& session, const SocketAddress&
   connection_ = *connection;
   connection_->set_listener(this);
   phase_ = Phase::kConnecting;
+  error_ = Error::kNone;
   return {};
 }
 
@@ -151,15 +152,25 @@ Outcome<void> TcpSocket::connect(Session& session, const SocketAddress& address)
   if (phase_ == Phase::kConnected) return {};             // another thread's call has seen it first
   if (connection_ == nullptr) return fail(ECONNABORTED);  // another thread has shut it down
   if (connection_->state() == tcp::State::kClosed) {
-    const Error error = connection_->take_error();
+    const Errno reason = error_or(ECONNABORTED);
     become_fresh(session);
-    return error == Error::kNone ? fail(ECONNABORTED) : fail(error);
+    return std::unexpected(reason);
   }
   phase_ = Phase::kConnected;
   return {};
 }
 
-void TcpSocket::become_fresh(Session& session) {
+Error TcpSocket::take_error() {
+  return connection_ != nullptr ? connection_->take_error() : std::exchange(error_, Error::kNone);
+}
+
+Errno TcpSocket::error_or(int otherwise) {
+  const Error error = take_error();
+  return error == Error::kNone ? Errno{otherwise} : errno_of(error);
+}
+
+void TcpSocket::become_fresh(Session& session, Error error) {
+  error_ = error;
   if (connection_ != nullptr) {
     connection_->set_listener(nullptr);
     std::exchange(connection_, nullptr)->abort();
@@ -176,7 +187,8 @@ void TcpSocket::become_fresh(Session& session) {
 }
 
 Outcome<void> TcpSocket::disconnect(Session& session) {
-  become_fresh(session);
+  const bool was_in_use = connection_ != nullptr && !has_ended();
+  become_fresh(session, was_in_use ? Error::kConnectionReset : Error::kNone);  // as tcp_disconnect() of Linux
   return {};
 }
 
@@ -192,7 +204,7 @@ Outcome<std::size_t> TcpSocket::send(Session& session, const Outgoing& message) 
   std::span<const Bytes> pieces = message.pieces;
   while (true) {
     const auto attempt = [&]() -> Outcome<std::size_t> {
-      if (connection_ == nullptr) return fail(EPIPE);
+      if (connection_ == nullptr) return std::unexpected(error_or(EPIPE));
       const auto taken = connection_->send(pieces, flags);
       if (!taken) return fail(taken.error());
       return *taken;
@@ -228,18 +240,14 @@ Outcome<std::size_t> TcpSocket::receive_urgent(Incoming& message) {
 
 // Fills the buffers from `offset` on with what is there.
 Outcome<std::size_t> TcpSocket::read_once(Incoming& message, std::size_t offset) {
-  if (connection_ == nullptr) return fail(ENOTCONN);
-  std::array<std::uint8_t, 4096> discarded;
-  const bool discard = (message.flags & MSG_TRUNC) != 0;  // tcp(7): takes the octets and throws them away
+  if (connection_ == nullptr) return std::unexpected(error_or(ENOTCONN));
   std::size_t taken = 0;
   for (const MutableBytes& buffer : message.buffers) {
     const std::size_t skipped = std::min(offset, buffer.size());
     offset -= skipped;
     MutableBytes room = buffer.subspan(skipped);
     while (!room.empty()) {
-      const MutableBytes target =
-          discard ? MutableBytes(discarded).first(std::min(room.size(), discarded.size())) : room;
-      const auto here = connection_->receive(target);
+      const auto here = connection_->receive(room);
       if (!here) return taken > 0 ? Outcome<std::size_t>(taken) : fail(here.error());
       if (*here == 0) return taken;
       taken += *here;
@@ -251,8 +259,21 @@ Outcome<std::size_t> TcpSocket::read_once(Incoming& message, std::size_t offset)
   return taken;
 }
 
+Outcome<std::size_t> TcpSocket::discard_once(std::size_t wanted) {
+  if (connection_ == nullptr) return std::unexpected(error_or(ENOTCONN));
+  std::array<std::uint8_t, 4096> discarded;
+  std::size_t taken = 0;
+  do {
+    const auto here =
+        connection_->receive(MutableBytes(discarded).first(std::min(wanted - taken, discarded.size())));
+    if (!here) return taken > 0 ? Outcome<std::size_t>(taken) : fail(here.error());
+    taken += *here;
+  } while (taken < wanted && connection_->readable_octets() > 0 && !connection_->at_urgent_mark());
+  return taken;
+}
+
 Outcome<std::size_t> TcpSocket::peek_once(Incoming& message) {
-  if (connection_ == nullptr) return fail(ENOTCONN);
+  if (connection_ == nullptr) return std::unexpected(error_or(ENOTCONN));
   if (message.buffers.size() == 1) {
     const auto seen = connection_->receive(message.buffers.front(), {.peek = true});
     if (!seen) return fail(seen.error());
@@ -294,7 +315,12 @@ Outcome<std::size_t> TcpSocket::receive(Session& session, Incoming& message) {
 
   std::size_t received = 0;
   while (true) {
-    const auto taken = repeat(session, POLLIN, limit, [&] { return read_once(message, received); });
+    // tcp(7): with MSG_TRUNC the octets are taken and thrown away.
+    const bool discards = (message.flags & MSG_TRUNC) != 0;
+    const auto attempt = [&] {
+      return discards ? discard_once(wanted - received) : read_once(message, received);
+    };
+    const auto taken = repeat(session, POLLIN, limit, attempt);
     if (!taken) return received > 0 ? Outcome<std::size_t>(received) : taken;
     received += *taken;
     const bool is_end = *taken == 0 || connection_->at_urgent_mark();

@@ -38,7 +38,7 @@ class TcpSocket final : public Socket {
  protected:
   void on_close(Session& session) override;
   void apply_settings(Session& session) override;
-  Error take_error() override { return connection_ != nullptr ? connection_->take_error() : Error::kNone; }
+  Error take_error() override;
   bool is_listening() const override { return listener_ != nullptr; }
   bool is_bound() const override {
     return bound_.has_value() || connection_ != nullptr || listener_ != nullptr;
@@ -56,9 +56,11 @@ class TcpSocket final : public Socket {
   Outcome<void> start_connecting(Session& session, const SocketAddress& address);
   bool is_handshaking() const;
   bool has_ended() const;  // of a connection
-  void become_fresh(Session& session);
+  void become_fresh(Session& session, Error error = Error::kNone);
+  Errno error_or(int otherwise);  // the pending error, once
   Outcome<std::size_t> receive_urgent(Incoming& message);
   Outcome<std::size_t> read_once(Incoming& message, std::size_t offset);
+  Outcome<std::size_t> discard_once(std::size_t wanted);
   Outcome<std::size_t> peek_once(Incoming& message);
   bool may_read_more() const;
   void linger(Session& session);
@@ -71,6 +73,7 @@ class TcpSocket final : public Socket {
   tcp::Listener* listener_ = nullptr;
   tcp::Connection* connection_ = nullptr;
   tcp::Options options_;
+  Error error_ = Error::kNone;  // pending, of a fresh socket: its connection was given up
 };
 
 }  // namespace transom::sockets

@@ -67,14 +67,15 @@ auto with_socket(transom_stack* stack, int fd, Call call)
 template <typename Span>
 class Pieces {
  public:
-  Outcome<void> assign(const iovec* pieces, std::size_t count) {
+  // `may_be_null`: the octets are not touched.
+  Outcome<void> assign(const iovec* pieces, std::size_t count, bool may_be_null = false) {
     if (count > IOV_MAX) return fail(EMSGSIZE);
     if (pieces == nullptr && count > 0) return fail(EFAULT);
     if (count > few_.size()) many_.resize(count);
     spans_ = std::span(count > few_.size() ? many_.data() : few_.data(), count);
     std::size_t total = 0;
     for (std::size_t i = 0; i < count; ++i) {
-      if (pieces[i].iov_base == nullptr && pieces[i].iov_len > 0) return fail(EFAULT);
+      if (pieces[i].iov_base == nullptr && pieces[i].iov_len > 0 && !may_be_null) return fail(EFAULT);
       total += pieces[i].iov_len;
       if (pieces[i].iov_len > SSIZE_MAX || total > SSIZE_MAX) return fail(EINVAL);
       spans_[i] = Span(static_cast<typename Span::pointer>(pieces[i].iov_base), pieces[i].iov_len);
@@ -119,7 +120,8 @@ Outcome<ssize_t> send_message(Session& session, Socket& socket, const msghdr& me
 
 Outcome<ssize_t> receive_message(Session& session, Socket& socket, msghdr& message, int flags) {
   Pieces<MutableBytes> pieces;
-  if (const auto done = pieces.assign(message.msg_iov, message.msg_iovlen); !done)
+  const bool discards = (flags & MSG_TRUNC) != 0 && socket.kind().type == SOCK_STREAM;
+  if (const auto done = pieces.assign(message.msg_iov, message.msg_iovlen, discards); !done)
     return std::unexpected(done.error());
   Incoming incoming{.buffers = pieces.spans(), .flags = flags};
   if (message.msg_control != nullptr)

@@ -26,7 +26,7 @@ void UdpSocket::on_close(Session&) { udp_.reset(); }
 Readiness UdpSocket::readiness() const {
   if (!udp_) return {};
   Readiness ready = udp_->readiness();
-  ready.readable |= receive_shut_;
+  ready.readable = udp_->queued() > 0 || receive_shut_;  // as Linux: an error alone is POLLERR alone
   ready.read_hang_up |= receive_shut_;
   ready.hang_up |= receive_shut_ && send_shut_;
   return ready;

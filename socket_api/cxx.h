@@ -1,0 +1,117 @@
+// Sockets for C++: closed when they go out of scope, results instead of errno.
+//
+//   auto stream = TcpStream::connect(stack, {*IpAddress::parse("10.9.0.1"), Port{80}});
+//   if (!stream) return complain(stream.error());
+//   stream->write_all(request);
+//   while (auto count = stream->read(buffer)) { if (*count == 0) break; ... }
+//
+// All calls block, unless `handle().set_non_blocking(true)`; Errno{EAGAIN} says that a call would
+// have to. Options are those of setsockopt(2), by handle().set_option(). The Stack must outlive them.
+#pragma once
+
+#include <memory>
+
+#include "socket_api/socket.h"
+
+namespace transom::sockets {
+
+// An open socket of a Stack; may be empty. Movable. Several threads may use it, and one may close it: the
+// others then get EBADF.
+class SocketHandle {
+ public:
+  SocketHandle() = default;
+  SocketHandle(Stack& stack, std::shared_ptr<Socket> socket) : stack_(&stack), socket_(std::move(socket)) {}
+  SocketHandle(SocketHandle&& other) noexcept
+      : stack_(std::exchange(other.stack_, nullptr)), socket_(std::move(other.socket_)) {}
+  SocketHandle& operator=(SocketHandle&& other) noexcept;
+  ~SocketHandle() { close(); }
+
+  static Outcome<SocketHandle> open(Stack& stack, const SocketKind& kind);
+
+  explicit operator bool() const { return socket_ != nullptr; }
+  Stack& stack() const { return *stack_; }
+  const std::shared_ptr<Socket>& socket() const { return socket_; }
+  void close();
+  Outcome<void> set_non_blocking(bool on);
+
+  // `call(session, socket)`, under the lock.
+  template <typename Call>
+  auto with_socket(Call call) const -> decltype(call(std::declval<Session&>(), std::declval<Socket&>())) {
+    if (stack_ == nullptr) return fail(EBADF);
+    Session session(*stack_);
+    const std::shared_ptr<Socket> socket =
+        socket_;  // another thread may close the handle while this one is blocked
+    if (!socket) return fail(EBADF);
+    return call(session, *socket);
+  }
+
+  Outcome<void> set_option(int level, int name, int value);
+  Outcome<int> get_option(int level, int name);
+  Outcome<Endpoint> local();
+  Outcome<Endpoint> remote();
+
+ private:
+  Stack* stack_ = nullptr;
+  std::shared_ptr<Socket> socket_;
+};
+
+class TcpStream {
+ public:
+  explicit TcpStream(SocketHandle handle) : handle_(std::move(handle)) {}
+
+  static Outcome<TcpStream> connect(Stack& stack, const Endpoint& remote);
+
+  // 0 at the end of the stream.
+  Outcome<std::size_t> read(MutableBytes out);
+  Outcome<std::size_t> write(Bytes octets);
+  // Everything, or an error.
+  Outcome<void> write_all(Bytes octets);
+  Outcome<void> shutdown_write();
+
+  SocketHandle& handle() { return handle_; }
+
+ private:
+  SocketHandle handle_;
+};
+
+class TcpListener {
+ public:
+  // Port 0: one is chosen, and handle().local() tells which. "::" listens for IPv4 too. The port may be in
+  // TIME-WAIT.
+  static Outcome<TcpListener> listen(Stack& stack, const Endpoint& local, int backlog = 128);
+
+  Outcome<TcpStream> accept();
+
+  SocketHandle& handle() { return handle_; }
+
+ private:
+  explicit TcpListener(SocketHandle handle) : handle_(std::move(handle)) {}
+
+  SocketHandle handle_;
+};
+
+class UdpEndpoint {
+ public:
+  struct From {
+    std::size_t size = 0;
+    Endpoint source;
+    bool is_truncated = false;
+  };
+
+  // Port 0: one is chosen.
+  static Outcome<UdpEndpoint> bind(Stack& stack, const Endpoint& local);
+
+  Outcome<void> connect(const Endpoint& remote);
+  Outcome<std::size_t> send(Bytes octets);  // to the connected peer
+  Outcome<std::size_t> send_to(Bytes octets, const Endpoint& remote);
+  Outcome<From> receive(MutableBytes out);
+
+  SocketHandle& handle() { return handle_; }
+
+ private:
+  explicit UdpEndpoint(SocketHandle handle) : handle_(std::move(handle)) {}
+
+  SocketHandle handle_;
+};
+
+}  // namespace transom::sockets
