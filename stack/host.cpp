@@ -22,7 +22,9 @@ Host::Host(BufferPool& pool, const HostConfig& config)
 
 Host::~Host() = default;
 
-InterfaceId Host::add_interface(const link::InterfaceConfig& config) { return link_.add_interface(config).id(); }
+InterfaceId Host::add_interface(const link::InterfaceConfig& config) {
+  return link_.add_interface(config).id();
+}
 
 Result<void> Host::add_address(InterfaceId interface, const IpPrefix& address) {
   link::Interface* const found = link_.interface(interface);
@@ -30,9 +32,14 @@ Result<void> Host::add_address(InterfaceId interface, const IpPrefix& address) {
   return link_.add_address(*found, address);
 }
 
-Result<void> Host::add_route(const IpPrefix& prefix, std::optional<IpAddress> gateway, InterfaceId interface, std::uint32_t metric) {
+Result<void> Host::add_route(const IpPrefix& prefix, std::optional<IpAddress> gateway, InterfaceId interface,
+                             std::uint32_t metric) {
   if (link_.interface(interface) == nullptr) return std::unexpected(Error::kNoSuchDevice);
-  ip_.routes().add({.prefix = prefix.network(), .gateway = gateway, .interface = interface, .metric = metric, .source = std::nullopt});
+  ip_.routes().add({.prefix = prefix.network(),
+                    .gateway = gateway,
+                    .interface = interface,
+                    .metric = metric,
+                    .source = std::nullopt});
   return {};
 }
 
@@ -61,7 +68,9 @@ Instant Host::next_deadline() const {
   return context_.timers.next_deadline();
 }
 
-PacketQueue& Host::transmit_queue(InterfaceId interface) { return link_.interface(interface)->transmit_queue(); }
+PacketQueue& Host::transmit_queue(InterfaceId interface) {
+  return link_.interface(interface)->transmit_queue();
+}
 
 void Host::enter(Instant now) { context_.now = std::max(context_.now, now); }
 
@@ -73,7 +82,8 @@ void Host::leave() {
 void Host::set_observer(Observer* observer) { context_.observer = observer; }
 
 void Host::loop_back() {
-  // A conversation with oneself could go on for ever; what is left after this many packets waits for the next call.
+  // A conversation with oneself could go on for ever; what is left after this many packets waits for the next
+  // call.
   constexpr int kMaxPackets = 1024;
   for (int i = 0; i < kMaxPackets; ++i) {
     Packet packet = loopback_->transmit_queue().pop();

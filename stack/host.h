@@ -7,8 +7,8 @@
 //   host.transmit_queue(interface)           frames to send; the driver takes them out
 //   host.next_deadline()                     when to call advance() next, if nothing else happens before
 //
-// Socket calls happen between enter(now) and leave(): enter sets the time, leave sends what became due. A Host is for one
-// thread at a time. Given the same seed and the same calls, it does the same.
+// Socket calls happen between enter(now) and leave(): enter sets the time, leave sends what became due. A
+// Host is for one thread at a time. Given the same seed and the same calls, it does the same.
 #pragma once
 
 #include <memory>
@@ -42,7 +42,8 @@ class Host {
   InterfaceId add_interface(const link::InterfaceConfig& config);
   Result<void> add_address(InterfaceId interface, const IpPrefix& address);
   // A default route when `prefix` has length 0. kNoSuchDevice for an unknown interface.
-  Result<void> add_route(const IpPrefix& prefix, std::optional<IpAddress> gateway, InterfaceId interface, std::uint32_t metric = 0);
+  Result<void> add_route(const IpPrefix& prefix, std::optional<IpAddress> gateway, InterfaceId interface,
+                         std::uint32_t metric = 0);
 
   void receive(InterfaceId interface, PacketQueue& frames, Instant now);
   void receive(InterfaceId interface, Packet frame, Instant now);

@@ -23,7 +23,8 @@ std::optional<std::array<std::uint8_t, 4>> parse_dotted_quad(std::string_view te
     const std::size_t dot = i < 3 ? text.find('.') : text.size();
     if (dot == std::string_view::npos) return std::nullopt;
     const auto part = text.substr(0, dot);
-    if (part.size() > 1 && part.front() == '0') return std::nullopt;  // "010" is octal to some and ten to others
+    if (part.size() > 1 && part.front() == '0')
+      return std::nullopt;  // "010" is octal to some and ten to others
     const auto octet = parse_number<std::uint8_t>(part, 10, 3);
     if (!octet) return std::nullopt;
     octets[i] = *octet;
@@ -136,7 +137,8 @@ bool IpPrefix::contains(const IpAddress& candidate) const {
 IpPrefix IpPrefix::network() const {
   auto octets = address.octets();
   const std::size_t kept = length + (address.is_v4() ? 96U : 0U);
-  for (std::size_t bit = kept; bit < 128; ++bit) octets[bit / 8] &= static_cast<std::uint8_t>(~(0x80U >> (bit % 8)));
+  for (std::size_t bit = kept; bit < 128; ++bit)
+    octets[bit / 8] &= static_cast<std::uint8_t>(~(0x80U >> (bit % 8)));
   return {IpAddress::v6(octets), length};
 }
 
@@ -167,12 +169,15 @@ std::string to_string(const IpAddress& address) {
   return fmt::format("{}.{}.{}.{}", o[12], o[13], o[14], o[15]);
 }
 
-std::string to_string(const IpPrefix& prefix) { return fmt::format("{}/{}", to_string(prefix.address), prefix.length); }
+std::string to_string(const IpPrefix& prefix) {
+  return fmt::format("{}/{}", to_string(prefix.address), prefix.length);
+}
 
 std::string to_string(const Endpoint& endpoint) {
   const std::string address = to_string(endpoint.address);
   const std::uint16_t port = to_number(endpoint.port);
-  return endpoint.address.is_v4() ? fmt::format("{}:{}", address, port) : fmt::format("[{}]:{}", address, port);
+  return endpoint.address.is_v4() ? fmt::format("{}:{}", address, port)
+                                  : fmt::format("[{}]:{}", address, port);
 }
 
 }  // namespace transom

@@ -84,7 +84,8 @@ class IpAddress {
   }
   static constexpr IpAddress any(IpFamily family) { return family == IpFamily::kIpv4 ? v4(0) : IpAddress(); }
   static constexpr IpAddress loopback(IpFamily family) {
-    return family == IpFamily::kIpv4 ? v4(127, 0, 0, 1) : v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
+    return family == IpFamily::kIpv4 ? v4(127, 0, 0, 1)
+                                     : v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
   }
   // Dotted quad or RFC 4291 §2.2 text, no zone, no port. "::ffff:1.2.3.4" gives the IPv4 address.
   static std::optional<IpAddress> parse(std::string_view text);
@@ -108,12 +109,15 @@ class IpAddress {
   constexpr const std::array<std::uint8_t, 16>& octets() const { return octets_; }
 
   constexpr bool is_unspecified() const { return *this == IpAddress() || *this == v4(0); }  // 0.0.0.0 or ::
-  constexpr bool is_loopback() const { return is_v4() ? octets_[12] == 127 : *this == loopback(IpFamily::kIpv6); }
+  constexpr bool is_loopback() const {
+    return is_v4() ? octets_[12] == 127 : *this == loopback(IpFamily::kIpv6);
+  }
   constexpr bool is_multicast() const { return is_v4() ? (octets_[12] & 0xf0) == 0xe0 : octets_[0] == 0xff; }
   constexpr bool is_limited_broadcast() const { return *this == v4(0xffffffff); }
   // 169.254/16 or fe80::/10.
   constexpr bool is_link_local() const {
-    return is_v4() ? octets_[12] == 169 && octets_[13] == 254 : octets_[0] == 0xfe && (octets_[1] & 0xc0) == 0x80;
+    return is_v4() ? octets_[12] == 169 && octets_[13] == 254
+                   : octets_[0] == 0xfe && (octets_[1] & 0xc0) == 0x80;
   }
 
   friend constexpr auto operator<=>(const IpAddress&, const IpAddress&) = default;

@@ -15,7 +15,8 @@
 namespace transom {
 
 struct Context {
-  Context(BufferPool& buffers, const Seed& seed, Instant start) : now(start), pool(buffers), random(seed), timers(start) {}
+  Context(BufferPool& buffers, const Seed& seed, Instant start)
+      : now(start), pool(buffers), random(seed), timers(start) {}
 
   Instant now;
   BufferPool& pool;

@@ -1,5 +1,5 @@
-// Counters, named as Linux names them in /proc/net/snmp and /proc/net/netstat (RFC 4293, 4113 and 4022 MIBs), so that
-// `transom nstat` reads like `nstat`. A Host has one set; every counter only grows.
+// Counters, named as Linux names them in /proc/net/snmp and /proc/net/netstat (RFC 4293, 4113 and 4022 MIBs),
+// so that `transom nstat` reads like `nstat`. A Host has one set; every counter only grows.
 #pragma once
 
 #include <array>
@@ -9,6 +9,7 @@
 namespace transom {
 
 // One line per counter: the enumerator is k<Name>, the printed name is <Name>.
+// clang-format off
 #define TRANSOM_COUNTERS(X)                                                                              \
   X(IpInReceives) X(IpInHdrErrors) X(IpInAddrErrors) X(IpForwDatagrams) X(IpInUnknownProtos)             \
   X(IpInDiscards) X(IpInDelivers) X(IpOutRequests) X(IpOutDiscards) X(IpOutNoRoutes)                     \
@@ -56,6 +57,7 @@ namespace transom {
   X(ArpInRequests) X(ArpInReplies) X(ArpOutRequests) X(ArpOutReplies) X(ArpConflicts)                    \
   X(NeighUnresolvedDrops) X(NeighTableOverflows) X(LinkInFrames) X(LinkOutFrames) X(LinkInDiscards)      \
   X(LinkInUnknownTypes) X(LinkOutQueueDrops) X(BufferExhausted)
+// clang-format on
 
 enum class Counter : std::uint16_t {
 #define TRANSOM_ENUMERATOR(name) k##name,
@@ -70,7 +72,9 @@ std::string_view to_string(Counter counter);
 
 class Counters {
  public:
-  void add(Counter counter, std::uint64_t amount = 1) { values_[static_cast<std::size_t>(counter)] += amount; }
+  void add(Counter counter, std::uint64_t amount = 1) {
+    values_[static_cast<std::size_t>(counter)] += amount;
+  }
   std::uint64_t operator[](Counter counter) const { return values_[static_cast<std::size_t>(counter)]; }
 
  private:

@@ -1,5 +1,5 @@
-// Why a packet (or a part of one) was dropped. Each drop site names one of these; Context::drop counts it, adds to the
-// SNMP counter that belongs to the site, and tells the observer.
+// Why a packet (or a part of one) was dropped. Each drop site names one of these; Context::drop counts it,
+// adds to the SNMP counter that belongs to the site, and tells the observer.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 namespace transom {
 
 // The printed name is the enumerator without its k, as in "TcpBadChecksum".
+// clang-format off
 #define TRANSOM_DROP_REASONS(X)                                                                            \
   /* link */                                                                                               \
   X(FrameTooShort) X(FrameTooLong) X(FrameUnknownType) X(FrameOwnSource) X(FrameGroupSource)               \
@@ -34,6 +35,7 @@ namespace transom {
   X(TcpMissingAck) X(TcpUnacceptableAck) X(TcpOldAck) X(TcpDuplicateData) X(TcpBeyondWindow)               \
   X(TcpReceiveQueueFull) X(TcpReassemblyFull) X(TcpAfterClose) X(TcpTimeWait) X(TcpBadCookie)              \
   X(NoBuffers)
+// clang-format on
 
 enum class DropReason : std::uint8_t {
 #define TRANSOM_ENUMERATOR(name) k##name,

@@ -1,5 +1,6 @@
-// A hash table of objects that live elsewhere, found by a key they carry. Open addressing with linear probing and
-// backward-shift deletion; the hash is keyed, so that nobody outside can aim at a bucket. A look-up allocates nothing.
+// A hash table of objects that live elsewhere, found by a key they carry. Open addressing with linear probing
+// and backward-shift deletion; the hash is keyed, so that nobody outside can aim at a bucket. A look-up
+// allocates nothing.
 //
 // `Traits` provides: `using Key`, `static const Key& key(const T&)` (or by value) and
 // `static std::uint64_t hash(const SipKey&, const Key&)`.
@@ -71,7 +72,9 @@ class KeyedTable {
     T* item = nullptr;
   };
 
-  std::uint32_t hash_of(const Key& key) const { return static_cast<std::uint32_t>(Traits::hash(sip_key_, key)); }
+  std::uint32_t hash_of(const Key& key) const {
+    return static_cast<std::uint32_t>(Traits::hash(sip_key_, key));
+  }
   std::size_t mask() const { return slots_.size() - 1; }
 
   void place(std::uint32_t hash, T* item) {

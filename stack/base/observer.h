@@ -1,5 +1,5 @@
-// What the stack tells whoever looks on. An observer sees every event as it happens, in order; it may not call back
-// into the stack. Without an observer the cost is one test of a pointer.
+// What the stack tells whoever looks on. An observer sees every event as it happens, in order; it may not
+// call back into the stack. Without an observer the cost is one test of a pointer.
 #pragma once
 
 #include <cstdint>

@@ -135,7 +135,9 @@ std::size_t Packet::size() const {
 }
 
 std::size_t Packet::head_room() const { return buffer_->begin; }
-std::size_t Packet::tail_room() const { return buffer_->tail_count != 0 ? 0 : buffer_->capacity - buffer_->end; }
+std::size_t Packet::tail_room() const {
+  return buffer_->tail_count != 0 ? 0 : buffer_->capacity - buffer_->end;
+}
 
 MutableBytes Packet::prepend(std::size_t octets) {
   assert(octets <= head_room());
@@ -196,8 +198,9 @@ bool Packet::copy_out(std::size_t offset, MutableBytes out) const {
 
 bool Packet::linearize() {
   if (buffer_->tail_count == 0) return true;
-  Packet whole = buffer_->pool->allocate(
-      size() + kHeadRoom <= BufferPool::capacity(BufferSize::kFrame) ? BufferSize::kFrame : BufferSize::kSuperFrame);
+  Packet whole = buffer_->pool->allocate(size() + kHeadRoom <= BufferPool::capacity(BufferSize::kFrame)
+                                             ? BufferSize::kFrame
+                                             : BufferSize::kSuperFrame);
   if (!whole || whole.tail_room() < size()) return false;
   copy_out(0, whole.append(size()));
   whole.info() = info();
@@ -206,8 +209,9 @@ bool Packet::linearize() {
 }
 
 Packet Packet::clone() const {
-  Packet copy = buffer_->pool->allocate(
-      size() + kHeadRoom <= BufferPool::capacity(BufferSize::kFrame) ? BufferSize::kFrame : BufferSize::kSuperFrame);
+  Packet copy = buffer_->pool->allocate(size() + kHeadRoom <= BufferPool::capacity(BufferSize::kFrame)
+                                            ? BufferSize::kFrame
+                                            : BufferSize::kSuperFrame);
   if (!copy || copy.tail_room() < size()) return {};
   copy_out(0, copy.append(size()));
   copy.info() = info();
@@ -312,9 +316,7 @@ BufferPool::BufferPool(Limits limits) {
   stores_[index_of(BufferSize::kSuperFrame)]->limit = limits.super_frames;
 }
 
-BufferPool::~BufferPool() {
-  assert(in_use(BufferSize::kFrame) == 0 && in_use(BufferSize::kSuperFrame) == 0);
-}
+BufferPool::~BufferPool() { assert(in_use(BufferSize::kFrame) == 0 && in_use(BufferSize::kSuperFrame) == 0); }
 
 Buffer* BufferPool::take(BufferSize size) {
   Store& store = *stores_[index_of(size)];
@@ -353,7 +355,8 @@ Packet BufferPool::copy_of(Bytes octets, std::size_t head_room) {
   const BufferSize size = small ? BufferSize::kFrame : BufferSize::kSuperFrame;
   if (octets.size() + head_room > capacity(size)) return {};
   Packet packet = allocate(size, head_room);
-  if (packet && !octets.empty()) std::memcpy(packet.append(octets.size()).data(), octets.data(), octets.size());
+  if (packet && !octets.empty())
+    std::memcpy(packet.append(octets.size()).data(), octets.data(), octets.size());
   return packet;
 }
 

@@ -9,10 +9,10 @@
 //   |<- head room ->|<- eth | ip | tcp [| payload] ->|     [ payload ... ] [ payload ... ]
 //                 begin                             end
 //
-// Layers prepend() on the way down and trim_front() on the way up; nothing is moved. TCP keeps its send queue as
-// slices and puts references to the same octets into each packet, first transmission or not, so a
-// payload is copied once between application and device. A Packet is a move-only handle of one pointer; its
-// metadata lives in the head buffer. A pool and everything from it belong to one thread.
+// Layers prepend() on the way down and trim_front() on the way up; nothing is moved. TCP keeps its send queue
+// as slices and puts references to the same octets into each packet, first transmission or not, so a payload
+// is copied once between application and device. A Packet is a move-only handle of one pointer; its metadata
+// lives in the head buffer. A pool and everything from it belong to one thread.
 #pragma once
 
 #include <algorithm>
@@ -45,8 +45,8 @@ enum class ChecksumState : std::uint8_t {
 
 struct PacketInfo {
   ChecksumState checksum = ChecksumState::kUnknown;
-  bool link_broadcast = false;    // arrived in a link-level broadcast frame
-  bool link_multicast = false;    // arrived in a link-level multicast frame
+  bool link_broadcast = false;       // arrived in a link-level broadcast frame
+  bool link_multicast = false;       // arrived in a link-level multicast frame
   std::uint16_t checksum_field = 0;  // kPartial: octets from the transport header to its checksum field
   std::uint16_t segment_size = 0;    // payload octets per segment of a TCP super-segment; 0: not one
 };
@@ -59,7 +59,10 @@ class Slice {
  public:
   Slice() = default;
   Slice(const Slice& other);
-  Slice(Slice&& other) noexcept : buffer_(std::exchange(other.buffer_, nullptr)), begin_(other.begin_), size_(std::exchange(other.size_, 0)) {}
+  Slice(Slice&& other) noexcept
+      : buffer_(std::exchange(other.buffer_, nullptr)),
+        begin_(other.begin_),
+        size_(std::exchange(other.size_, 0)) {}
   Slice& operator=(Slice other) noexcept {
     std::swap(buffer_, other.buffer_);
     begin_ = other.begin_;
@@ -83,14 +86,16 @@ class Slice {
   std::size_t room() const;
   // Copies `octets` behind the slice, at most room(). Returns the number taken.
   std::size_t append(Bytes octets);
-  // The octets of room() as memory for a device to write into; claim() then makes the first of them part of the slice.
+  // The octets of room() as memory for a device to write into; claim() then makes the first of them part of
+  // the slice.
   MutableBytes writable();
   void claim(std::size_t octets);  // at most room()
 
  private:
   friend class Packet;
   friend class BufferPool;
-  Slice(detail::Buffer* buffer, std::uint32_t begin, std::uint32_t size) : buffer_(buffer), begin_(begin), size_(size) {}
+  Slice(detail::Buffer* buffer, std::uint32_t begin, std::uint32_t size)
+      : buffer_(buffer), begin_(begin), size_(size) {}
 
   detail::Buffer* buffer_ = nullptr;
   std::uint32_t begin_ = 0;
@@ -125,7 +130,7 @@ class Packet {
   std::size_t size() const;  // head and tail together
 
   std::size_t head_room() const;
-  std::size_t tail_room() const;  // behind the head, in the same buffer; 0 when there is a tail
+  std::size_t tail_room() const;             // behind the head, in the same buffer; 0 when there is a tail
   MutableBytes prepend(std::size_t octets);  // requires head_room() >= octets
   MutableBytes append(std::size_t octets);   // requires tail_room() >= octets
   bool append_slice(Slice slice);            // false when all kMaxTail places are taken
@@ -144,7 +149,8 @@ class Packet {
   // A deep copy, metadata included. Empty when the pool is exhausted.
   Packet clone() const;
 
-  // Hands the remaining octets out as slices, in order, and empties the packet. Returns how many were written.
+  // Hands the remaining octets out as slices, in order, and empties the packet. Returns how many were
+  // written.
   std::size_t into_slices(std::span<Slice, kMaxTail + 1> out);
 
   std::size_t memory() const;  // octets of pool memory that it keeps alive
@@ -163,7 +169,9 @@ class PacketQueue {
  public:
   PacketQueue() = default;
   PacketQueue(PacketQueue&& other) noexcept
-      : first_(std::exchange(other.first_, nullptr)), last_(std::exchange(other.last_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+      : first_(std::exchange(other.first_, nullptr)),
+        last_(std::exchange(other.last_, nullptr)),
+        size_(std::exchange(other.size_, 0)) {}
   PacketQueue& operator=(PacketQueue&& other) noexcept {
     PacketQueue taken(std::move(other));
     std::swap(first_, taken.first_);
@@ -175,7 +183,7 @@ class PacketQueue {
 
   void push(Packet packet);
   void push_front(Packet packet);
-  Packet pop();  // empty Packet when the queue is empty
+  Packet pop();                     // empty Packet when the queue is empty
   void splice(PacketQueue& other);  // moves everything of `other` behind this
   void clear();
 
@@ -188,8 +196,8 @@ class PacketQueue {
   std::size_t size_ = 0;
 };
 
-// Owns the memory. Grows in slabs up to its limits, keeps what it has, and gives it back when destroyed; it must
-// outlive every packet and slice.
+// Owns the memory. Grows in slabs up to its limits, keeps what it has, and gives it back when destroyed; it
+// must outlive every packet and slice.
 class BufferPool {
  public:
   struct Limits {

@@ -14,7 +14,8 @@ std::uint64_t Random::below(std::uint64_t bound) {
 
 Duration Random::between(Duration low, Duration high) {
   if (high <= low) return low;
-  return low + Duration(static_cast<std::int64_t>(below(static_cast<std::uint64_t>((high - low).count()) + 1)));
+  return low +
+         Duration(static_cast<std::int64_t>(below(static_cast<std::uint64_t>((high - low).count()) + 1)));
 }
 
 bool Random::chance(double probability) {

@@ -7,12 +7,12 @@ namespace transom {
 
 // A set of conditions; the socket API maps them to POLLIN, POLLOUT, POLLPRI, POLLERR, POLLHUP and POLLRDHUP.
 struct Readiness {
-  bool readable = false;       // data, end of file, an error, or a connection to accept
-  bool writable = false;       // room in the send buffer, or writing would fail at once
-  bool priority = false;       // urgent data
-  bool error = false;          // a pending error
-  bool hang_up = false;        // both directions are closed
-  bool read_hang_up = false;   // the peer has closed its sending direction
+  bool readable = false;      // data, end of file, an error, or a connection to accept
+  bool writable = false;      // room in the send buffer, or writing would fail at once
+  bool priority = false;      // urgent data
+  bool error = false;         // a pending error
+  bool hang_up = false;       // both directions are closed
+  bool read_hang_up = false;  // the peer has closed its sending direction
 
   friend bool operator==(const Readiness&, const Readiness&) = default;
 };

@@ -1,5 +1,6 @@
 // A double-ended queue in one block of memory, indexed from the front. Empty, it owns no memory: the queues
-// of an idle connection cost nothing. Capacity doubles as needed; elements must be default-constructible and movable.
+// of an idle connection cost nothing. Capacity doubles as needed; elements must be default-constructible and
+// movable.
 #pragma once
 
 #include <cassert>

@@ -21,8 +21,12 @@ class SeqNum {
     value_ += octets;
     return *this;
   }
-  friend constexpr SeqNum operator+(SeqNum start, std::uint32_t octets) { return SeqNum(start.value_ + octets); }
-  friend constexpr SeqNum operator-(SeqNum start, std::uint32_t octets) { return SeqNum(start.value_ - octets); }
+  friend constexpr SeqNum operator+(SeqNum start, std::uint32_t octets) {
+    return SeqNum(start.value_ + octets);
+  }
+  friend constexpr SeqNum operator-(SeqNum start, std::uint32_t octets) {
+    return SeqNum(start.value_ - octets);
+  }
 
   // Signed distance in octets from `from` to `to`; meaningful while they are less than 2^31 apart.
   friend constexpr std::int32_t operator-(SeqNum to, SeqNum from) {

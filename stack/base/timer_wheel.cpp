@@ -7,9 +7,11 @@ namespace transom {
 
 namespace {
 
-// Two instants may be further apart than a Duration can say (kNever, seen from before the origin of time); unsigned
-// arithmetic does not overflow on that.
-std::uint64_t unsigned_count(Instant instant) { return static_cast<std::uint64_t>(instant.time_since_epoch().count()); }
+// Two instants may be further apart than a Duration can say (kNever, seen from before the origin of time);
+// unsigned arithmetic does not overflow on that.
+std::uint64_t unsigned_count(Instant instant) {
+  return static_cast<std::uint64_t>(instant.time_since_epoch().count());
+}
 
 }  // namespace
 
@@ -101,7 +103,8 @@ void TimerWheel::collect_due(int slot, Instant now) {
     timer.unlink();
     TimerLink* position = due_.previous;
     const auto is_later = [&timer](const Timer& other) {
-      return timer.deadline_ != other.deadline_ ? timer.deadline_ < other.deadline_ : timer.order_ < other.order_;
+      return timer.deadline_ != other.deadline_ ? timer.deadline_ < other.deadline_
+                                                : timer.order_ < other.order_;
     };
     while (position != &due_ && is_later(timer_at(*position))) position = position->previous;
     timer.link_before(*position->next);
@@ -110,7 +113,8 @@ void TimerWheel::collect_due(int slot, Instant now) {
 }
 
 std::optional<TimerWheel::Position> TimerWheel::first_occupied() const {
-  // Every timer of a level lies behind all timers of the levels below it, so the first level with one decides.
+  // Every timer of a level lies behind all timers of the levels below it, so the first level with one
+  // decides.
   for (int level = 0; level < kLevels; ++level) {
     const auto l = static_cast<std::size_t>(level);
     const int shift = level * kSlotBits;
@@ -140,7 +144,8 @@ Instant TimerWheel::next_deadline() const {
   const auto position = first_occupied();
   if (!position) return kNever;
   if (position->level == 0) return first_deadline_in(position->slot);
-  return Instant(Duration(static_cast<std::int64_t>(unsigned_count(origin_) + (position->tick << kTickBits))));
+  return Instant(
+      Duration(static_cast<std::int64_t>(unsigned_count(origin_) + (position->tick << kTickBits))));
 }
 
 void TimerWheel::advance(Instant now) {

@@ -1,9 +1,9 @@
 // Hierarchical timing wheel (Varghese and Lauck, 1987): start and cancel are O(1) and allocate nothing.
 //
-// Nine levels of 64 slots. A slot of level n is 64^n ticks wide and a tick is 1024 ns, so level 0 spans 65 us,
-// level 3 spans 17 s and level 8 spans all that an Instant can say. A timer sits in the level that its distance fits; when the wheel
-// reaches the slot, timers that are not due yet move down. Timers fire in order of their deadline; equal
-// deadlines fire in the order in which they were started, so a run is reproducible.
+// Nine levels of 64 slots. A slot of level n is 64^n ticks wide and a tick is 1024 ns, so level 0 spans 65
+// us, level 3 spans 17 s and level 8 spans all that an Instant can say. A timer sits in the level that its
+// distance fits; when the wheel reaches the slot, timers that are not due yet move down. Timers fire in order
+// of their deadline; equal deadlines fire in the order in which they were started, so a run is reproducible.
 //
 // A Timer is a member of the object that it wakes; it may be started, restarted and cancelled from inside any
 // timer's callback, and destroying it cancels it.

@@ -112,7 +112,8 @@ std::optional<IpAddress> select_source(std::span<const SourceCandidate> candidat
 void sort_destinations(std::vector<DestinationCandidate>& destinations) {
   // Insertion sort: a name has few addresses, and std::stable_sort would allocate.
   for (auto place = destinations.begin(); place != destinations.end(); ++place) {
-    std::rotate(std::upper_bound(destinations.begin(), place, *place, is_better_destination), place, place + 1);
+    std::rotate(std::upper_bound(destinations.begin(), place, *place, is_better_destination), place,
+                place + 1);
   }
 }
 

@@ -12,7 +12,8 @@ AddressBook::Entry* AddressBook::find(const Interface& interface, const IpAddres
 }
 
 Result<void> AddressBook::add(Interface& interface, const IpPrefix& address) {
-  if (address.address.is_multicast() || address.address.is_unspecified() || address.address.is_limited_broadcast()) {
+  if (address.address.is_multicast() || address.address.is_unspecified() ||
+      address.address.is_limited_broadcast()) {
     return std::unexpected(Error::kInvalidArgument);
   }
   if (interface.find_address(address.address) != nullptr) return std::unexpected(Error::kAddressInUse);
@@ -28,15 +29,19 @@ Result<void> AddressBook::add(Interface& interface, const IpPrefix& address) {
     wait(entry, context_.random.between(Duration::zero(), detection.probe_wait));
   } else {
     const std::uint64_t random = context_.random.next();
-    for (std::size_t i = 0; i < entry.nonce.size(); ++i) entry.nonce[i] = static_cast<std::uint8_t>(random >> (8 * i));
+    for (std::size_t i = 0; i < entry.nonce.size(); ++i)
+      entry.nonce[i] = static_cast<std::uint8_t>(random >> (8 * i));
     step_ipv6(entry);
   }
   return {};
 }
 
 Result<void> AddressBook::remove(Interface& interface, const IpAddress& address) {
-  const auto erased = std::erase_if(interface.addresses(), [&](const InterfaceAddress& entry) { return entry.prefix.address == address; });
-  std::erase_if(entries_, [&](const auto& entry) { return &entry->interface == &interface && entry->address == address; });
+  const auto erased = std::erase_if(
+      interface.addresses(), [&](const InterfaceAddress& entry) { return entry.prefix.address == address; });
+  std::erase_if(entries_, [&](const auto& entry) {
+    return &entry->interface == &interface && entry->address == address;
+  });
   if (erased == 0) return std::unexpected(Error::kAddressNotAvailable);
   changed();
   return {};
@@ -63,7 +68,8 @@ void AddressBook::step_ipv4(Entry& entry) {
   ++entry.probes_sent;
   arp_.probe(entry.interface, entry.address);
   const bool is_last = entry.probes_sent == detection.probe_count;
-  wait(entry, is_last ? detection.announce_wait : context_.random.between(detection.probe_min, detection.probe_max));
+  wait(entry,
+       is_last ? detection.announce_wait : context_.random.between(detection.probe_min, detection.probe_max));
 }
 
 void AddressBook::announce_ipv4(Entry& entry) {
@@ -107,7 +113,8 @@ void AddressBook::conflicting_claim(Interface& interface, const IpAddress& addre
     become_duplicate(*entry, other);
     return;
   }
-  // In use: RFC 5227 §2.4 (b), defend it, but not more often than once per interval, so that two defenders do not quarrel.
+  // In use: RFC 5227 §2.4 (b), defend it, but not more often than once per interval, so that two defenders do
+  // not quarrel.
   context_.count(Counter::kArpConflicts);
   context_.tell(AddressConflictEvent{interface.id(), address, other});
   const Duration interval = interface.config().conflict_detection.defend_interval;
@@ -118,10 +125,12 @@ void AddressBook::conflicting_claim(Interface& interface, const IpAddress& addre
 
 void AddressBook::conflicting_probe(Interface& interface, const IpAddress& address, const MacAddress& other) {
   Entry* entry = find(interface, address);
-  if (entry != nullptr && interface.find_address(address)->state == AddressState::kTentative) become_duplicate(*entry, other);
+  if (entry != nullptr && interface.find_address(address)->state == AddressState::kTentative)
+    become_duplicate(*entry, other);
 }
 
-void AddressBook::conflicting_detection(Interface& interface, const IpAddress& address, const std::optional<Ndp::Nonce>& nonce) {
+void AddressBook::conflicting_detection(Interface& interface, const IpAddress& address,
+                                        const std::optional<Ndp::Nonce>& nonce) {
   Entry* entry = find(interface, address);
   if (entry == nullptr || interface.find_address(address)->state != AddressState::kTentative) return;
   if (nonce && *nonce == entry->nonce) return;  // our own, come back (RFC 7527 §4.2)

@@ -1,4 +1,5 @@
-// Taking an address into use, and keeping it: probing first, announcing, defending (RFC 5227 for IPv4; RFC 4862 §5.4 and RFC 7527 for IPv6).
+// Taking an address into use, and keeping it: probing first, announcing, defending (RFC 5227 for IPv4; RFC
+// 4862 §5.4 and RFC 7527 for IPv6).
 //
 //   add ─► TENTATIVE ─ nobody objects ─► PREFERRED (announced)
 //              └ conflict ─► DUPLICATED, for good
@@ -31,7 +32,8 @@ class AddressBook {
   void conflicting_claim(Interface& interface, const IpAddress& address, const MacAddress& other);
   // Another node probes for it before it takes it into use.
   void conflicting_probe(Interface& interface, const IpAddress& address, const MacAddress& other);
-  void conflicting_detection(Interface& interface, const IpAddress& address, const std::optional<Ndp::Nonce>& nonce);
+  void conflicting_detection(Interface& interface, const IpAddress& address,
+                             const std::optional<Ndp::Nonce>& nonce);
 
  private:
   // One address on its way to use, or defended.
@@ -58,7 +60,9 @@ class AddressBook {
   void become_usable(Entry& entry);
   void become_duplicate(Entry& entry, const MacAddress& other);
   void wait(Entry& entry, Duration duration) { entry.timer.start(context_.timers, context_.now + duration); }
-  void changed() { if (listener_) listener_(); }
+  void changed() {
+    if (listener_) listener_();
+  }
 
   Context& context_;
   Arp& arp_;

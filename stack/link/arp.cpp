@@ -17,7 +17,8 @@ void Arp::send(Interface& interface, const wire::ArpPacket& packet, const MacAdd
   }
   wire::Writer writer(payload.append(wire::ArpPacket::kSize));
   packet.write(writer);
-  context_.count(packet.operation == wire::ArpPacket::Operation::kRequest ? Counter::kArpOutRequests : Counter::kArpOutReplies);
+  context_.count(packet.operation == wire::ArpPacket::Operation::kRequest ? Counter::kArpOutRequests
+                                                                          : Counter::kArpOutReplies);
   sender_.send_frame(interface, std::move(payload), destination, wire::EtherType::kArp);
 }
 
@@ -28,23 +29,31 @@ void Arp::request(Interface& interface, const IpAddress& address, const MacAddre
     if (!entry.prefix.address.is_v4() || !entry.is_usable()) continue;
     if (source == kNobody || entry.prefix.contains(address)) source = entry.prefix.address;
   }
-  send(interface, {.sender_mac = interface.mac(), .sender_ip = source, .target_mac = MacAddress(), .target_ip = address},
+  send(interface,
+       {.sender_mac = interface.mac(), .sender_ip = source, .target_mac = MacAddress(), .target_ip = address},
        known != nullptr ? *known : MacAddress::broadcast());
 }
 
 void Arp::probe(Interface& interface, const IpAddress& address) {
-  send(interface, {.sender_mac = interface.mac(), .sender_ip = kNobody, .target_mac = MacAddress(), .target_ip = address}, MacAddress::broadcast());
+  send(
+      interface,
+      {.sender_mac = interface.mac(), .sender_ip = kNobody, .target_mac = MacAddress(), .target_ip = address},
+      MacAddress::broadcast());
 }
 
 void Arp::announce(Interface& interface, const IpAddress& address) {
-  send(interface, {.sender_mac = interface.mac(), .sender_ip = address, .target_mac = MacAddress(), .target_ip = address}, MacAddress::broadcast());
+  send(
+      interface,
+      {.sender_mac = interface.mac(), .sender_ip = address, .target_mac = MacAddress(), .target_ip = address},
+      MacAddress::broadcast());
 }
 
 bool Arp::is_valid_sender(const Interface& interface, const wire::ArpPacket& packet) const {
   if (packet.sender_mac.is_group() || packet.sender_mac.is_zero()) return false;
   const IpAddress& ip = packet.sender_ip;
   if (ip == kNobody) return packet.operation == wire::ArpPacket::Operation::kRequest;  // a probe
-  return !ip.is_multicast() && !ip.is_limited_broadcast() && !ip.is_loopback() && !interface.is_directed_broadcast(ip);
+  return !ip.is_multicast() && !ip.is_limited_broadcast() && !ip.is_loopback() &&
+         !interface.is_directed_broadcast(ip);
 }
 
 void Arp::receive(Interface& interface, NeighbourCache& neighbours, AddressBook& addresses, Bytes octets) {
@@ -80,8 +89,12 @@ void Arp::receive(Interface& interface, NeighbourCache& neighbours, AddressBook&
     }
   }
   if (is_request && is_for_us) {
-    send(interface, {.operation = wire::ArpPacket::Operation::kReply, .sender_mac = interface.mac(), .sender_ip = packet.target_ip,
-                     .target_mac = packet.sender_mac, .target_ip = packet.sender_ip},
+    send(interface,
+         {.operation = wire::ArpPacket::Operation::kReply,
+          .sender_mac = interface.mac(),
+          .sender_ip = packet.target_ip,
+          .target_mac = packet.sender_mac,
+          .target_ip = packet.sender_ip},
          packet.sender_mac);
   }
 }

@@ -1,5 +1,5 @@
-// ARP for the interfaces of one Host (RFC 826), and the packets of IPv4 address conflict detection (RFC 5227). Who may use which address
-// is decided by the AddressBook.
+// ARP for the interfaces of one Host (RFC 826), and the packets of IPv4 address conflict detection (RFC
+// 5227). Who may use which address is decided by the AddressBook.
 #pragma once
 
 #include "stack/base/context.h"

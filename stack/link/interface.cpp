@@ -25,8 +25,9 @@ const InterfaceAddress* Interface::usable_address(const IpAddress& address) cons
 }
 
 InterfaceAddress* Interface::find_address(const IpAddress& address) {
-  const auto found = std::find_if(addresses_.begin(), addresses_.end(),
-                                  [&](const InterfaceAddress& entry) { return entry.prefix.address == address; });
+  const auto found = std::find_if(addresses_.begin(), addresses_.end(), [&](const InterfaceAddress& entry) {
+    return entry.prefix.address == address;
+  });
   return found == addresses_.end() ? nullptr : &*found;
 }
 
@@ -38,10 +39,14 @@ bool Interface::is_directed_broadcast(const IpAddress& address) const {
 
 bool Interface::is_member(const IpAddress& group) const {
   if (group == IpAddress::v4(224, 0, 0, 1) || group == kAllNodes) return true;
-  const bool is_solicited_node = std::any_of(addresses_.begin(), addresses_.end(), [&](const InterfaceAddress& entry) {
-    return entry.prefix.address.is_v6() && entry.state != AddressState::kDuplicated && solicited_node_multicast(entry.prefix.address) == group;
-  });
-  return is_solicited_node || std::any_of(memberships_.begin(), memberships_.end(), [&](const Membership& membership) { return membership.group == group; });
+  const bool is_solicited_node =
+      std::any_of(addresses_.begin(), addresses_.end(), [&](const InterfaceAddress& entry) {
+        return entry.prefix.address.is_v6() && entry.state != AddressState::kDuplicated &&
+               solicited_node_multicast(entry.prefix.address) == group;
+      });
+  return is_solicited_node ||
+         std::any_of(memberships_.begin(), memberships_.end(),
+                     [&](const Membership& membership) { return membership.group == group; });
 }
 
 void Interface::join(const IpAddress& group) {
@@ -55,7 +60,8 @@ void Interface::join(const IpAddress& group) {
 }
 
 void Interface::leave(const IpAddress& group) {
-  const auto found = std::find_if(memberships_.begin(), memberships_.end(), [&](const Membership& membership) { return membership.group == group; });
+  const auto found = std::find_if(memberships_.begin(), memberships_.end(),
+                                  [&](const Membership& membership) { return membership.group == group; });
   if (found != memberships_.end() && --found->joins == 0) memberships_.erase(found);
 }
 

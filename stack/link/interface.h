@@ -1,5 +1,5 @@
-// A network interface of a Host: its link type, MTU, what its device can do, its addresses, and the queue of frames that
-// wait for the driver. Several per Host, numbered from 1 in the order in which they were added.
+// A network interface of a Host: its link type, MTU, what its device can do, its addresses, and the queue of
+// frames that wait for the driver. Several per Host, numbered from 1 in the order in which they were added.
 #pragma once
 
 #include <string>
@@ -17,15 +17,16 @@ enum class LinkType : std::uint8_t {
   kLoopback,      // what is sent comes back in; never leaves the Host
 };
 
-// What the device does for us (virtio_net_hdr's features). A packet that needs more is finished in software by the link layer.
+// What the device does for us (virtio_net_hdr's features). A packet that needs more is finished in software
+// by the link layer.
 struct Offloads {
-  bool checksum = false;     // completes ChecksumState::kPartial
-  bool segment_ipv4 = false; // cuts TCP super-segments
+  bool checksum = false;      // completes ChecksumState::kPartial
+  bool segment_ipv4 = false;  // cuts TCP super-segments
   bool segment_ipv6 = false;
 };
 
-// Times of address conflict detection: RFC 5227 §1.1 for IPv4; for IPv6 (RFC 4862 §5.1) dad_transmits solicitations,
-// dad_interval apart.
+// Times of address conflict detection: RFC 5227 §1.1 for IPv4; for IPv6 (RFC 4862 §5.1) dad_transmits
+// solicitations, dad_interval apart.
 struct ConflictDetection {
   bool enabled = true;
   Duration probe_wait = std::chrono::seconds(1);
@@ -39,23 +40,24 @@ struct ConflictDetection {
   int dad_transmits = 1;
   Duration dad_interval = std::chrono::seconds(1);
 
-  // The same procedure with times fit for a private network of two machines: an address is usable in some 60 ms.
+  // The same procedure with times fit for a private network of two machines: an address is usable in some 60
+  // ms.
   static ConflictDetection quick();
 };
 
 struct InterfaceConfig {
   std::string name;
   LinkType type = LinkType::kEthernet;
-  MacAddress mac;             // Ethernet only
-  std::uint32_t mtu = 1500;   // octets of IP packet; at least 68 for IPv4 and 1280 for IPv6 to work
+  MacAddress mac;            // Ethernet only
+  std::uint32_t mtu = 1500;  // octets of IP packet; at least 68 for IPv4 and 1280 for IPv6 to work
   Offloads offloads;
   ConflictDetection conflict_detection;
-  bool link_local = true;     // form fe80::/64 from the MAC (RFC 4862 §5.3)
+  bool link_local = true;             // form fe80::/64 from the MAC (RFC 4862 §5.3)
   std::size_t transmit_limit = 2048;  // packets waiting for the driver
 };
 
 enum class AddressState : std::uint8_t {
-  kTentative,   // conflict detection is running: not for use
+  kTentative,  // conflict detection is running: not for use
   kPreferred,
   kDeprecated,  // existing connections only (RFC 4862 §5.5.4)
   kDuplicated,  // in use by another node: not for use
@@ -95,8 +97,8 @@ class Interface {
   InterfaceAddress* find_address(const IpAddress& address);  // in any state
   bool is_directed_broadcast(const IpAddress& address) const;
 
-  // IP multicast groups that are received here, besides 224.0.0.1, ff02::1 and the solicited-node groups of our
-  // addresses, which always are. Joins count.
+  // IP multicast groups that are received here, besides 224.0.0.1, ff02::1 and the solicited-node groups of
+  // our addresses, which always are. Joins count.
   bool is_member(const IpAddress& group) const;
   void join(const IpAddress& group);
   void leave(const IpAddress& group);

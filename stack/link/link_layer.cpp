@@ -14,14 +14,21 @@ namespace transom::link {
 class LinkLayer::Implementation final : public FrameSender, public NeighbourResolver {
  public:
   Implementation(Context& context, const LinkConfig& config)
-      : context_(context), config_(config), arp_(context, *this), ndp_(context, *this), addresses_(context, arp_, ndp_) {}
+      : context_(context),
+        config_(config),
+        arp_(context, *this),
+        ndp_(context, *this),
+        addresses_(context, arp_, ndp_) {}
 
   Interface& add_interface(const InterfaceConfig& config);
-  NeighbourCache& neighbours_of(const Interface& interface) { return *caches_[static_cast<std::size_t>(interface.id()) - 1]; }
+  NeighbourCache& neighbours_of(const Interface& interface) {
+    return *caches_[static_cast<std::size_t>(interface.id()) - 1];
+  }
 
   void receive_ethernet(Interface& interface, Packet frame);
   void receive_ip(Interface& interface, Packet packet);
-  void send_frame(Interface& interface, Packet payload, const MacAddress& destination, wire::EtherType type) override;
+  void send_frame(Interface& interface, Packet payload, const MacAddress& destination,
+                  wire::EtherType type) override;
   void solicit(Interface& interface, const IpAddress& address, const MacAddress* known) override;
   void transmit(Interface& interface, Packet packet, const MacAddress& destination) override;
   void failed(Interface& interface, Packet packet) override;
@@ -53,7 +60,8 @@ Interface& LinkLayer::Implementation::add_interface(const InterfaceConfig& confi
     // RFC 4862 §5.3 with the modified EUI-64 identifier of RFC 2464 §4.
     const auto& mac = config.mac.octets();
     const auto flipped = static_cast<std::uint8_t>(mac[0] ^ 2);
-    const IpAddress address = IpAddress::v6({0xfe, 0x80, 0, 0, 0, 0, 0, 0, flipped, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]});
+    const IpAddress address = IpAddress::v6(
+        {0xfe, 0x80, 0, 0, 0, 0, 0, 0, flipped, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]});
     (void)addresses_.add(interface, {address, 64});  // cannot be in use on an interface that is new
   }
   return interface;
@@ -73,21 +81,28 @@ void LinkLayer::Implementation::receive_ethernet(Interface& interface, Packet fr
   const wire::EthernetHeader& header = *parsed;
   if (header.source.is_group()) return discard(interface, DropReason::kFrameGroupSource);
   if (header.source == interface.mac()) return discard(interface, DropReason::kFrameOwnSource);
-  if (!header.destination.is_group() && header.destination != interface.mac()) return discard(interface, DropReason::kFrameNotForUs);
-  // One tag, and only a priority tag: we are on no VLAN. A second one is left for nobody (CVE-2021-27853 and its kin).
-  if (header.type == wire::EtherType::kVlan || (header.tag && header.tag->id != 0)) return discard(interface, DropReason::kFrameNestedTag);
+  if (!header.destination.is_group() && header.destination != interface.mac())
+    return discard(interface, DropReason::kFrameNotForUs);
+  // One tag, and only a priority tag: we are on no VLAN. A second one is left for nobody (CVE-2021-27853 and
+  // its kin).
+  if (header.type == wire::EtherType::kVlan || (header.tag && header.tag->id != 0))
+    return discard(interface, DropReason::kFrameNestedTag);
   const std::size_t longest = interface.mtu() + header.size();
-  if (frame.size() > longest && frame.info().segment_size == 0) return discard(interface, DropReason::kFrameTooLong);
+  if (frame.size() > longest && frame.info().segment_size == 0)
+    return discard(interface, DropReason::kFrameTooLong);
   frame.info().link_broadcast = header.destination.is_broadcast();
   frame.info().link_multicast = header.destination.is_group() && !header.destination.is_broadcast();
   frame.trim_front(header.size());
   switch (header.type) {
-    case wire::EtherType::kArp: arp_.receive(interface, neighbours_of(interface), addresses_, frame.head()); return;
+    case wire::EtherType::kArp:
+      arp_.receive(interface, neighbours_of(interface), addresses_, frame.head());
+      return;
     case wire::EtherType::kIpv4:
     case wire::EtherType::kIpv6: {
       // RFC 1122 §3.2.1.1: what the type says and what the version says must agree.
       const unsigned version = frame.head().empty() ? 0 : frame.head()[0] >> 4;
-      if (version != (header.type == wire::EtherType::kIpv4 ? 4U : 6U)) return discard(interface, DropReason::kIpBadVersion);
+      if (version != (header.type == wire::EtherType::kIpv4 ? 4U : 6U))
+        return discard(interface, DropReason::kIpBadVersion);
       network_->receive(interface, std::move(frame));
       return;
     }
@@ -105,7 +120,8 @@ void LinkLayer::Implementation::receive_ip(Interface& interface, Packet packet) 
 
 // ---------------------------------------------------------------- out
 
-void LinkLayer::Implementation::send_frame(Interface& interface, Packet payload, const MacAddress& destination, wire::EtherType type) {
+void LinkLayer::Implementation::send_frame(Interface& interface, Packet payload,
+                                           const MacAddress& destination, wire::EtherType type) {
   if (interface.type() != LinkType::kEthernet) {
     if (type != wire::EtherType::kArp) enqueue(interface, std::move(payload));
     return;
@@ -126,7 +142,8 @@ void LinkLayer::Implementation::send_frame(Interface& interface, Packet payload,
 
 void LinkLayer::Implementation::transmit(Interface& interface, Packet packet, const MacAddress& destination) {
   const bool is_v4 = packet.head()[0] >> 4 == 4;
-  send_frame(interface, std::move(packet), destination, is_v4 ? wire::EtherType::kIpv4 : wire::EtherType::kIpv6);
+  send_frame(interface, std::move(packet), destination,
+             is_v4 ? wire::EtherType::kIpv4 : wire::EtherType::kIpv6);
 }
 
 void LinkLayer::Implementation::enqueue(Interface& interface, Packet frame) {
@@ -176,7 +193,8 @@ bool LinkLayer::Implementation::finish_for_device(Interface& interface, Packet f
 
 // ---------------------------------------------------------------- NeighbourResolver
 
-void LinkLayer::Implementation::solicit(Interface& interface, const IpAddress& address, const MacAddress* known) {
+void LinkLayer::Implementation::solicit(Interface& interface, const IpAddress& address,
+                                        const MacAddress* known) {
   if (address.is_v4()) {
     arp_.request(interface, address, known);
   } else {
@@ -184,32 +202,45 @@ void LinkLayer::Implementation::solicit(Interface& interface, const IpAddress& a
   }
 }
 
-void LinkLayer::Implementation::failed(Interface& interface, Packet packet) { network_->neighbour_failed(interface, std::move(packet)); }
+void LinkLayer::Implementation::failed(Interface& interface, Packet packet) {
+  network_->neighbour_failed(interface, std::move(packet));
+}
 
 // ---------------------------------------------------------------- LinkLayer
 
-LinkLayer::LinkLayer(Context& context, const LinkConfig& config) : implementation_(std::make_unique<Implementation>(context, config)) {}
+LinkLayer::LinkLayer(Context& context, const LinkConfig& config)
+    : implementation_(std::make_unique<Implementation>(context, config)) {}
 
 LinkLayer::~LinkLayer() = default;
 
 void LinkLayer::set_network(NetworkReceiver& network) { implementation_->network_ = &network; }
 
-Interface& LinkLayer::add_interface(const InterfaceConfig& config) { return implementation_->add_interface(config); }
+Interface& LinkLayer::add_interface(const InterfaceConfig& config) {
+  return implementation_->add_interface(config);
+}
 
 Interface* LinkLayer::interface(InterfaceId id) {
   const auto number = static_cast<std::size_t>(id);
-  return number >= 1 && number <= implementation_->interfaces_.size() ? implementation_->interfaces_[number - 1].get() : nullptr;
+  return number >= 1 && number <= implementation_->interfaces_.size()
+             ? implementation_->interfaces_[number - 1].get()
+             : nullptr;
 }
 
-std::span<const std::unique_ptr<Interface>> LinkLayer::interfaces() const { return implementation_->interfaces_; }
+std::span<const std::unique_ptr<Interface>> LinkLayer::interfaces() const {
+  return implementation_->interfaces_;
+}
 
-Result<void> LinkLayer::add_address(Interface& interface, const IpPrefix& address) { return implementation_->addresses_.add(interface, address); }
+Result<void> LinkLayer::add_address(Interface& interface, const IpPrefix& address) {
+  return implementation_->addresses_.add(interface, address);
+}
 
 Result<void> LinkLayer::remove_address(Interface& interface, const IpAddress& address) {
   return implementation_->addresses_.remove(interface, address);
 }
 
-void LinkLayer::set_address_listener(std::function<void()> listener) { implementation_->addresses_.set_listener(std::move(listener)); }
+void LinkLayer::set_address_listener(std::function<void()> listener) {
+  implementation_->addresses_.set_listener(std::move(listener));
+}
 
 void LinkLayer::receive(Interface& interface, Packet frame) {
   Context& context = implementation_->context_;
@@ -224,7 +255,8 @@ void LinkLayer::receive(Interface& interface, Packet frame) {
   }
 }
 
-void LinkLayer::send(Interface& interface, Packet packet, const IpAddress& next_hop, NeighbourHandle* handle) {
+void LinkLayer::send(Interface& interface, Packet packet, const IpAddress& next_hop,
+                     NeighbourHandle* handle) {
   if (interface.type() != LinkType::kEthernet) {
     implementation_->send_frame(interface, std::move(packet), MacAddress(), wire::EtherType::kIpv4);
     return;
@@ -242,11 +274,13 @@ void LinkLayer::send_broadcast(Interface& interface, Packet packet) {
 
 void LinkLayer::receive_ndp(Interface& interface, const NdpContext& context, Bytes message) {
   if (interface.type() != LinkType::kEthernet) return;  // nothing to discover on such a link
-  implementation_->ndp_.receive(interface, implementation_->neighbours_of(interface), implementation_->addresses_, context, message);
+  implementation_->ndp_.receive(interface, implementation_->neighbours_of(interface),
+                                implementation_->addresses_, context, message);
 }
 
 void LinkLayer::confirm_reachable(Interface& interface, const IpAddress& next_hop, NeighbourHandle* handle) {
-  if (interface.type() == LinkType::kEthernet) implementation_->neighbours_of(interface).confirm(next_hop, handle);
+  if (interface.type() == LinkType::kEthernet)
+    implementation_->neighbours_of(interface).confirm(next_hop, handle);
 }
 
 void LinkLayer::suspect(Interface& interface, const IpAddress& next_hop) {
@@ -260,13 +294,15 @@ std::vector<NeighbourInfo> LinkLayer::neighbours() const {
 }
 
 Result<void> LinkLayer::set_permanent(Interface& interface, const IpAddress& address, const MacAddress& mac) {
-  if (interface.type() != LinkType::kEthernet || mac.is_group()) return std::unexpected(Error::kInvalidArgument);
+  if (interface.type() != LinkType::kEthernet || mac.is_group())
+    return std::unexpected(Error::kInvalidArgument);
   implementation_->neighbours_of(interface).set_permanent(address, mac);
   return {};
 }
 
 Result<void> LinkLayer::forget(Interface& interface, const IpAddress& address) {
-  if (!implementation_->neighbours_of(interface).forget(address)) return std::unexpected(Error::kAddressNotAvailable);
+  if (!implementation_->neighbours_of(interface).forget(address))
+    return std::unexpected(Error::kAddressNotAvailable);
   return {};
 }
 

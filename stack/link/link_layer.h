@@ -1,4 +1,5 @@
-// The link layer: frames in and out of every interface, ARP and NDP, and the neighbour cache (RFC 826, 5227, 4861, 4862).
+// The link layer: frames in and out of every interface, ARP and NDP, and the neighbour cache (RFC 826, 5227,
+// 4861, 4862).
 //
 //   receive:  device frame ─► Ethernet checks ─► ARP here, IP to the registered NetworkReceiver
 //   send:     IP packet + next hop ─► neighbour known? ─► Ethernet header ─► transmit queue
@@ -22,9 +23,11 @@ namespace transom::link {
 // How the IP layer is reached from below.
 class NetworkReceiver {
  public:
-  // A packet starting at its IP header. `info().link_broadcast` and `link_multicast` say how the frame was addressed.
+  // A packet starting at its IP header. `info().link_broadcast` and `link_multicast` say how the frame was
+  // addressed.
   virtual void receive(Interface& interface, Packet packet) = 0;
-  // A packet that was waiting for a neighbour that does not answer; starts at its IP header (RFC 4861 §7.2.2).
+  // A packet that was waiting for a neighbour that does not answer; starts at its IP header (RFC 4861
+  // §7.2.2).
   virtual void neighbour_failed(Interface& interface, Packet packet) = 0;
 
  protected:
@@ -38,7 +41,15 @@ struct NeighbourHandle {
 };
 
 // RFC 4861 §7.3.2; kFailed keeps the memory of a failed resolution for a moment (negative cache).
-enum class NeighbourState : std::uint8_t { kIncomplete, kReachable, kStale, kDelay, kProbe, kPermanent, kFailed };
+enum class NeighbourState : std::uint8_t {
+  kIncomplete,
+  kReachable,
+  kStale,
+  kDelay,
+  kProbe,
+  kPermanent,
+  kFailed
+};
 
 struct NeighbourInfo {
   IpAddress address;
@@ -49,8 +60,9 @@ struct NeighbourInfo {
 };
 
 struct LinkConfig {
-  std::size_t max_neighbours = 1024;       // per interface; the least recently used that is not in need goes first
-  std::size_t max_pending_packets = 16;    // per neighbour; the oldest is dropped (RFC 1122 §2.3.2.2: at least one)
+  std::size_t max_neighbours = 1024;  // per interface; the least recently used that is not in need goes first
+  std::size_t max_pending_packets =
+      16;  // per neighbour; the oldest is dropped (RFC 1122 §2.3.2.2: at least one)
   Duration reachable_time = std::chrono::seconds(30);  // base; jittered by 0.5..1.5 (RFC 4861 §6.3.2)
   Duration retrans_timer = std::chrono::seconds(1);
   Duration delay_first_probe = std::chrono::seconds(5);
@@ -71,8 +83,8 @@ class LinkLayer {
   Interface* interface(InterfaceId id);  // nullptr for an unknown id
   std::span<const std::unique_ptr<Interface>> interfaces() const;
 
-  // Starts using an address: probes first where conflict detection is on (RFC 5227 §2.1.1, RFC 4862 §5.4). kAddressInUse when
-  // it is configured already on this interface.
+  // Starts using an address: probes first where conflict detection is on (RFC 5227 §2.1.1, RFC 4862 §5.4).
+  // kAddressInUse when it is configured already on this interface.
   Result<void> add_address(Interface& interface, const IpPrefix& address);
   Result<void> remove_address(Interface& interface, const IpAddress& address);
   // Called whenever an address becomes usable, or stops being so. One listener (the IP layer).
@@ -80,13 +92,16 @@ class LinkLayer {
 
   // A frame from the driver.
   void receive(Interface& interface, Packet frame);
-  // An IP packet to a unicast next hop on this interface's link. `handle`, if given, is used and kept up to date.
-  void send(Interface& interface, Packet packet, const IpAddress& next_hop, NeighbourHandle* handle = nullptr);
+  // An IP packet to a unicast next hop on this interface's link. `handle`, if given, is used and kept up to
+  // date.
+  void send(Interface& interface, Packet packet, const IpAddress& next_hop,
+            NeighbourHandle* handle = nullptr);
   // An IP packet to a multicast group or to all nodes of the link.
   void send_multicast(Interface& interface, Packet packet, const IpAddress& group);
   void send_broadcast(Interface& interface, Packet packet);
 
-  // An NDP message (ICMPv6 types 133..137) whose checksum is right; `fragmented` when a fragment header was present.
+  // An NDP message (ICMPv6 types 133..137) whose checksum is right; `fragmented` when a fragment header was
+  // present.
   struct NdpContext {
     IpAddress source;
     IpAddress destination;

@@ -21,7 +21,8 @@ bool is_on_link(const Interface& interface, const IpAddress& address) {
 }  // namespace
 
 template <typename Message>
-void Ndp::send(Interface& interface, const IpAddress& source, const IpAddress& destination, const MacAddress& mac, const Message& message) {
+void Ndp::send(Interface& interface, const IpAddress& source, const IpAddress& destination,
+               const MacAddress& mac, const Message& message) {
   Packet packet = context_.pool.allocate();
   if (!packet) {
     context_.drop(DropReason::kNoBuffers, Counter::kBufferExhausted);
@@ -57,7 +58,8 @@ void Ndp::solicit(Interface& interface, const IpAddress& address, const MacAddre
   message.options.source_link_address = interface.mac();
   const IpAddress group = solicited_node_multicast(address);
   context_.count(Counter::kIcmp6OutNeighborSolicits);
-  send(interface, source, known != nullptr ? address : group, known != nullptr ? *known : wire::multicast_mac(group), message);
+  send(interface, source, known != nullptr ? address : group,
+       known != nullptr ? *known : wire::multicast_mac(group), message);
 }
 
 void Ndp::solicit_for_detection(Interface& interface, const IpAddress& address, const Nonce& nonce) {
@@ -69,7 +71,8 @@ void Ndp::solicit_for_detection(Interface& interface, const IpAddress& address, 
   send(interface, IpAddress(), group, wire::multicast_mac(group), message);
 }
 
-void Ndp::advertise(Interface& interface, const IpAddress& target, const IpAddress& destination, const MacAddress& mac, bool solicited) {
+void Ndp::advertise(Interface& interface, const IpAddress& target, const IpAddress& destination,
+                    const MacAddress& mac, bool solicited) {
   wire::NeighborAdvertisement message;
   message.solicited = solicited;
   message.override_cache = true;
@@ -79,7 +82,8 @@ void Ndp::advertise(Interface& interface, const IpAddress& target, const IpAddre
   send(interface, target, destination, mac, message);
 }
 
-void Ndp::receive(Interface& interface, NeighbourCache& neighbours, AddressBook& addresses, const LinkLayer::NdpContext& context, Bytes message) {
+void Ndp::receive(Interface& interface, NeighbourCache& neighbours, AddressBook& addresses,
+                  const LinkLayer::NdpContext& context, Bytes message) {
   if (context.fragmented) {  // RFC 6980
     context_.drop(DropReason::kNdpFragmented, Counter::kIcmp6InErrors);
     return;
@@ -96,22 +100,30 @@ void Ndp::receive(Interface& interface, NeighbourCache& neighbours, AddressBook&
     case wire::Icmpv6Type::kNeighborAdvertisement:
       context_.count(Counter::kIcmp6InNeighborAdvertisements);
       return on_advertisement(interface, neighbours, addresses, context, message);
-    case wire::Icmpv6Type::kRouterAdvertisement: context_.count(Counter::kIcmp6InRouterAdvertisements); break;
-    case wire::Icmpv6Type::kRedirect: context_.count(Counter::kIcmp6InRedirects); break;
-    default: break;
+    case wire::Icmpv6Type::kRouterAdvertisement:
+      context_.count(Counter::kIcmp6InRouterAdvertisements);
+      break;
+    case wire::Icmpv6Type::kRedirect:
+      context_.count(Counter::kIcmp6InRedirects);
+      break;
+    default:
+      break;
   }
   context_.drop(DropReason::kIcmpIgnored);
 }
 
-void Ndp::on_solicitation(Interface& interface, NeighbourCache& neighbours, AddressBook& addresses, const LinkLayer::NdpContext& context, Bytes message) {
+void Ndp::on_solicitation(Interface& interface, NeighbourCache& neighbours, AddressBook& addresses,
+                          const LinkLayer::NdpContext& context, Bytes message) {
   const auto solicitation = wire::NeighborSolicitation::parse(message);
   if (!solicitation) return malformed();
   const IpAddress& target = solicitation->target;
   const auto& source_mac = solicitation->options.source_link_address;
   const bool from_nobody = context.source.is_unspecified();
   // RFC 4861 §7.1.1
-  const bool is_detection = from_nobody && context.destination == solicited_node_multicast(target) && !source_mac;
-  if (target.is_multicast() || (from_nobody && !is_detection) || context.source.is_multicast()) return malformed();
+  const bool is_detection =
+      from_nobody && context.destination == solicited_node_multicast(target) && !source_mac;
+  if (target.is_multicast() || (from_nobody && !is_detection) || context.source.is_multicast())
+    return malformed();
   if (source_mac && source_mac->is_group()) return malformed();
 
   if (from_nobody) addresses.conflicting_detection(interface, target, solicitation->options.nonce);
@@ -133,22 +145,27 @@ void Ndp::on_solicitation(Interface& interface, NeighbourCache& neighbours, Addr
     return;
   }
   // A unicast solicitation may leave its link address out; then we know it already.
-  if (const auto known = neighbours.known_mac(context.source)) advertise(interface, target, context.source, *known, true);
+  if (const auto known = neighbours.known_mac(context.source))
+    advertise(interface, target, context.source, *known, true);
 }
 
-void Ndp::on_advertisement(Interface& interface, NeighbourCache& neighbours, AddressBook& addresses, const LinkLayer::NdpContext& context, Bytes message) {
+void Ndp::on_advertisement(Interface& interface, NeighbourCache& neighbours, AddressBook& addresses,
+                           const LinkLayer::NdpContext& context, Bytes message) {
   const auto advertisement = wire::NeighborAdvertisement::parse(message);
   if (!advertisement) return malformed();
   // RFC 4861 §7.1.2
-  if (advertisement->target.is_multicast() || (context.destination.is_multicast() && advertisement->solicited)) return malformed();
+  if (advertisement->target.is_multicast() ||
+      (context.destination.is_multicast() && advertisement->solicited))
+    return malformed();
   const auto& mac = advertisement->options.target_link_address;
   if (mac && mac->is_group()) return malformed();
   if (interface.find_address(advertisement->target) != nullptr) {
     addresses.conflicting_claim(interface, advertisement->target, mac.value_or(MacAddress()));
     return;
   }
-  neighbours.answered(advertisement->target,
-                      {.mac = mac ? &*mac : nullptr, .solicited = advertisement->solicited, .overrides = advertisement->override_cache});
+  neighbours.answered(advertisement->target, {.mac = mac ? &*mac : nullptr,
+                                              .solicited = advertisement->solicited,
+                                              .overrides = advertisement->override_cache});
 }
 
 }  // namespace transom::link

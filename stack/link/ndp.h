@@ -1,5 +1,5 @@
-// Neighbour Discovery for the interfaces of one Host (RFC 4861 §7, RFC 4862 §5.4, RFC 7527): solicitations and advertisements both ways. Router
-// messages are counted and left alone.
+// Neighbour Discovery for the interfaces of one Host (RFC 4861 §7, RFC 4862 §5.4, RFC 7527): solicitations
+// and advertisements both ways. Router messages are counted and left alone.
 #pragma once
 
 #include "stack/base/context.h"
@@ -18,18 +18,24 @@ class Ndp {
 
   Ndp(Context& context, FrameSender& sender) : context_(context), sender_(sender) {}
 
-  void receive(Interface& interface, NeighbourCache& neighbours, AddressBook& addresses, const LinkLayer::NdpContext& context, Bytes message);
+  void receive(Interface& interface, NeighbourCache& neighbours, AddressBook& addresses,
+               const LinkLayer::NdpContext& context, Bytes message);
 
   void solicit(Interface& interface, const IpAddress& address, const MacAddress* known);
-  // RFC 4862 §5.4.2: asks for an address without claiming it; the nonce tells our own packet, come back, from another node's.
+  // RFC 4862 §5.4.2: asks for an address without claiming it; the nonce tells our own packet, come back, from
+  // another node's.
   void solicit_for_detection(Interface& interface, const IpAddress& address, const Nonce& nonce);
 
  private:
-  void on_solicitation(Interface& interface, NeighbourCache& neighbours, AddressBook& addresses, const LinkLayer::NdpContext& context, Bytes message);
-  void on_advertisement(Interface& interface, NeighbourCache& neighbours, AddressBook& addresses, const LinkLayer::NdpContext& context, Bytes message);
-  void advertise(Interface& interface, const IpAddress& target, const IpAddress& destination, const MacAddress& mac, bool solicited);
+  void on_solicitation(Interface& interface, NeighbourCache& neighbours, AddressBook& addresses,
+                       const LinkLayer::NdpContext& context, Bytes message);
+  void on_advertisement(Interface& interface, NeighbourCache& neighbours, AddressBook& addresses,
+                        const LinkLayer::NdpContext& context, Bytes message);
+  void advertise(Interface& interface, const IpAddress& target, const IpAddress& destination,
+                 const MacAddress& mac, bool solicited);
   template <typename Message>
-  void send(Interface& interface, const IpAddress& source, const IpAddress& destination, const MacAddress& mac, const Message& message);
+  void send(Interface& interface, const IpAddress& source, const IpAddress& destination,
+            const MacAddress& mac, const Message& message);
   void malformed() { context_.drop(DropReason::kNdpMalformed, Counter::kIcmp6InErrors); }
 
   Context& context_;

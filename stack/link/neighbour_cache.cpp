@@ -4,7 +4,8 @@
 
 namespace transom::link {
 
-Neighbour::Neighbour(NeighbourCache& the_cache, std::uint32_t the_index) : cache(the_cache), index(the_index) {}
+Neighbour::Neighbour(NeighbourCache& the_cache, std::uint32_t the_index)
+    : cache(the_cache), index(the_index) {}
 
 void Neighbour::on_timer() { cache.on_timer(*this); }
 
@@ -12,7 +13,8 @@ std::uint64_t NeighbourCache::ByAddress::hash(const SipKey& key, const IpAddress
   return siphash_words(key, std::bit_cast<std::array<std::uint64_t, 2>>(address.octets()));
 }
 
-NeighbourCache::NeighbourCache(Context& context, const LinkConfig& config, Interface& interface, NeighbourResolver& resolver)
+NeighbourCache::NeighbourCache(Context& context, const LinkConfig& config, Interface& interface,
+                               NeighbourResolver& resolver)
     : context_(context),
       config_(config),
       interface_(interface),
@@ -67,7 +69,8 @@ Neighbour* NeighbourCache::evict() {
     Neighbour& candidate = *slots_[clock_hand_];
     if (candidate.state == NeighbourState::kPermanent) continue;
     // An address that may not even exist must not push out one that answers.
-    const bool is_valuable = candidate.state == NeighbourState::kReachable && context_.now - candidate.last_used < kRecent;
+    const bool is_valuable =
+        candidate.state == NeighbourState::kReachable && context_.now - candidate.last_used < kRecent;
     if (is_valuable) continue;
     if (oldest == nullptr || candidate.last_used < oldest->last_used) oldest = &candidate;
   }
@@ -89,7 +92,9 @@ void NeighbourCache::remove(Neighbour& neighbour) {
 
 // ---------------------------------------------------------------- sending
 
-bool NeighbourCache::is_fresh(const Neighbour& neighbour) const { return context_.now - neighbour.confirmed <= reachable_time_; }
+bool NeighbourCache::is_fresh(const Neighbour& neighbour) const {
+  return context_.now - neighbour.confirmed <= reachable_time_;
+}
 
 void NeighbourCache::send(Packet packet, const IpAddress& address, NeighbourHandle* handle) {
   Neighbour* neighbour = find(address, handle);
@@ -116,15 +121,21 @@ void NeighbourCache::send(Packet packet, const IpAddress& address, NeighbourHand
       break;
     case NeighbourState::kDelay:
     case NeighbourState::kProbe:
-    case NeighbourState::kPermanent: break;
-    case NeighbourState::kIncomplete: enqueue(*neighbour, std::move(packet)); return;
-    case NeighbourState::kFailed: resolver_.failed(interface_, std::move(packet)); return;
+    case NeighbourState::kPermanent:
+      break;
+    case NeighbourState::kIncomplete:
+      enqueue(*neighbour, std::move(packet));
+      return;
+    case NeighbourState::kFailed:
+      resolver_.failed(interface_, std::move(packet));
+      return;
   }
   resolver_.transmit(interface_, std::move(packet), neighbour->mac);
 }
 
 void NeighbourCache::enqueue(Neighbour& neighbour, Packet packet) {
-  if (neighbour.pending.size() >= config_.max_pending_packets) {  // the latest are worth more (RFC 1122 §2.3.2.2)
+  if (neighbour.pending.size() >=
+      config_.max_pending_packets) {  // the latest are worth more (RFC 1122 §2.3.2.2)
     neighbour.pending.pop();
     context_.drop(DropReason::kNeighbourQueueFull, Counter::kNeighUnresolvedDrops);
   }
@@ -185,8 +196,11 @@ void NeighbourCache::on_timer(Neighbour& neighbour) {
       neighbour.timer.start(context_.timers, context_.now + config_.retrans_timer);
       resolver_.solicit(interface_, neighbour.address, &neighbour.mac);
       return;
-    case NeighbourState::kFailed: remove(neighbour); return;
-    default: return;
+    case NeighbourState::kFailed:
+      remove(neighbour);
+      return;
+    default:
+      return;
   }
 }
 
@@ -256,7 +270,8 @@ void NeighbourCache::answered(const IpAddress& address, const Answer& answer) {
 void NeighbourCache::arp_reply(const IpAddress& address, const MacAddress& mac) {
   const Neighbour* neighbour = table_.find(address);
   if (neighbour == nullptr) return;
-  const bool is_awaited = neighbour->state == NeighbourState::kIncomplete || neighbour->state == NeighbourState::kProbe;
+  const bool is_awaited =
+      neighbour->state == NeighbourState::kIncomplete || neighbour->state == NeighbourState::kProbe;
   if (is_awaited) {
     answered(address, {.mac = &mac, .solicited = true, .overrides = true});
   } else {
@@ -266,7 +281,8 @@ void NeighbourCache::arp_reply(const IpAddress& address, const MacAddress& mac) 
 
 std::optional<MacAddress> NeighbourCache::known_mac(const IpAddress& address) const {
   const Neighbour* neighbour = table_.find(address);
-  const bool is_known = neighbour != nullptr && neighbour->state != NeighbourState::kIncomplete && neighbour->state != NeighbourState::kFailed;
+  const bool is_known = neighbour != nullptr && neighbour->state != NeighbourState::kIncomplete &&
+                        neighbour->state != NeighbourState::kFailed;
   return is_known ? std::optional(neighbour->mac) : std::nullopt;
 }
 
@@ -283,7 +299,8 @@ void NeighbourCache::confirm(const IpAddress& address, NeighbourHandle* handle) 
 void NeighbourCache::suspect(const IpAddress& address) {
   Neighbour* neighbour = table_.find(address);
   if (neighbour == nullptr) return;
-  const bool is_trusted = neighbour->state == NeighbourState::kReachable || neighbour->state == NeighbourState::kStale ||
+  const bool is_trusted = neighbour->state == NeighbourState::kReachable ||
+                          neighbour->state == NeighbourState::kStale ||
                           neighbour->state == NeighbourState::kDelay;
   if (is_trusted) start_probing(*neighbour);
 }

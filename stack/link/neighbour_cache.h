@@ -1,12 +1,13 @@
-// The neighbours of one interface: which MAC address belongs to which IP address, and whether it still answers. One cache for ARP and
-// NDP; the states are those of RFC 4861 §7.3.2 for both.
+// The neighbours of one interface: which MAC address belongs to which IP address, and whether it still
+// answers. One cache for ARP and NDP; the states are those of RFC 4861 §7.3.2 for both.
 //
 //   INCOMPLETE ─ answer ─► REACHABLE ─ time ─► STALE ─ use ─► DELAY ─ 5 s ─► PROBE ─ no answer ─► gone
-//        └ no answer ─► FAILED for a while                          └ answer, or progress seen above ─► REACHABLE
+//        └ no answer ─► FAILED for a while                          └ answer, or progress seen above ─►
+//        REACHABLE
 //
-// Packets for a neighbour that is being resolved wait in its own bounded queue. The cache is bounded; the entries that were not used
-// for longest go first. What is learnt from others' packets never creates more than a STALE entry, and never replaces a
-// REACHABLE one unasked (ARP and NDP spoofing).
+// Packets for a neighbour that is being resolved wait in its own bounded queue. The cache is bounded; the
+// entries that were not used for longest go first. What is learnt from others' packets never creates more
+// than a STALE entry, and never replaces a REACHABLE one unasked (ARP and NDP spoofing).
 #pragma once
 
 #include <memory>
@@ -55,7 +56,8 @@ class NeighbourResolver {
 
 class NeighbourCache {
  public:
-  NeighbourCache(Context& context, const LinkConfig& config, Interface& interface, NeighbourResolver& resolver);
+  NeighbourCache(Context& context, const LinkConfig& config, Interface& interface,
+                 NeighbourResolver& resolver);
   ~NeighbourCache();
   NeighbourCache(const NeighbourCache&) = delete;
   NeighbourCache& operator=(const NeighbourCache&) = delete;
@@ -63,7 +65,8 @@ class NeighbourCache {
   // Sends now, or queues and resolves.
   void send(Packet packet, const IpAddress& address, NeighbourHandle* handle);
 
-  // A packet showed who `address` is, unasked: creates a STALE entry, or makes an entry with another MAC doubtful.
+  // A packet showed who `address` is, unasked: creates a STALE entry, or makes an entry with another MAC
+  // doubtful.
   void learn(const IpAddress& address, const MacAddress& mac);
   // The same, but only for an entry that exists (ARP between others).
   void update(const IpAddress& address, const MacAddress& mac);
@@ -74,7 +77,8 @@ class NeighbourCache {
     bool overrides = false;
   };
   void answered(const IpAddress& address, const Answer& answer);
-  // An ARP reply says nothing of why it was sent: it counts as an answer where one is awaited, else as gossip.
+  // An ARP reply says nothing of why it was sent: it counts as an answer where one is awaited, else as
+  // gossip.
   void arp_reply(const IpAddress& address, const MacAddress& mac);
 
   std::optional<MacAddress> known_mac(const IpAddress& address) const;

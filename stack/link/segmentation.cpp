@@ -53,7 +53,8 @@ std::optional<Layout> find_headers(Bytes head, std::size_t ip_offset) {
   };
   layout.source = read_address();
   layout.destination = read_address();
-  while (reader.ok() && (next == IpProtocol::kHopByHop || next == IpProtocol::kRouting || next == IpProtocol::kDestinationOptions)) {
+  while (reader.ok() && (next == IpProtocol::kHopByHop || next == IpProtocol::kRouting ||
+                         next == IpProtocol::kDestinationOptions)) {
     next = IpProtocol{reader.u8()};
     const std::size_t size = (std::size_t{reader.u8()} + 1) * 8;
     reader.skip(size - 2);
@@ -72,7 +73,8 @@ void put_u16(MutableBytes at, std::uint16_t value) {
 std::uint16_t get_u16(Bytes at) { return static_cast<std::uint16_t>(at[0] << 8 | at[1]); }
 
 // The lengths, the identification and the header checksum of one segment; its sequence number and flags.
-void rewrite_headers(MutableBytes headers, const Layout& layout, std::size_t size, std::size_t offset, bool is_first, bool is_last, std::size_t index) {
+void rewrite_headers(MutableBytes headers, const Layout& layout, std::size_t size, std::size_t offset,
+                     bool is_first, bool is_last, std::size_t index) {
   MutableBytes ip = headers.subspan(layout.ip);
   if (layout.is_v4) {
     put_u16(ip.subspan(2), static_cast<std::uint16_t>(size - layout.ip));
@@ -124,7 +126,8 @@ bool segment(BufferPool& pool, Packet packet, std::size_t ip_offset, bool checks
   if (packet.head().size() < layout->transport + wire::TcpHeader::kMinSize) return false;
   const std::size_t tcp_size = std::size_t{packet.head()[layout->transport + 12]} / 16 * 4;
   const std::size_t header_size = layout->transport + tcp_size;
-  if (tcp_size < wire::TcpHeader::kMinSize || header_size > packet.head().size() || header_size > kMaxHeaders) return false;
+  if (tcp_size < wire::TcpHeader::kMinSize || header_size > packet.head().size() || header_size > kMaxHeaders)
+    return false;
 
   std::array<std::uint8_t, kMaxHeaders> headers{};
   std::memcpy(headers.data(), packet.head().data(), header_size);
@@ -160,7 +163,8 @@ bool segment(BufferPool& pool, Packet packet, std::size_t ip_offset, bool checks
     }
     rewrite_headers(head, *layout, header_size + length, offset, index == 0, offset + length >= total, index);
     const auto transport_length = static_cast<std::uint32_t>(tcp_size + length);
-    const auto sum = wire::pseudo_header_sum(layout->source, layout->destination, IpProtocol::kTcp, transport_length);
+    const auto sum =
+        wire::pseudo_header_sum(layout->source, layout->destination, IpProtocol::kTcp, transport_length);
     const MutableBytes field = head.subspan(layout->transport + wire::TcpHeader::kChecksumOffset);
     put_u16(field, sum.fold());
     if (checksums) {

@@ -1,6 +1,7 @@
-// How often a connection may be made to send ACKs that tell the peer nothing new: challenge ACKs (RFC 5961 §7) and answers to
-// unacceptable segments without text. Per connection and with a random limit, so that nobody off the path can count
-// (CVE-2016-5696), and two stacks whose numbers were shifted cannot shout at each other for ever.
+// How often a connection may be made to send ACKs that tell the peer nothing new: challenge ACKs (RFC 5961
+// §7) and answers to unacceptable segments without text. Per connection and with a random limit, so that
+// nobody off the path can count (CVE-2016-5696), and two stacks whose numbers were shifted cannot shout at
+// each other for ever.
 #pragma once
 
 #include "stack/base/random.h"

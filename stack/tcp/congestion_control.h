@@ -1,6 +1,6 @@
-// The seam between loss recovery and congestion control. An algorithm counts octets and nanoseconds, reads no clock,
-// allocates nothing after its creation, and says what it wants through output(); the sender decides what is lost
-// and when recovery begins and ends.
+// The seam between loss recovery and congestion control. An algorithm counts octets and nanoseconds, reads no
+// clock, allocates nothing after its creation, and says what it wants through output(); the sender decides
+// what is lost and when recovery begins and ends.
 #pragma once
 
 #include <cstdint>
@@ -15,14 +15,14 @@ namespace transom::tcp {
 struct CongestionView {
   Instant now{};
   std::uint32_t mss = 0;
-  std::uint64_t in_flight = 0;   // sent, and neither delivered nor lost
+  std::uint64_t in_flight = 0;  // sent, and neither delivered nor lost
   Duration srtt{};
-  bool in_recovery = false;      // loss recovery, fast or after a timeout, is going on
-  bool cwnd_limited = false;     // the window, not the application or the peer, held the sender back
+  bool in_recovery = false;   // loss recovery, fast or after a timeout, is going on
+  bool cwnd_limited = false;  // the window, not the application or the peer, held the sender back
 };
 
 struct AckSample {
-  std::uint64_t acked = 0;       // newly delivered, by cumulative or selective acknowledgment
+  std::uint64_t acked = 0;  // newly delivered, by cumulative or selective acknowledgment
 };
 
 enum class LossKind : std::uint8_t {

@@ -9,8 +9,8 @@ namespace transom::tcp {
 // ---------------------------------------------------------------- what SYNs agree on
 
 namespace {
-constexpr std::uint8_t kMaxShift = 14;       // RFC 7323 §2.3
-constexpr std::uint16_t kMinPeerMss = 216;   // smaller offers only serve attacks (CVE-2019-11479)
+constexpr std::uint8_t kMaxShift = 14;      // RFC 7323 §2.3
+constexpr std::uint16_t kMinPeerMss = 216;  // smaller offers only serve attacks (CVE-2019-11479)
 }  // namespace
 
 Negotiated negotiate(const wire::TcpOptions& peer, const wire::TcpOptions& ours, IpFamily family) {
@@ -30,11 +30,13 @@ Negotiated negotiate(const wire::TcpOptions& peer, const wire::TcpOptions& ours,
   return negotiated;
 }
 
-wire::TcpOptions syn_options(const Config& config, const Options& options, std::uint16_t mss, const wire::TcpOptions* answering) {
+wire::TcpOptions syn_options(const Config& config, const Options& options, std::uint16_t mss,
+                             const wire::TcpOptions* answering) {
   wire::TcpOptions result;
   result.maximum_segment_size = mss;
   result.sack_permitted = config.sack && (answering == nullptr || answering->sack_permitted);
-  if (config.timestamps && (answering == nullptr || answering->timestamps)) result.timestamps = wire::TcpTimestamps{};
+  if (config.timestamps && (answering == nullptr || answering->timestamps))
+    result.timestamps = wire::TcpTimestamps{};
   if (config.window_scaling && (answering == nullptr || answering->window_scale)) {
     result.window_scale = window_shift_for(options.receive_buffer);
   }
@@ -56,7 +58,8 @@ std::uint16_t receive_mss(const ip::Destination& destination, const Options& opt
 
 // ---------------------------------------------------------------- life and state
 
-Connection::Connection(ConnectionOwner& owner, const FourTuple& tuple, ip::DestinationRef destination, const Options& options)
+Connection::Connection(ConnectionOwner& owner, const FourTuple& tuple, ip::DestinationRef destination,
+                       const Options& options)
     : owner_(owner),
       tuple_(tuple),
       destination_(std::move(destination)),
@@ -101,13 +104,15 @@ void Connection::establish(const Negotiated& negotiated, bool syn_was_retransmit
   restart_keep_alive();
 }
 
-void Connection::establish_passively(SeqNum iss, SeqNum irs, const Negotiated& negotiated, const Segment& ack, bool syn_ack_was_retransmitted) {
+void Connection::establish_passively(SeqNum iss, SeqNum irs, const Negotiated& negotiated, const Segment& ack,
+                                     bool syn_ack_was_retransmitted) {
   is_passive_ = true;
   iss_ = iss;
   sender_.set_initial_sequence(iss);
   sender_.syn_sent();
   sender_.syn_acknowledged();
-  receiver_.start(irs, negotiated.receive_scale, options_.receive_buffer, receive_mss(*destination_, options_));
+  receiver_.start(irs, negotiated.receive_scale, options_.receive_buffer,
+                  receive_mss(*destination_, options_));
   receiver_.offer_window();
   establish(negotiated, syn_ack_was_retransmitted);
   if (negotiated.timestamps && ack.header.options.timestamps && !syn_ack_was_retransmitted) {
@@ -148,7 +153,8 @@ void Connection::begin_time_wait() {
 Result<std::size_t> Connection::send(std::span<const Bytes> pieces, SendFlags flags) {
   if (error_ != Error::kNone) return std::unexpected(take_error());
   if (state_ == State::kSynSent || state_ == State::kSynReceived) return std::unexpected(Error::kWouldBlock);
-  if (!is_synchronised() || sender_.fin_queued() || state_ == State::kTimeWait) return std::unexpected(Error::kBrokenPipe);
+  if (!is_synchronised() || sender_.fin_queued() || state_ == State::kTimeWait)
+    return std::unexpected(Error::kBrokenPipe);
   std::size_t taken = 0;
   for (const Bytes& piece : pieces) {
     const std::size_t queued = sender_.queue().size();
@@ -191,9 +197,14 @@ Result<std::uint8_t> Connection::receive_urgent(ReceiveFlags flags) {
 
 void Connection::after_fin_queued() {
   switch (state_) {  // RFC 9293 §3.10.4, CLOSE call
-    case State::kEstablished: set_state(State::kFinWait1); break;
-    case State::kCloseWait: set_state(State::kLastAck); break;
-    default: break;  // SYN-RECEIVED: queued until ESTABLISHED
+    case State::kEstablished:
+      set_state(State::kFinWait1);
+      break;
+    case State::kCloseWait:
+      set_state(State::kLastAck);
+      break;
+    default:
+      break;  // SYN-RECEIVED: queued until ESTABLISHED
   }
   want_output();
 }
@@ -228,7 +239,8 @@ void Connection::close() {
     return;
   }
   shutdown_send();
-  if (state_ == State::kFinWait2) set_alarm(Alarm::kKeepAlive, owner_.context.now + owner_.config.fin_wait_2_timeout);
+  if (state_ == State::kFinWait2)
+    set_alarm(Alarm::kKeepAlive, owner_.context.now + owner_.config.fin_wait_2_timeout);
 }
 
 void Connection::abort() {
@@ -246,7 +258,8 @@ void Connection::set_options(const Options& options) {
   const Options old = std::exchange(options_, options);
   receiver_.set_buffer(options_.receive_buffer);
   if (!is_synchronised() || state_ == State::kTimeWait) return;
-  if (options_.keep_alive != old.keep_alive || options_.keep_idle != old.keep_idle || options_.keep_interval != old.keep_interval) {
+  if (options_.keep_alive != old.keep_alive || options_.keep_idle != old.keep_idle ||
+      options_.keep_interval != old.keep_interval) {
     restart_keep_alive();
   }
   if (options_.max_segment != old.max_segment) link_mtu_ = 0;
@@ -266,14 +279,17 @@ Readiness Connection::readiness() const {
   ready.readable = receiver_.readable() > 0 || read_ended || ready.error;
   // A third of the buffer must be free before a blocked writer is worth waking.
   const std::size_t queued = sender_.queue().size();
-  ready.writable = !connecting && (write_ended || ready.error || queued + options_.send_buffer / 3 <= options_.send_buffer);
+  ready.writable = !connecting &&
+                   (write_ended || ready.error || queued + options_.send_buffer / 3 <= options_.send_buffer);
   ready.priority = receiver_.has_urgent() && !options_.out_of_band_inline;
   ready.read_hang_up = read_ended;
   ready.hang_up = over || (read_ended && write_ended);
   return ready;
 }
 
-std::uint32_t Connection::timestamp_now() const { return timestamp_ticks(owner_.context.now) + timestamp_offset_; }
+std::uint32_t Connection::timestamp_now() const {
+  return timestamp_ticks(owner_.context.now) + timestamp_offset_;
+}
 
 std::uint16_t Connection::last_window() const {
   return static_cast<std::uint16_t>(std::min(receiver_.window() >> negotiated_.receive_scale, 0xffffU));
@@ -283,11 +299,13 @@ Info Connection::info() const {
   Info info;
   info.tuple = tuple_;
   info.state = state_;
-  info.interface = destination_ && destination_->interface != nullptr ? destination_->interface->id() : InterfaceId::kAny;
+  info.interface =
+      destination_ && destination_->interface != nullptr ? destination_->interface->id() : InterfaceId::kAny;
   info.receive_queue = receiver_.readable();
   info.send_queue = sender_.queue().size();
   info.send_mss = sender_.mss();
-  info.receive_mss = destination_ && destination_->interface != nullptr ? receive_mss(*destination_, options_) : 0;
+  info.receive_mss =
+      destination_ && destination_->interface != nullptr ? receive_mss(*destination_, options_) : 0;
   info.send_scale = negotiated_.send_scale;
   info.receive_scale = negotiated_.receive_scale;
   info.timestamps = negotiated_.timestamps;
@@ -315,10 +333,14 @@ Info Connection::info() const {
   info.segments_in = segments_in_;
   const auto name_of = [](Alarm alarm) -> std::string_view {
     switch (alarm) {
-      case Alarm::kRetransmit: return "on";
-      case Alarm::kPersist: return "persist";
-      case Alarm::kKeepAlive: return "keepalive";
-      default: return "";
+      case Alarm::kRetransmit:
+        return "on";
+      case Alarm::kPersist:
+        return "persist";
+      case Alarm::kKeepAlive:
+        return "keepalive";
+      default:
+        return "";
     }
   };
   for (const Alarm alarm : {Alarm::kRetransmit, Alarm::kPersist, Alarm::kKeepAlive}) {

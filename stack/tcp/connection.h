@@ -1,10 +1,11 @@
 // One TCP connection (RFC 9293), from SYN-SENT or ESTABLISHED to CLOSED or TIME-WAIT.
 //
-// It is put together from a Sender, a Receiver and one timer. The code is in four files: connection.cpp (the user's calls and the
-// state), connection_input.cpp (a segment arrives, §3.10.7), connection_output.cpp (what is sent), connection_timers.cpp.
+// It is put together from a Sender, a Receiver and one timer. The code is in four files: connection.cpp (the
+// user's calls and the state), connection_input.cpp (a segment arrives, §3.10.7), connection_output.cpp (what
+// is sent), connection_timers.cpp.
 //
-// Half-open passive connections are records of the SYN queue and TIME-WAIT is a record too (see syn_queue.h and time_wait.h), so
-// LISTEN and TIME-WAIT are never states of something in the connection table.
+// Half-open passive connections are records of the SYN queue and TIME-WAIT is a record too (see syn_queue.h
+// and time_wait.h), so LISTEN and TIME-WAIT are never states of something in the connection table.
 #pragma once
 
 #include <memory>
@@ -58,9 +59,9 @@ class ConnectionOwner {
 
 // What the two ends agreed on in their SYNs.
 struct Negotiated {
-  std::uint16_t peer_mss = 536;      // without an option: RFC 9293 MUST-15 (1220 for IPv6)
-  std::uint8_t send_scale = 0;       // of the windows that we receive
-  std::uint8_t receive_scale = 0;    // of the windows that we send
+  std::uint16_t peer_mss = 536;    // without an option: RFC 9293 MUST-15 (1220 for IPv6)
+  std::uint8_t send_scale = 0;     // of the windows that we receive
+  std::uint8_t receive_scale = 0;  // of the windows that we send
   bool window_scaling = false;
   bool timestamps = false;
   bool sack = false;
@@ -70,7 +71,8 @@ struct Negotiated {
 // What both kinds of open take from the peer's SYN, given what we offered (RFC 7323 §1.3, RFC 2018 §2).
 Negotiated negotiate(const wire::TcpOptions& peer, const wire::TcpOptions& ours, IpFamily family);
 // The options of our SYN or SYN-ACK. `answering`: the peer's options if this answers a SYN.
-wire::TcpOptions syn_options(const Config& config, const Options& options, std::uint16_t mss, const wire::TcpOptions* answering);
+wire::TcpOptions syn_options(const Config& config, const Options& options, std::uint16_t mss,
+                             const wire::TcpOptions* answering);
 // The shift with which `buffer` fits the window field (RFC 7323 §2.3).
 std::uint8_t window_shift_for(std::uint32_t buffer);
 // The MSS option we send to this destination (RFC 9293 §3.7.1).
@@ -79,7 +81,8 @@ std::uint16_t receive_mss(const ip::Destination& destination, const Options& opt
 class Connection {
  public:
   // For the owner: a connection that will be opened actively, or one whose handshake a listener has finished.
-  Connection(ConnectionOwner& owner, const FourTuple& tuple, ip::DestinationRef destination, const Options& options);
+  Connection(ConnectionOwner& owner, const FourTuple& tuple, ip::DestinationRef destination,
+             const Options& options);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -87,7 +90,8 @@ class Connection {
   // Sends the SYN. `hold`: the user's claim on the port, if it made one.
   void open(PortHold hold);
   // ESTABLISHED at once: the final ACK of a passive open has arrived. `iss` is the number of our SYN.
-  void establish_passively(SeqNum iss, SeqNum irs, const Negotiated& negotiated, const Segment& ack, bool syn_ack_was_retransmitted);
+  void establish_passively(SeqNum iss, SeqNum irs, const Negotiated& negotiated, const Segment& ack,
+                           bool syn_ack_was_retransmitted);
 
   // RFC 9293 §3.10.7.3 and §3.10.7.4.
   void segment_arrives(Segment& segment);
@@ -102,24 +106,26 @@ class Connection {
   const FourTuple& tuple() const { return tuple_; }
   Info info() const;
 
-  // Copies what fits into the send queue and sends what may be sent. kWouldBlock when nothing fits, kNotConnected before
-  // and kBrokenPipe after; a pending error is returned once, first.
+  // Copies what fits into the send queue and sends what may be sent. kWouldBlock when nothing fits,
+  // kNotConnected before and kBrokenPipe after; a pending error is returned once, first.
   Result<std::size_t> send(std::span<const Bytes> pieces, SendFlags flags = {});
 
-  // Moves received octets, in order, to `out`; stops at the urgent mark. 0 at the end of the stream. kWouldBlock when there is
-  // nothing yet, kNotConnected before the handshake; a pending error is returned once, after the data.
+  // Moves received octets, in order, to `out`; stops at the urgent mark. 0 at the end of the stream.
+  // kWouldBlock when there is nothing yet, kNotConnected before the handshake; a pending error is returned
+  // once, after the data.
   Result<std::size_t> receive(MutableBytes out, ReceiveFlags flags = {});
-  // The urgent octet, when it is not in line (MSG_OOB). kInvalidArgument when there is none, kWouldBlock when it has not arrived.
+  // The urgent octet, when it is not in line (MSG_OOB). kInvalidArgument when there is none, kWouldBlock when
+  // it has not arrived.
   Result<std::uint8_t> receive_urgent(ReceiveFlags flags = {});
-  bool at_urgent_mark() const { return receiver_.at_urgent_mark(); }           // SIOCATMARK
-  std::size_t readable_octets() const { return receiver_.readable(); }         // SIOCINQ
-  std::size_t unsent_octets() const { return sender_.unsent(); }               // SIOCOUTQNSD
-  std::size_t unacked_octets() const { return sender_.queue().size(); }        // SIOCOUTQ
+  bool at_urgent_mark() const { return receiver_.at_urgent_mark(); }     // SIOCATMARK
+  std::size_t readable_octets() const { return receiver_.readable(); }   // SIOCINQ
+  std::size_t unsent_octets() const { return sender_.unsent(); }         // SIOCOUTQNSD
+  std::size_t unacked_octets() const { return sender_.queue().size(); }  // SIOCOUTQ
 
   void shutdown_send();     // FIN after what is queued
   void shutdown_receive();  // later receives give the end of the stream
-  // The user lets go: FIN after what is queued, or a reset when octets were left unread (RFC 9293 §3.6.1) or with linger 0. The
-  // pointer is invalid afterwards; the stack finishes the connection by itself.
+  // The user lets go: FIN after what is queued, or a reset when octets were left unread (RFC 9293 §3.6.1) or
+  // with linger 0. The pointer is invalid afterwards; the stack finishes the connection by itself.
   void close();
   void abort();  // reset now, and let go
 
@@ -130,7 +136,7 @@ class Connection {
   void set_listener(ReadinessListener* listener) { listener_ = listener; }
 
   // --- for the owner's bookkeeping
-  bool output_pending = false;          // is in the owner's list
+  bool output_pending = false;  // is in the owner's list
   Connection* next_pending = nullptr;
   SeqNum send_next() const { return sender_.nxt(); }
   SeqNum receive_next() const { return receiver_.nxt(); }
@@ -147,9 +153,14 @@ class Connection {
   void establish(const Negotiated& negotiated, bool syn_was_retransmitted);
   void finish(Error error);  // to CLOSED
   void begin_time_wait();
-  void notify() { if (listener_ != nullptr) listener_->on_readiness(); }
+  void notify() {
+    if (listener_ != nullptr) listener_->on_readiness();
+  }
   bool is_synchronised() const { return state_ != State::kClosed && state_ != State::kSynSent; }
-  bool may_send_data() const { return state_ == State::kEstablished || state_ == State::kCloseWait || state_ == State::kFinWait1 || state_ == State::kLastAck || state_ == State::kClosing; }
+  bool may_send_data() const {
+    return state_ == State::kEstablished || state_ == State::kCloseWait || state_ == State::kFinWait1 ||
+           state_ == State::kLastAck || state_ == State::kClosing;
+  }
   void after_fin_queued();
 
   // --- connection_input.cpp: one function per check of RFC 9293 §3.10.7
@@ -202,14 +213,14 @@ class Connection {
   State state_ = State::kClosed;
   Error error_ = Error::kNone;
   bool is_passive_ = false;
-  bool is_orphan_ = false;            // the user has let go
+  bool is_orphan_ = false;  // the user has let go
   bool receive_shut_ = false;
-  bool override_limits_ = false;      // the persist timer has fired: send what there is
-  bool send_more_ = false;            // the last send() said MSG_MORE
+  bool override_limits_ = false;  // the persist timer has fired: send what there is
+  bool send_more_ = false;        // the last send() said MSG_MORE
   std::uint8_t syn_retries_ = 0;
-  std::uint8_t probes_ = 0;           // keep-alive or window probes without an answer
+  std::uint8_t probes_ = 0;  // keep-alive or window probes without an answer
   std::uint8_t persist_backoff_ = 0;
-  std::uint16_t link_mtu_ = 0;        // path MTU at the last look
+  std::uint16_t link_mtu_ = 0;  // path MTU at the last look
 
   SeqNum iss_;
   std::uint32_t timestamp_offset_ = 0;
@@ -226,7 +237,7 @@ class Connection {
   Timer timer_{call_member<&Connection::on_timer>, this};
   Instant last_sent_{};
   Instant last_received_{};
-  Instant trouble_since_ = kNever;    // the first timeout without progress since
+  Instant trouble_since_ = kNever;  // the first timeout without progress since
 
   std::uint64_t bytes_sent_ = 0, bytes_retransmitted_ = 0, bytes_acked_ = 0, bytes_received_ = 0;
   std::uint64_t segments_out_ = 0, segments_in_ = 0;

@@ -1,5 +1,5 @@
-// A segment arrives: RFC 9293 §3.10.7.3 (SYN-SENT) and §3.10.7.4 (all other states), check by check, with RFC 5961 (blind attacks), RFC 7323
-// (PAWS) and RFC 5927 (ICMP attacks) at the places they name.
+// A segment arrives: RFC 9293 §3.10.7.3 (SYN-SENT) and §3.10.7.4 (all other states), check by check, with RFC
+// 5961 (blind attacks), RFC 7323 (PAWS) and RFC 5927 (ICMP attacks) at the places they name.
 #include <algorithm>
 
 #include "stack/tcp/connection.h"
@@ -15,20 +15,20 @@ void Connection::segment_arrives(Segment& segment) {
   if (!check_timestamps(segment)) return;  // RFC 7323 §5.3, before everything else
   if (!check_sequence(segment)) return;    // first
   last_received_ = owner_.context.now;
-  if (segment.header.flags.rst) {          // second
+  if (segment.header.flags.rst) {  // second
     on_reset(segment);
     return;
   }
   // third: security and compartment are not implemented (RFC 9293 Appendix A.1)
-  if (!check_syn(segment)) return;         // fourth
+  if (!check_syn(segment)) return;  // fourth
   if (!segment.header.flags.ack) {
     owner_.context.drop(DropReason::kTcpMissingAck);
     return;
   }
-  if (!check_ack(segment)) return;         // fifth
+  if (!check_ack(segment)) return;  // fifth
   if (state_ == State::kClosed || state_ == State::kTimeWait) return;
-  check_urgent(segment);                   // sixth
-  process_text(segment);                   // seventh and eighth
+  check_urgent(segment);  // sixth
+  process_text(segment);  // seventh and eighth
 }
 
 // ---------------------------------------------------------------- §3.10.7.3: SYN-SENT
@@ -59,7 +59,8 @@ void Connection::arrives_in_syn_sent(Segment& segment) {
     return;
   }
   const std::uint16_t our_mss = receive_mss(*destination_, options_);
-  const Negotiated negotiated = negotiate(header.options, syn_options(owner_.config, options_, our_mss, nullptr), tuple_.remote.address.family());
+  const Negotiated negotiated = negotiate(
+      header.options, syn_options(owner_.config, options_, our_mss, nullptr), tuple_.remote.address.family());
   receiver_.start(header.sequence, negotiated.receive_scale, options_.receive_buffer, our_mss);
   last_received_ = context.now;
   if (!header.flags.ack) {
@@ -76,7 +77,8 @@ void Connection::arrives_in_syn_sent(Segment& segment) {
   sender_.syn_acknowledged();
   if (syn_retries_ == 0) sender_.rtt().sample(context.now - last_sent_, 1);
   establish(negotiated, syn_retries_ > 0);
-  sender_.set_window(header.sequence, header.acknowledgment, header.window);  // the window of a SYN is not scaled
+  sender_.set_window(header.sequence, header.acknowledgment,
+                     header.window);  // the window of a SYN is not scaled
   trouble_since_ = kNever;
   if (segment.octets > 0 || header.flags.fin) {  // RFC 9293: text with the SYN-ACK is queued
     segment.header.sequence += 1;
@@ -95,7 +97,7 @@ void Connection::arrives_in_syn_sent(Segment& segment) {
 bool Connection::check_timestamps(const Segment& segment) {
   if (!negotiated_.timestamps || segment.header.flags.rst) return true;  // RFC 7323 §5.2: resets are exempt
   const auto& timestamps = segment.header.options.timestamps;
-  if (!timestamps) {  // RFC 7323 §3.2: SHOULD be dropped
+  if (!timestamps) {                            // RFC 7323 §3.2: SHOULD be dropped
     if (segment.header.flags.syn) return true;  // draws a challenge ACK further down
     owner_.context.drop(DropReason::kTcpMissingTimestamp);
     return false;
@@ -109,8 +111,10 @@ bool Connection::check_timestamps(const Segment& segment) {
 // First: the sequence number. Also RFC 7323 §4.3: an acceptable segment may bring a new timestamp to echo.
 bool Connection::check_sequence(const Segment& segment) {
   const wire::TcpHeader& header = segment.header;
-  if (header.flags.syn) return true;  // RFC 5961 §4.2: a challenge ACK whatever its sequence number; see check_syn
-  const std::uint32_t length = header.flags.rst ? 0 : segment.length();  // SHLD-2: text of a reset does not count
+  if (header.flags.syn)
+    return true;  // RFC 5961 §4.2: a challenge ACK whatever its sequence number; see check_syn
+  const std::uint32_t length =
+      header.flags.rst ? 0 : segment.length();  // SHLD-2: text of a reset does not count
   const bool only_control = receiver_.window() == 0 && header.sequence == receiver_.nxt();
   if (receiver_.is_acceptable(header.sequence, length) || only_control) {
     if (negotiated_.timestamps && header.options.timestamps && !header.flags.rst) {
@@ -132,9 +136,11 @@ bool Connection::check_sequence(const Segment& segment) {
 
 void Connection::drop_with_ack(const Segment& segment, DropReason reason) {
   owner_.context.drop(reason);
-  // Text is always answered: our ACK of it may have been lost. Anything else only so often, against loops of ACKs.
+  // Text is always answered: our ACK of it may have been lost. Anything else only so often, against loops of
+  // ACKs.
   if (segment.octets == 0 && !ack_limiter_.may_send(owner_.context.now, owner_.context.random)) {
-    owner_.context.count(reason == DropReason::kTcpPaws ? Counter::kTcpExtTCPACKSkippedPAWS : Counter::kTcpExtTCPACKSkippedSeq);
+    owner_.context.count(reason == DropReason::kTcpPaws ? Counter::kTcpExtTCPACKSkippedPAWS
+                                                        : Counter::kTcpExtTCPACKSkippedSeq);
     return;
   }
   receiver_.need_ack(Receiver::AckNeed::kNow);
@@ -166,18 +172,20 @@ void Connection::on_reset(const Segment& segment) {
     owner_.context.count(Counter::kTcpAttemptFails);
     error = Error::kConnectionRefused;  // of a simultaneous open (MUST-11)
   } else {
-    if (state_ == State::kEstablished || state_ == State::kCloseWait) owner_.context.count(Counter::kTcpEstabResets);
+    if (state_ == State::kEstablished || state_ == State::kCloseWait)
+      owner_.context.count(Counter::kTcpEstabResets);
     if (state_ == State::kCloseWait) error = Error::kBrokenPipe;
   }
   finish(error);
 }
 
-// Fourth: the SYN bit. In a synchronised state it draws a challenge ACK (RFC 5961 §4.2); the SYN-ACK that ends a
-// simultaneous open is an acknowledgment.
+// Fourth: the SYN bit. In a synchronised state it draws a challenge ACK (RFC 5961 §4.2); the SYN-ACK that
+// ends a simultaneous open is an acknowledgment.
 bool Connection::check_syn(Segment& segment) {
   wire::TcpHeader& header = segment.header;
   if (!header.flags.syn) return true;
-  const bool ends_simultaneous_open = state_ == State::kSynReceived && header.flags.ack && header.sequence + 1 == receiver_.nxt() &&
+  const bool ends_simultaneous_open = state_ == State::kSynReceived && header.flags.ack &&
+                                      header.sequence + 1 == receiver_.nxt() &&
                                       header.acknowledgment == sender_.nxt();
   if (ends_simultaneous_open) {
     header.flags.syn = false;
@@ -266,23 +274,30 @@ void Connection::advance_after_fin_acknowledged() {
       set_state(State::kFinWait2);
       if (is_orphan_) set_alarm(Alarm::kKeepAlive, owner_.context.now + owner_.config.fin_wait_2_timeout);
       break;
-    case State::kClosing: begin_time_wait(); break;
-    case State::kLastAck: finish(Error::kNone); break;
-    default: break;
+    case State::kClosing:
+      begin_time_wait();
+      break;
+    case State::kLastAck:
+      finish(Error::kNone);
+      break;
+    default:
+      break;
   }
 }
 
 // Sixth: the URG bit.
 void Connection::check_urgent(const Segment& segment) {
   if (!segment.header.flags.urg) return;
-  const bool may_receive = state_ == State::kEstablished || state_ == State::kFinWait1 || state_ == State::kFinWait2;
+  const bool may_receive =
+      state_ == State::kEstablished || state_ == State::kFinWait1 || state_ == State::kFinWait2;
   if (may_receive && receiver_.on_urgent(segment.header.sequence, segment.header.urgent_pointer)) notify();
 }
 
 // Seventh: the segment text. Eighth: the FIN bit.
 void Connection::process_text(Segment& segment) {
   if (segment.length() == 0) return;
-  const bool may_receive = state_ == State::kEstablished || state_ == State::kFinWait1 || state_ == State::kFinWait2;
+  const bool may_receive =
+      state_ == State::kEstablished || state_ == State::kFinWait1 || state_ == State::kFinWait2;
   if (!may_receive) return;  // the peer has sent its FIN before: nothing may follow
   const SeqNum end = segment.header.sequence + segment.octets;
   if (is_orphan_ && segment.octets > 0 && is_after(end, receiver_.nxt())) {
@@ -293,8 +308,9 @@ void Connection::process_text(Segment& segment) {
     finish(Error::kNone);
     return;
   }
-  const auto accepted = receiver_.accept(owner_.context.pool, segment.header.sequence, Payload(std::move(segment.packet)),
-                                         segment.header.flags.fin, segment.segment_size);
+  const auto accepted =
+      receiver_.accept(owner_.context.pool, segment.header.sequence, Payload(std::move(segment.packet)),
+                       segment.header.flags.fin, segment.segment_size);
   if (receive_shut_) receiver_.discard();
   bytes_received_ += accepted.delivered;
   if (accepted.fin_reached) on_fin();
@@ -304,12 +320,17 @@ void Connection::process_text(Segment& segment) {
 
 void Connection::on_fin() {
   switch (state_) {
-    case State::kEstablished: set_state(State::kCloseWait); break;
+    case State::kEstablished:
+      set_state(State::kCloseWait);
+      break;
     case State::kFinWait1:  // our FIN is not acknowledged, or we would be in FIN-WAIT-2
       set_state(State::kClosing);
       break;
-    case State::kFinWait2: begin_time_wait(); break;
-    default: break;
+    case State::kFinWait2:
+      begin_time_wait();
+      break;
+    default:
+      break;
   }
 }
 
@@ -328,7 +349,9 @@ bool Connection::icmp_error(const ip::IcmpError& error) {
   const bool connecting = state_ == State::kSynSent || state_ == State::kSynReceived;
   switch (error.kind) {
     case ip::IcmpErrorKind::kPacketTooBig:
-      if (error.mtu >= owner_.ip.path_mtu(*destination_) || !owner_.ip.learn_path_mtu(*destination_, error.mtu)) return true;
+      if (error.mtu >= owner_.ip.path_mtu(*destination_) ||
+          !owner_.ip.learn_path_mtu(*destination_, error.mtu))
+        return true;
       if (!connecting) want_output();
       return true;
     case ip::IcmpErrorKind::kPortUnreachable:
@@ -337,16 +360,19 @@ bool Connection::icmp_error(const ip::IcmpError& error) {
       // Hard errors end an attempt to connect; RFC 5927 §5.2 makes them soft for a connection.
       if (!connecting) return true;
       owner_.context.count(Counter::kTcpAttemptFails);
-      finish(error.kind == ip::IcmpErrorKind::kPortUnreachable ? Error::kConnectionRefused : Error::kHostUnreachable);
+      finish(error.kind == ip::IcmpErrorKind::kPortUnreachable ? Error::kConnectionRefused
+                                                               : Error::kHostUnreachable);
       return true;
     case ip::IcmpErrorKind::kHostUnreachable:
-      // What a router says is soft (MUST-56). A SYN that cannot even leave our own link will not be answered: tell the user now.
+      // What a router says is soft (MUST-56). A SYN that cannot even leave our own link will not be answered:
+      // tell the user now.
       if (connecting && owner_.ip.is_local(error.reporter)) {
         owner_.context.count(Counter::kTcpAttemptFails);
         finish(Error::kHostUnreachable);
       }
       return true;
-    default: return true;  // soft (MUST-56)
+    default:
+      return true;  // soft (MUST-56)
   }
 }
 

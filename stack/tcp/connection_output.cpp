@@ -1,4 +1,5 @@
-// What a connection sends: data and FIN as the Sender allows, acknowledgments as the Receiver asks, and the SYN.
+// What a connection sends: data and FIN as the Sender allows, acknowledgments as the Receiver asks, and the
+// SYN.
 #include <algorithm>
 
 #include "stack/tcp/connection.h"
@@ -7,7 +8,7 @@
 namespace transom::tcp {
 
 namespace {
-constexpr std::uint32_t kTimestampOctets = 12;      // with the two NOPs
+constexpr std::uint32_t kTimestampOctets = 12;  // with the two NOPs
 constexpr std::uint32_t kMaxIpPacket = 65535;
 constexpr Duration kDelayedAck = std::chrono::milliseconds(40);  // RFC 9293 MUST-40 allows 500
 }  // namespace
@@ -23,7 +24,8 @@ void Connection::refresh_mss() {
   const std::uint32_t before = link_mtu_;
   link_mtu_ = static_cast<std::uint16_t>(std::min(mtu, kMaxIpPacket));
   const std::uint32_t headers = (tuple_.remote.address.is_v4() ? 20U : 40U) + wire::TcpHeader::kMinSize;
-  std::uint32_t mss = std::min<std::uint32_t>(negotiated_.peer_mss, link_mtu_ > headers ? link_mtu_ - headers : 1);
+  std::uint32_t mss =
+      std::min<std::uint32_t>(negotiated_.peer_mss, link_mtu_ > headers ? link_mtu_ - headers : 1);
   if (options_.max_segment != 0) mss = std::min<std::uint32_t>(mss, options_.max_segment);
   if (negotiated_.timestamps) mss -= std::min(mss - 1, kTimestampOctets);
   if (mss == sender_.mss()) return;
@@ -49,10 +51,13 @@ wire::TcpHeader Connection::make_header(SeqNum sequence, wire::TcpFlags flags) {
   header.flags = flags;
   if (flags.ack) header.acknowledgment = receiver_.nxt();
   header.window = static_cast<std::uint16_t>(receiver_.offer_window() >> negotiated_.receive_scale);
-  if (negotiated_.timestamps) header.options.timestamps = wire::TcpTimestamps{timestamp_now(), receiver_.ts_recent()};
-  if (sender_.is_urgent_from(sequence)) {  // RFC 9293 MUST-62: behind the last urgent octet, as far as the field reaches
+  if (negotiated_.timestamps)
+    header.options.timestamps = wire::TcpTimestamps{timestamp_now(), receiver_.ts_recent()};
+  if (sender_.is_urgent_from(
+          sequence)) {  // RFC 9293 MUST-62: behind the last urgent octet, as far as the field reaches
     header.flags.urg = true;
-    header.urgent_pointer = static_cast<std::uint16_t>(std::min(octets_between(sequence, sender_.urgent_end()), 0xffffU));
+    header.urgent_pointer =
+        static_cast<std::uint16_t>(std::min(octets_between(sequence, sender_.urgent_end()), 0xffffU));
   }
   return header;
 }
@@ -74,12 +79,14 @@ void Connection::output() {
   output_pending = false;
   if (!is_synchronised() || state_ == State::kTimeWait || state_ == State::kSynReceived) return;
   refresh_mss();
-  // Selective acknowledgments travel alone: beside a full segment there is no room, and a duplicate ACK must carry no data.
+  // Selective acknowledgments travel alone: beside a full segment there is no room, and a duplicate ACK must
+  // carry no data.
   if (receiver_.ack_need() == Receiver::AckNeed::kNow && receiver_.has_sack_blocks()) send_ack();
 
   std::optional<SendLimit> limit;
   if (may_send_data()) {
-    if (sender_.outstanding() == 0 && sender_.has_work() && owner_.context.now - last_sent_ > sender_.rtt().rto()) {
+    if (sender_.outstanding() == 0 && sender_.has_work() &&
+        owner_.context.now - last_sent_ > sender_.rtt().rto()) {
       sender_.on_idle(owner_.context.now);  // RFC 5681 §4.1
     }
     for (;;) {
@@ -92,7 +99,8 @@ void Connection::output() {
     }
     override_limits_ = false;
   }
-  if (receiver_.ack_need() == Receiver::AckNeed::kNow || (receiver_.ack_need() != Receiver::AckNeed::kNone && options_.quick_ack)) {
+  if (receiver_.ack_need() == Receiver::AckNeed::kNow ||
+      (receiver_.ack_need() != Receiver::AckNeed::kNone && options_.quick_ack)) {
     send_ack();
   }
   if (receiver_.ack_need() == Receiver::AckNeed::kNone) {
@@ -151,8 +159,8 @@ void Connection::send_ack(SeqNum sequence) {
   wire::TcpHeader header = make_header(sequence, flags);
   if (negotiated_.sack && receiver_.has_sack_blocks()) {
     const std::size_t room = negotiated_.timestamps ? 3 : 4;  // RFC 2018 §3
-    header.options.sack_count = static_cast<std::uint8_t>(
-        receiver_.sack_blocks(std::span(header.options.sack_blocks).first(room)));
+    header.options.sack_count =
+        static_cast<std::uint8_t>(receiver_.sack_blocks(std::span(header.options.sack_blocks).first(room)));
   }
   send_packet(std::move(packet), header);
   receiver_.ack_sent(false);
@@ -170,7 +178,8 @@ void Connection::send_syn() {
   header.destination_port = tuple_.remote.port;
   header.sequence = iss_;
   header.flags.syn = true;
-  header.window = static_cast<std::uint16_t>(std::min(options_.receive_buffer, 0xffffU));  // never scaled (RFC 7323 §2.2)
+  header.window =
+      static_cast<std::uint16_t>(std::min(options_.receive_buffer, 0xffffU));  // never scaled (RFC 7323 §2.2)
   const bool answers = state_ == State::kSynReceived;
   header.options = syn_options(owner_.config, options_, receive_mss(*destination_, options_), nullptr);
   if (answers) {
@@ -180,7 +189,8 @@ void Connection::send_syn() {
     if (!negotiated_.window_scaling) header.options.window_scale.reset();
     if (!negotiated_.timestamps) header.options.timestamps.reset();
   }
-  if (header.options.timestamps) header.options.timestamps = wire::TcpTimestamps{timestamp_now(), answers ? receiver_.ts_recent() : 0};
+  if (header.options.timestamps)
+    header.options.timestamps = wire::TcpTimestamps{timestamp_now(), answers ? receiver_.ts_recent() : 0};
   send_packet(std::move(packet), header);
 }
 

@@ -1,5 +1,5 @@
-// The alarms of a connection. They share one Timer, which is set to the earliest and never moved back: an alarm that was
-// cleared or postponed costs at most one idle wake-up.
+// The alarms of a connection. They share one Timer, which is set to the earliest and never moved back: an
+// alarm that was cleared or postponed costs at most one idle wake-up.
 #include <algorithm>
 
 #include "stack/tcp/connection.h"
@@ -7,7 +7,8 @@
 namespace transom::tcp {
 
 namespace {
-constexpr Duration kDefaultUserTimeout = std::chrono::seconds(924);  // what 15 back-offs from 200 ms add up to, as Linux
+constexpr Duration kDefaultUserTimeout =
+    std::chrono::seconds(924);  // what 15 back-offs from 200 ms add up to, as Linux
 constexpr Duration kCorkTimeout = std::chrono::milliseconds(200);
 constexpr std::uint8_t kFirstAdvice = 3;  // R1: RFC 9293 SHLD-10
 }  // namespace
@@ -37,7 +38,9 @@ void Connection::on_timer() {
 }
 
 bool Connection::has_given_up(Instant since) const {
-  const Duration limit = options_.user_timeout != 0 ? Duration(std::chrono::milliseconds(options_.user_timeout)) : kDefaultUserTimeout;
+  const Duration limit = options_.user_timeout != 0
+                             ? Duration(std::chrono::milliseconds(options_.user_timeout))
+                             : kDefaultUserTimeout;
   return since != kNever && owner_.context.now - since >= limit;
 }
 
@@ -46,7 +49,8 @@ void Connection::on_retransmission_timeout() {
   context.count(Counter::kTcpExtTCPTimeouts);
   if (state_ == State::kSynSent || state_ == State::kSynReceived) {
     // RFC 9293 MUST-22, MUST-23: the same thresholds for SYNs, but R2 at least three minutes.
-    if (syn_retries_ >= options_.syn_retries || (options_.user_timeout != 0 && has_given_up(trouble_since_))) {
+    if (syn_retries_ >= options_.syn_retries ||
+        (options_.user_timeout != 0 && has_given_up(trouble_since_))) {
       context.count(Counter::kTcpAttemptFails);
       finish(Error::kTimedOut);
       return;
@@ -91,8 +95,8 @@ void Connection::on_persist_timeout() {
   if (probes_ < UINT8_MAX) ++probes_;
   if (persist_backoff_ < 16) ++persist_backoff_;
   owner_.context.count(Counter::kTcpExtTCPWinProbe);
-  // One number before what the peer expects: it must answer with an ACK, which carries its window (MUST-36). Nothing is sent
-  // beyond the window.
+  // One number before what the peer expects: it must answer with an ACK, which carries its window (MUST-36).
+  // Nothing is sent beyond the window.
   send_ack(sender_.una() - 1);
   want_output();  // sets the alarm again
 }
@@ -117,11 +121,13 @@ void Connection::on_keep_alive() {
   const Duration idle = context.now - last_received_;
   // RFC 9293 MUST-26: only when idle. What is in flight is the retransmission timer's business.
   if (idle < idle_limit || sender_.outstanding() > 0 || sender_.has_work()) {
-    set_alarm(Alarm::kKeepAlive, std::max(last_received_ + idle_limit, context.now + std::chrono::seconds(1)));
+    set_alarm(Alarm::kKeepAlive,
+              std::max(last_received_ + idle_limit, context.now + std::chrono::seconds(1)));
     return;
   }
-  const bool silent_too_long = options_.user_timeout != 0 ? idle >= std::chrono::milliseconds(options_.user_timeout) && probes_ > 0
-                                                          : probes_ >= options_.keep_count;
+  const bool silent_too_long = options_.user_timeout != 0
+                                   ? idle >= std::chrono::milliseconds(options_.user_timeout) && probes_ > 0
+                                   : probes_ >= options_.keep_count;
   if (silent_too_long) {
     context.count(Counter::kTcpExtTCPAbortOnTimeout);
     send_reset();
@@ -138,7 +144,8 @@ void Connection::update_alarms_after_output(std::optional<SendLimit> limit) {
   const Instant now = owner_.context.now;
   if (sender_.outstanding() > 0) {
     clear_alarm(Alarm::kPersist);
-    if (!is_set(Alarm::kRetransmit)) set_alarm(Alarm::kRetransmit, now + sender_.rtt().rto());  // RFC 6298 §5.1
+    if (!is_set(Alarm::kRetransmit))
+      set_alarm(Alarm::kRetransmit, now + sender_.rtt().rto());  // RFC 6298 §5.1
     return;
   }
   clear_alarm(Alarm::kRetransmit);

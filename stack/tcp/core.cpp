@@ -39,8 +39,9 @@ Result<PortHold> Core::bind(const BindRequest& request) {
 
 Result<Connection*> Core::connect(PortHold& hold, const Endpoint& remote, const Options& options) {
   Endpoint peer = remote;
-  if (peer.address.is_unspecified()) peer.address = IpAddress::loopback(peer.address.family());  // as Linux and BSD
-  if (!ip.is_unicast(peer.address)) return std::unexpected(Error::kNetworkUnreachable);        // MUST-46
+  if (peer.address.is_unspecified())
+    peer.address = IpAddress::loopback(peer.address.family());                           // as Linux and BSD
+  if (!ip.is_unicast(peer.address)) return std::unexpected(Error::kNetworkUnreachable);  // MUST-46
   if (peer.port == Port::kNone) return std::unexpected(Error::kConnectionRefused);
   if (connections_.size() >= config.max_connections) return std::unexpected(Error::kNoBuffers);
   auto destination = ip.destination(peer.address, hold ? hold.interface() : InterfaceId::kAny);
@@ -48,7 +49,8 @@ Result<Connection*> Core::connect(PortHold& hold, const Endpoint& remote, const 
 
   FourTuple tuple{{(*destination)->source, Port::kNone}, peer};
   if (hold && !hold.local().address.is_unspecified()) tuple.local.address = hold.local().address;  // MUST-43
-  if (tuple.local.address.family() != peer.address.family()) return std::unexpected(Error::kNetworkUnreachable);
+  if (tuple.local.address.family() != peer.address.family())
+    return std::unexpected(Error::kNetworkUnreachable);
   const auto is_free = [&](Port port) {
     tuple.local.port = port;
     if (connections_.find(tuple) != nullptr || syn_queue_.find(tuple) != nullptr) return false;
@@ -90,11 +92,13 @@ void Core::close(Listener& listener) {
 
 Listener* Core::find_listener(const Endpoint& local, InterfaceId interface) const {
   const auto usable = [interface](Listener* listener) {
-    return listener != nullptr && (listener->interface() == InterfaceId::kAny || listener->interface() == interface);
+    return listener != nullptr &&
+           (listener->interface() == InterfaceId::kAny || listener->interface() == interface);
   };
   // The closest match first: this address, any address of the family, any address at all.
   if (Listener* exact = listeners_.find(local); usable(exact)) return exact;
-  if (Listener* any = listeners_.find({IpAddress::any(local.address.family()), local.port}); usable(any)) return any;
+  if (Listener* any = listeners_.find({IpAddress::any(local.address.family()), local.port}); usable(any))
+    return any;
   if (local.address.is_v6()) return nullptr;
   Listener* dual = listeners_.find({IpAddress(), local.port});
   return usable(dual) && dual->dual_stack() ? dual : nullptr;
@@ -115,7 +119,8 @@ void Core::receive(const ip::Received& received, Packet packet) {
   std::optional<SeqNum> minimum_iss;
   if (TimeWaitRecord* record = time_waits_.find(tuple)) {
     if (!time_waits_.segment_arrives(*record, *segment)) return;
-    constexpr std::uint32_t kBeyondTheOld = 65535 + 2;  // as Linux: behind anything the old connection may have sent
+    constexpr std::uint32_t kBeyondTheOld =
+        65535 + 2;  // as Linux: behind anything the old connection may have sent
     minimum_iss = record->send_next + kBeyondTheOld;
     if (find_listener(tuple.local, received.interface.id()) != nullptr) time_waits_.remove(*record);
   }
@@ -152,7 +157,8 @@ void Core::arrives_in_listen(Listener& listener, Segment& segment, std::optional
     context.drop(DropReason::kTcpAcceptQueueFull, Counter::kTcpExtListenDrops);
     return;
   }
-  const bool queue_is_full = listener.half_open >= std::max<std::size_t>(listener.backlog(), 1) || syn_queue_.size() >= config.max_half_open;
+  const bool queue_is_full = listener.half_open >= std::max<std::size_t>(listener.backlog(), 1) ||
+                             syn_queue_.size() >= config.max_half_open;
   if (!queue_is_full) {
     syn_queue_.add(listener, segment, minimum_iss);
     return;
@@ -173,11 +179,13 @@ void Core::arrives_in_listen(Listener& listener, Segment& segment, std::optional
     negotiated.send_scale = negotiated.receive_scale = 0;
   }
   const SeqNum cookie = cookies_.make(tuple, segment.header.sequence, negotiated.peer_mss, context.now);
-  syn_queue_.answer_with_cookie(listener, segment, cookie, cookies_.timestamp(tuple, negotiated, context.now), negotiated);
+  syn_queue_.answer_with_cookie(listener, segment, cookie, cookies_.timestamp(tuple, negotiated, context.now),
+                                negotiated);
 }
 
 void Core::try_cookie(Listener& listener, Segment& segment) {
-  const bool plausible = listener.has_sent_cookies && context.now - listener.last_cookie_sent <= SynCookies::kLifetime &&
+  const bool plausible = listener.has_sent_cookies &&
+                         context.now - listener.last_cookie_sent <= SynCookies::kLifetime &&
                          !segment.header.flags.syn;
   if (plausible) {
     const std::uint8_t scale = window_shift_for(listener.options().receive_buffer);
@@ -187,7 +195,8 @@ void Core::try_cookie(Listener& listener, Segment& segment) {
         return;
       }
       context.count(Counter::kTcpExtSyncookiesRecv);
-      make_connection(listener, segment.header.acknowledgment - 1, segment.header.sequence - 1, *negotiated, segment, false);
+      make_connection(listener, segment.header.acknowledgment - 1, segment.header.sequence - 1, *negotiated,
+                      segment, false);
       return;
     }
     context.count(Counter::kTcpExtSyncookiesFailed);
@@ -211,7 +220,8 @@ void Core::arrives_at_half_open(HalfOpen& record, Segment& segment) {
   make_connection(listener, iss, irs, negotiated, segment, was_retransmitted);
 }
 
-void Core::make_connection(Listener& listener, SeqNum iss, SeqNum irs, const Negotiated& negotiated, Segment& ack, bool was_retransmitted) {
+void Core::make_connection(Listener& listener, SeqNum iss, SeqNum irs, const Negotiated& negotiated,
+                           Segment& ack, bool was_retransmitted) {
   const FourTuple tuple = ack.tuple();
   auto destination = ip.destination(tuple.remote.address, reply_interface(ack.received));
   if (!destination || connections_.size() >= config.max_connections) {
@@ -230,7 +240,8 @@ bool Core::icmp_error(const ip::IcmpError& error) {
   wire::Reader reader(error.transport);
   const auto local = static_cast<Port>(reader.u16());
   const auto remote = static_cast<Port>(reader.u16());
-  Connection* connection = reader.ok() ? connections_.find({{error.source, local}, {error.destination, remote}}) : nullptr;
+  Connection* connection =
+      reader.ok() ? connections_.find({{error.source, local}, {error.destination, remote}}) : nullptr;
   if (connection == nullptr) {
     context.drop(DropReason::kIcmpQuoteUnmatched);
     return false;

@@ -44,14 +44,17 @@ class Core final : public ConnectionOwner {
   struct LocalOf {
     using Key = Endpoint;
     static const Endpoint& key(const Listener& listener) { return listener.local(); }
-    static std::uint64_t hash(const SipKey& sip_key, const Endpoint& local) { return hash_tuple(sip_key, {local, {}}); }
+    static std::uint64_t hash(const SipKey& sip_key, const Endpoint& local) {
+      return hash_tuple(sip_key, {local, {}});
+    }
   };
 
   Listener* find_listener(const Endpoint& local, InterfaceId interface) const;
   void arrives_in_listen(Listener& listener, Segment& segment, std::optional<SeqNum> minimum_iss);
   void arrives_at_half_open(HalfOpen& record, Segment& segment);
   void try_cookie(Listener& listener, Segment& segment);
-  void make_connection(Listener& listener, SeqNum iss, SeqNum irs, const Negotiated& negotiated, Segment& ack, bool was_retransmitted);
+  void make_connection(Listener& listener, SeqNum iss, SeqNum irs, const Negotiated& negotiated, Segment& ack,
+                       bool was_retransmitted);
   void leave_tables(Connection& connection);
 
   PortTable ports_;
@@ -62,8 +65,8 @@ class Core final : public ConnectionOwner {
   SynCookies cookies_;
   Connection* first_pending_ = nullptr;  // want output()
   Connection** last_pending_ = &first_pending_;
-  std::vector<Connection*> abandoned_;   // to be destroyed at the next flush
-  std::unordered_set<Connection*> held_; // CLOSED or TIME-WAIT, but their users have not let go
+  std::vector<Connection*> abandoned_;    // to be destroyed at the next flush
+  std::unordered_set<Connection*> held_;  // CLOSED or TIME-WAIT, but their users have not let go
 };
 
 }  // namespace transom::tcp

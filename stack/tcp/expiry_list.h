@@ -1,5 +1,5 @@
-// A list of records that all live equally long, so that the order of insertion is the order of expiry: one timer for
-// all of them, and two pointers in each (SYN-ACK retransmission, TIME-WAIT).
+// A list of records that all live equally long, so that the order of insertion is the order of expiry: one
+// timer for all of them, and two pointers in each (SYN-ACK retransmission, TIME-WAIT).
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// A passive open (RFC 9293 §3.9.1.1, §3.10.7.2): a local endpoint, and the queue of connections that wait for accept(). Half-open
-// connections are kept by the SynQueue.
+// A passive open (RFC 9293 §3.9.1.1, §3.10.7.2): a local endpoint, and the queue of connections that wait for
+// accept(). Half-open connections are kept by the SynQueue.
 #pragma once
 
 #include "stack/base/readiness.h"
@@ -37,7 +37,7 @@ class Listener {
   bool is_full() const { return accept_queue_.size() > backlog_; }
   void push(Connection& connection);
   std::size_t half_open = 0;
-  Instant last_cookie_sent{};      // cookies are believed only for a while after they were given out
+  Instant last_cookie_sent{};  // cookies are believed only for a while after they were given out
   bool has_sent_cookies = false;
 
  private:

@@ -1,5 +1,5 @@
-// The octets of one arriving segment, taken out of its packet as slices, so that they can be trimmed at both ends and queued without
-// a copy.
+// The octets of one arriving segment, taken out of its packet as slices, so that they can be trimmed at both
+// ends and queued without a copy.
 #pragma once
 
 #include <array>

@@ -25,10 +25,12 @@ PortHold::~PortHold() {
 // ---------------------------------------------------------------- PortTable
 
 bool PortTable::overlap(const Claim& a, const Claim& b) {
-  if (a.interface != InterfaceId::kAny && b.interface != InterfaceId::kAny && a.interface != b.interface) return false;
+  if (a.interface != InterfaceId::kAny && b.interface != InterfaceId::kAny && a.interface != b.interface)
+    return false;
   const auto covers = [](const Claim& wide, const Claim& other) {
     if (!wide.local.address.is_unspecified()) return false;
-    return wide.local.address.family() == other.local.address.family() || (wide.local.address.is_v6() && wide.dual_stack);
+    return wide.local.address.family() == other.local.address.family() ||
+           (wide.local.address.is_v6() && wide.dual_stack);
   };
   return a.local.address == b.local.address || covers(a, b) || covers(b, a);
 }
@@ -47,7 +49,8 @@ bool PortTable::conflicts(const Claim& wanted) const {
 }
 
 Result<PortHold> PortTable::bind(const BindRequest& request) {
-  Claim claim{request.local, request.interface, request.dual_stack, request.reuse_address, request.reuse_port, false, next_claim_++};
+  Claim claim{request.local, request.interface, request.dual_stack, request.reuse_address, request.reuse_port,
+              false,         next_claim_++};
   if (request.local.port == Port::kNone) {
     const std::uint32_t count = config_.last_ephemeral_port - config_.first_ephemeral_port + 1U;
     const auto start = static_cast<std::uint32_t>(random_.below(count));
@@ -70,7 +73,8 @@ Result<PortHold> PortTable::bind(const BindRequest& request) {
 }
 
 std::vector<PortTable::Claim>::iterator PortTable::find(std::vector<Claim>& claims, const PortHold& hold) {
-  return std::find_if(claims.begin(), claims.end(), [&](const Claim& claim) { return claim.id == hold.claim_; });
+  return std::find_if(claims.begin(), claims.end(),
+                      [&](const Claim& claim) { return claim.id == hold.claim_; });
 }
 
 Result<void> PortTable::listen(const PortHold& hold) {
@@ -78,7 +82,8 @@ Result<void> PortTable::listen(const PortHold& hold) {
   const auto mine = find(claims, hold);
   for (const Claim& claim : claims) {
     const bool may_share = claim.reuse_port && mine->reuse_port;
-    if (claim.is_listening && &claim != &*mine && overlap(claim, *mine) && !may_share) return std::unexpected(Error::kAddressInUse);
+    if (claim.is_listening && &claim != &*mine && overlap(claim, *mine) && !may_share)
+      return std::unexpected(Error::kAddressInUse);
   }
   mine->is_listening = true;
   return {};

@@ -7,12 +7,13 @@
 namespace transom::tcp {
 
 std::size_t ReassemblyQueue::first_run_ending_after(SeqNum sequence) const {
-  const auto found = std::partition_point(runs_.begin(), runs_.end(),
-                                          [sequence](const Run& run) { return is_at_or_before(run.end, sequence); });
+  const auto found = std::partition_point(
+      runs_.begin(), runs_.end(), [sequence](const Run& run) { return is_at_or_before(run.end, sequence); });
   return static_cast<std::size_t>(found - runs_.begin());
 }
 
-ReassemblyQueue::Inserted ReassemblyQueue::insert(BufferPool& pool, SeqNum sequence, Payload payload, std::uint32_t limit) {
+ReassemblyQueue::Inserted ReassemblyQueue::insert(BufferPool& pool, SeqNum sequence, Payload payload,
+                                                  std::uint32_t limit) {
   Inserted result;
   const SeqNum first = sequence;
   while (!payload.empty()) {
@@ -47,7 +48,8 @@ ReassemblyQueue::Inserted ReassemblyQueue::insert(BufferPool& pool, SeqNum seque
 void ReassemblyQueue::place(BufferPool& pool, std::size_t index, SeqNum sequence, Payload piece) {
   const SeqNum end = sequence + piece.size();
   size_ += piece.size();
-  // Where the piece ends the hole in front of it, it continues the run before; a run that it then touches behind is joined.
+  // Where the piece ends the hole in front of it, it continues the run before; a run that it then touches
+  // behind is joined.
   if (index > 0 && runs_[index - 1].end == sequence) {
     --index;
   } else {
@@ -93,7 +95,8 @@ std::optional<ReassemblyQueue::Run> ReassemblyQueue::take_contiguous(SeqNum next
 
 void ReassemblyQueue::touch(SeqNum inside) {
   // Most recent first. Entries that now lie in the same run, or in none, are skipped when blocks are listed.
-  const std::uint8_t kept = std::min<std::uint8_t>(recent_count_, static_cast<std::uint8_t>(recent_.size() - 1));
+  const std::uint8_t kept =
+      std::min<std::uint8_t>(recent_count_, static_cast<std::uint8_t>(recent_.size() - 1));
   std::copy_backward(recent_.begin(), recent_.begin() + kept, recent_.begin() + kept + 1);
   recent_[0] = inside;
   recent_count_ = static_cast<std::uint8_t>(kept + 1);
@@ -104,7 +107,8 @@ std::size_t ReassemblyQueue::sack_blocks(std::span<wire::SackBlock> out) const {
   const auto report = [&](const Run& run) {
     const wire::SackBlock block{run.begin, run.end};
     const auto listed = out.first(count);
-    if (count < out.size() && std::find(listed.begin(), listed.end(), block) == listed.end()) out[count++] = block;
+    if (count < out.size() && std::find(listed.begin(), listed.end(), block) == listed.end())
+      out[count++] = block;
   };
   for (std::size_t i = 0; i < recent_count_; ++i) {
     const std::size_t index = first_run_ending_after(recent_[i]);

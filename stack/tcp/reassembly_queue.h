@@ -3,9 +3,10 @@
 //   rcv_nxt     hole      run 0        hole     run 1
 //      |......................|=============|.........|=======|
 //
-// What is held is never replaced: where a new segment overlaps, the octets that came first stay (RFC 9293 §3.10.7.4 leaves the
-// choice; keeping the first is what hosts that drop inconsistent retransmissions do). Bounded in octets and in runs; when full, the
-// data furthest from rcv_nxt goes first, since it will be sent again anyway.
+// What is held is never replaced: where a new segment overlaps, the octets that came first stay (RFC 9293
+// §3.10.7.4 leaves the choice; keeping the first is what hosts that drop inconsistent retransmissions do).
+// Bounded in octets and in runs; when full, the data furthest from rcv_nxt goes first, since it will be sent
+// again anyway.
 #pragma once
 
 #include <array>
@@ -23,8 +24,8 @@ namespace transom::tcp {
 class ReassemblyQueue {
  public:
   struct Inserted {
-    std::uint32_t added = 0;                      // octets that are new
-    std::optional<wire::SackBlock> duplicate;     // the first range that was held already (D-SACK, RFC 2883)
+    std::uint32_t added = 0;                   // octets that are new
+    std::optional<wire::SackBlock> duplicate;  // the first range that was held already (D-SACK, RFC 2883)
   };
 
   bool empty() const { return runs_.empty(); }
@@ -33,7 +34,8 @@ class ReassemblyQueue {
   // `sequence` is beyond rcv_nxt. `limit`: octets that may be held.
   Inserted insert(BufferPool& pool, SeqNum sequence, Payload payload, std::uint32_t limit);
 
-  // The first run, if it starts at or before `next`: it leaves the queue, trimmed to start at `next`. Empty payload otherwise.
+  // The first run, if it starts at or before `next`: it leaves the queue, trimmed to start at `next`. Empty
+  // payload otherwise.
   struct Run {
     SeqNum begin;
     SeqNum end;
@@ -55,7 +57,8 @@ class ReassemblyQueue {
   void touch(SeqNum inside);
 
   std::vector<Run> runs_;
-  std::array<SeqNum, wire::TcpOptions::kMaxSackBlocks> recent_{};  // a sequence number inside each recent block
+  std::array<SeqNum, wire::TcpOptions::kMaxSackBlocks>
+      recent_{};  // a sequence number inside each recent block
   std::uint8_t recent_count_ = 0;
   std::uint32_t size_ = 0;
 };

@@ -5,7 +5,8 @@
 namespace transom::tcp {
 
 void Receiver::start(SeqNum irs, std::uint8_t scale, std::uint32_t buffer, std::uint32_t mss) {
-  constexpr std::uint8_t kFirstQuickAcks = 16;  // while the peer is in slow start, every segment deserves an ACK
+  constexpr std::uint8_t kFirstQuickAcks =
+      16;  // while the peer is in slow start, every segment deserves an ACK
   nxt_ = right_edge_ = last_ack_sent_ = irs + 1;
   scale_ = scale;
   buffer_ = buffer;
@@ -13,7 +14,9 @@ void Receiver::start(SeqNum irs, std::uint8_t scale, std::uint32_t buffer, std::
   quick_acks_ = kFirstQuickAcks;
 }
 
-std::uint32_t Receiver::window() const { return is_after(right_edge_, nxt_) ? octets_between(nxt_, right_edge_) : 0; }
+std::uint32_t Receiver::window() const {
+  return is_after(right_edge_, nxt_) ? octets_between(nxt_, right_edge_) : 0;
+}
 
 bool Receiver::is_in_window(SeqNum sequence) const {
   return is_at_or_after(sequence, nxt_) && is_before(sequence, nxt_ + window());
@@ -27,7 +30,8 @@ bool Receiver::is_acceptable(SeqNum sequence, std::uint32_t length) const {
 
 // ---------------------------------------------------------------- text
 
-Receiver::Accepted Receiver::accept(BufferPool& pool, SeqNum sequence, Payload payload, bool fin, std::uint32_t segment_size) {
+Receiver::Accepted Receiver::accept(BufferPool& pool, SeqNum sequence, Payload payload, bool fin,
+                                    std::uint32_t segment_size) {
   Accepted accepted;
   const SeqNum fin_position = sequence + payload.size();
   if (is_before(sequence, nxt_)) {  // RFC 9293 §3.10.7.4: trim off what was received before
@@ -43,7 +47,7 @@ Receiver::Accepted Receiver::accept(BufferPool& pool, SeqNum sequence, Payload p
   const SeqNum edge = nxt_ + window();
   if (is_after(sequence + payload.size(), edge)) {
     payload.trim_back(std::min(octets_between(edge, sequence + payload.size()), payload.size()));
-    fin = false;  // it lies beyond what was trimmed
+    fin = false;              // it lies beyond what was trimmed
     need_ack(AckNeed::kNow);  // tells the peer our window: this may have been a probe of it
   }
 
@@ -109,7 +113,8 @@ std::uint32_t Receiver::offer_window() {
   const std::uint32_t step = std::min(buffer_ / 2, mss_);
   std::uint32_t window = this->window();
   if (free >= window + step) window = free;
-  // The field counts in units. Rounding up keeps the edge where the peer has seen it (RFC 7323 §2.3); not beyond the buffer.
+  // The field counts in units. Rounding up keeps the edge where the peer has seen it (RFC 7323 §2.3); not
+  // beyond the buffer.
   const std::uint32_t rounded_up = (window + unit - 1) / unit * unit;
   const std::uint32_t offered = rounded_up <= free ? rounded_up : window / unit * unit;
   right_edge_ = later_of(right_edge_, nxt_ + offered);
@@ -147,7 +152,9 @@ std::size_t Receiver::sack_blocks(std::span<wire::SackBlock> out) {
 
 void Receiver::update_timestamp(std::uint32_t value, SeqNum sequence, Instant now) {
   // RFC 7323 §4.3 (2): from a segment that covers the last ACK sent, and not going back.
-  if (static_cast<std::int32_t>(value - ts_recent_) < 0 && !(now - ts_recent_time_ > std::chrono::hours(24 * 24))) return;
+  if (static_cast<std::int32_t>(value - ts_recent_) < 0 &&
+      !(now - ts_recent_time_ > std::chrono::hours(24 * 24)))
+    return;
   if (is_after(sequence, last_ack_sent_)) return;
   ts_recent_ = value;
   ts_recent_time_ = now;
@@ -176,7 +183,8 @@ std::size_t Receiver::read(MutableBytes out, bool peek, bool urgent_in_line) {
   const std::size_t copied = queue_.copy(out.first(std::min(out.size(), limit - skip)), skip);
   if (peek) return copied;
   queue_.drop_front(static_cast<std::uint32_t>(copied) + skip);
-  if (urgent_ != Urgent::kNone && urgent_ != Urgent::kExpected && is_after(read_position(), urgent_position_)) {
+  if (urgent_ != Urgent::kNone && urgent_ != Urgent::kExpected &&
+      is_after(read_position(), urgent_position_)) {
     urgent_ = Urgent::kNone;
   }
   return copied;
@@ -205,10 +213,13 @@ void Receiver::capture_urgent() {
   urgent_ = Urgent::kReady;
 }
 
-bool Receiver::at_urgent_mark() const { return urgent_ != Urgent::kNone && urgent_position_ == read_position(); }
+bool Receiver::at_urgent_mark() const {
+  return urgent_ != Urgent::kNone && urgent_position_ == read_position();
+}
 
 Result<std::uint8_t> Receiver::read_urgent(bool peek, bool urgent_in_line) {
-  if (urgent_in_line || urgent_ == Urgent::kNone || urgent_ == Urgent::kTaken) return std::unexpected(Error::kInvalidArgument);
+  if (urgent_in_line || urgent_ == Urgent::kNone || urgent_ == Urgent::kTaken)
+    return std::unexpected(Error::kInvalidArgument);
   if (urgent_ == Urgent::kExpected) return std::unexpected(Error::kWouldBlock);
   if (!peek) urgent_ = Urgent::kTaken;
   return urgent_octet_;

@@ -1,5 +1,5 @@
-// The receiving half of a connection: what is acceptable, what is held, what window is offered, when an acknowledgment is due
-// (RFC 9293 §3.4, §3.8.6; RFC 7323; RFC 2018, 2883).
+// The receiving half of a connection: what is acceptable, what is held, what window is offered, when an
+// acknowledgment is due (RFC 9293 §3.4, §3.8.6; RFC 7323; RFC 2018, 2883).
 //
 //           read position        rcv_nxt              right edge
 //    read        |   in order, unread  |   holes and runs  |   not acceptable
@@ -23,11 +23,12 @@ class Receiver {
  public:
   // What a segment's text changed.
   struct Accepted {
-    std::uint32_t delivered = 0;   // octets that became readable
-    bool fin_reached = false;      // the peer's FIN is next in order: consumed now
+    std::uint32_t delivered = 0;  // octets that became readable
+    bool fin_reached = false;     // the peer's FIN is next in order: consumed now
   };
 
-  // `irs`: the peer's initial sequence number. `scale`: our window shift. `buffer`: octets. `mss`: what we advertised.
+  // `irs`: the peer's initial sequence number. `scale`: our window shift. `buffer`: octets. `mss`: what we
+  // advertised.
   void start(SeqNum irs, std::uint8_t scale, std::uint32_t buffer, std::uint32_t mss);
   void set_buffer(std::uint32_t buffer) { buffer_ = buffer; }
 
@@ -40,8 +41,8 @@ class Receiver {
   // RFC 5961 §3: exactly at rcv_nxt, and merely inside the window.
   bool is_in_window(SeqNum sequence) const;
 
-  // Queues the text of an acceptable segment, trimmed to the window. `segment_size` is the size of the peer's segments if the
-  // payload came as a super-segment, else 0.
+  // Queues the text of an acceptable segment, trimmed to the window. `segment_size` is the size of the peer's
+  // segments if the payload came as a super-segment, else 0.
   Accepted accept(BufferPool& pool, SeqNum sequence, Payload payload, bool fin, std::uint32_t segment_size);
   // Text of an unacceptable segment, for D-SACK: it lay before rcv_nxt.
   void note_duplicate(SeqNum sequence, std::uint32_t octets);
@@ -63,7 +64,10 @@ class Receiver {
   std::size_t sack_blocks(std::span<wire::SackBlock> out);
 
   // --- timestamps (RFC 7323 §4.3, §5)
-  void start_timestamps(std::uint32_t value, Instant now) { ts_recent_ = value; ts_recent_time_ = now; }
+  void start_timestamps(std::uint32_t value, Instant now) {
+    ts_recent_ = value;
+    ts_recent_time_ = now;
+  }
   void update_timestamp(std::uint32_t value, SeqNum sequence, Instant now);
   bool is_too_old(std::uint32_t value, Instant now) const;
   std::uint32_t ts_recent() const { return ts_recent_; }
@@ -95,18 +99,18 @@ class Receiver {
   SeqNum last_ack_sent_;
   std::uint32_t buffer_ = 0;
   std::uint32_t mss_ = 536;
-  std::uint32_t peer_segment_ = 536;   // the largest segment that the peer was seen to send
-  std::uint32_t unacked_octets_ = 0;   // received in order since the last ACK
+  std::uint32_t peer_segment_ = 536;  // the largest segment that the peer was seen to send
+  std::uint32_t unacked_octets_ = 0;  // received in order since the last ACK
   std::uint8_t scale_ = 0;
-  std::uint8_t quick_acks_ = 0;        // ACKs that are not delayed
+  std::uint8_t quick_acks_ = 0;  // ACKs that are not delayed
   AckNeed ack_need_ = AckNeed::kNone;
   bool fin_received_ = false;
-  bool has_pending_fin_ = false;       // a FIN was seen beyond a hole
+  bool has_pending_fin_ = false;  // a FIN was seen beyond a hole
   bool has_duplicate_ = false;
   Urgent urgent_ = Urgent::kNone;
   std::uint8_t urgent_octet_ = 0;
   SeqNum pending_fin_;
-  SeqNum urgent_position_;             // of the urgent octet itself
+  SeqNum urgent_position_;  // of the urgent octet itself
   wire::SackBlock duplicate_;
   std::uint32_t ts_recent_ = 0;
   Instant ts_recent_time_{};

@@ -1,4 +1,5 @@
-// Reno's window arithmetic (RFC 5681) with appropriate byte counting (RFC 3465): slow start, congestion avoidance, halving.
+// Reno's window arithmetic (RFC 5681) with appropriate byte counting (RFC 3465): slow start, congestion
+// avoidance, halving.
 #include <algorithm>
 
 #include "stack/tcp/congestion_control.h"
@@ -38,7 +39,9 @@ class Reno final : public CongestionControl {
     acked_ = 0;
   }
 
-  void on_recovery_end(const CongestionView&) override { cwnd_ = std::max(std::min(cwnd_, ssthresh_), std::uint64_t{1}); }
+  void on_recovery_end(const CongestionView&) override {
+    cwnd_ = std::max(std::min(cwnd_, ssthresh_), std::uint64_t{1});
+  }
 
   void on_idle(const CongestionView&) override { cwnd_ = std::min(cwnd_, initial_); }
 
@@ -55,9 +58,12 @@ class Reno final : public CongestionControl {
 
 std::uint64_t initial_window(std::uint32_t mss, bool syn_was_lost) {
   if (syn_was_lost) return mss;
-  return std::min<std::uint64_t>(std::uint64_t{10} * mss, std::max<std::uint64_t>(std::uint64_t{2} * mss, 14600));
+  return std::min<std::uint64_t>(std::uint64_t{10} * mss,
+                                 std::max<std::uint64_t>(std::uint64_t{2} * mss, 14600));
 }
 
-std::unique_ptr<CongestionControl> make_reno(std::uint64_t initial_window) { return std::make_unique<Reno>(initial_window); }
+std::unique_ptr<CongestionControl> make_reno(std::uint64_t initial_window) {
+  return std::make_unique<Reno>(initial_window);
+}
 
 }  // namespace transom::tcp

@@ -1,8 +1,9 @@
-// Round-trip time and retransmission timeout (RFC 6298), with the weights of RFC 7323 appendix G where there are many samples
-// per round trip.
+// Round-trip time and retransmission timeout (RFC 6298), with the weights of RFC 7323 appendix G where there
+// are many samples per round trip.
 //
-// Karn's rule is the caller's: no sample from a segment that was retransmitted, unless a timestamp tells which
-// transmission was answered. A backed-off timeout stays until a valid sample comes (RFC 6298 §5.5 to §5.7).
+// Karn's rule is the caller's: no sample from a segment that was retransmitted, unless a timestamp tells
+// which transmission was answered. A backed-off timeout stays until a valid sample comes (RFC 6298 §5.5 to
+// §5.7).
 #pragma once
 
 #include <cstdint>
@@ -13,21 +14,26 @@ namespace transom::tcp {
 
 class RttEstimator {
  public:
-  static constexpr Duration kInitialRto = std::chrono::seconds(1);          // RFC 6298 §2.1
-  static constexpr Duration kMaxRto = std::chrono::seconds(120);            // at least 60 s (§2.4)
-  static constexpr Duration kGranularity = std::chrono::milliseconds(1);    // G of §2.3
-  static constexpr Duration kAfterSynLoss = std::chrono::seconds(3);        // §5.7
+  static constexpr Duration kInitialRto = std::chrono::seconds(1);        // RFC 6298 §2.1
+  static constexpr Duration kMaxRto = std::chrono::seconds(120);          // at least 60 s (§2.4)
+  static constexpr Duration kGranularity = std::chrono::milliseconds(1);  // G of §2.3
+  static constexpr Duration kAfterSynLoss = std::chrono::seconds(3);      // §5.7
 
   explicit RttEstimator(Duration min_rto) : min_rto_(min_rto) {}
 
   // `samples_per_rtt` is how many are expected in the present round trip, at least 1.
   void sample(Duration rtt, std::uint32_t samples_per_rtt);
 
-  Duration rto() const;                       // backed off
-  void back_off() { if (backoff_ < kMaxBackoff) ++backoff_; }
+  Duration rto() const;  // backed off
+  void back_off() {
+    if (backoff_ < kMaxBackoff) ++backoff_;
+  }
   void reset_backoff() { backoff_ = 0; }
   // The SYN was retransmitted: start the data with 3 s (§5.7).
-  void syn_was_lost() { base_rto_ = kAfterSynLoss; backoff_ = 0; }
+  void syn_was_lost() {
+    base_rto_ = kAfterSynLoss;
+    backoff_ = 0;
+  }
 
   bool has_sample() const { return srtt_ > Duration::zero(); }
   Duration srtt() const { return srtt_; }

@@ -102,8 +102,10 @@ Scoreboard::Delivered Scoreboard::apply_sacks(std::span<const wire::SackBlock> b
   const SeqNum nxt = segments_.back().end();
   for (const wire::SackBlock& block : blocks) {
     // RFC 2018 §5, RFC 2883: reversed, old (a D-SACK) or never sent.
-    if (!is_before(block.left, block.right) || is_before(block.left, una) || is_after(block.right, nxt)) continue;
-    for (std::size_t i = find(block.left); i < segments_.size() && is_before(segments_[i].begin, block.right); ++i) {
+    if (!is_before(block.left, block.right) || is_before(block.left, una) || is_after(block.right, nxt))
+      continue;
+    for (std::size_t i = find(block.left); i < segments_.size() && is_before(segments_[i].begin, block.right);
+         ++i) {
       if (segments_[i].sacked) continue;
       // An entry of several segments may be reported in part: cut it at whole segments.
       if (is_before(segments_[i].begin, block.left)) {
@@ -129,12 +131,15 @@ Scoreboard::Delivered Scoreboard::apply_sacks(std::span<const wire::SackBlock> b
   return delivered;
 }
 
-void Scoreboard::on_duplicate_ack(std::uint32_t mss) { reno_delivered_ = std::min(reno_delivered_ + mss, outstanding_); }
+void Scoreboard::on_duplicate_ack(std::uint32_t mss) {
+  reno_delivered_ = std::min(reno_delivered_ + mss, outstanding_);
+}
 
 bool Scoreboard::detect_losses(std::uint32_t mss) {
   if (sacked_ == 0) return false;
-  // Walk down from the highest SACKed entry until more than (DupThresh - 1) segments' worth of octets, or DupThresh separate
-  // entries, have been reported: everything unreported below is lost. The walk is short; each entry is judged once.
+  // Walk down from the highest SACKed entry until more than (DupThresh - 1) segments' worth of octets, or
+  // DupThresh separate entries, have been reported: everything unreported below is lost. The walk is short;
+  // each entry is judged once.
   std::uint32_t octets = 0;
   std::uint32_t entries = 0;
   std::size_t index = find(highest_sacked_ - 1);

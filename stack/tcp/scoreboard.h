@@ -1,11 +1,12 @@
-// What has been sent and not yet acknowledged, transmission by transmission: when it was sent, whether the peer has reported
-// it (SACK, RFC 2018), and whether it counts as lost (RFC 6675).
+// What has been sent and not yet acknowledged, transmission by transmission: when it was sent, whether the
+// peer has reported it (SACK, RFC 2018), and whether it counts as lost (RFC 6675).
 //
 //      snd_una                                                        snd_nxt
 //        | sent | lost | retransmitted | sacked | sacked | sent | ... |
 //
-// in_flight() is RFC 6675's "pipe": what is thought to be in the network. Entries are at least one MSS long unless they were
-// sent shorter, so a peer's SACK blocks cannot split them beyond that (CVE-2019-11477 to 11479).
+// in_flight() is RFC 6675's "pipe": what is thought to be in the network. Entries are at least one MSS long
+// unless they were sent shorter, so a peer's SACK blocks cannot split them beyond that (CVE-2019-11477 to
+// 11479).
 #pragma once
 
 #include <cstdint>
@@ -35,9 +36,11 @@ class Scoreboard {
  public:
   // What an acknowledgment brought.
   struct Delivered {
-    std::uint32_t acked = 0;         // numbers newly acknowledged cumulatively
-    std::uint32_t newly_delivered = 0;  // of those and of the newly SACKed, what had not been delivered before
-    std::optional<Instant> sent;     // when the latest of the never retransmitted ones among them was sent: for the RTT
+    std::uint32_t acked = 0;  // numbers newly acknowledged cumulatively
+    std::uint32_t newly_delivered =
+        0;  // of those and of the newly SACKed, what had not been delivered before
+    std::optional<Instant>
+        sent;  // when the latest of the never retransmitted ones among them was sent: for the RTT
     bool any_retransmitted = false;
   };
 
@@ -51,19 +54,21 @@ class Scoreboard {
   void on_sent(SeqNum begin, std::uint32_t length, bool fin, Instant now);
 
   Delivered acknowledge(SeqNum ack);
-  // Marks what the blocks report. `mss`: blocks within an entry count in whole segments. Invalid blocks (RFC 2018 §5; outside of what is
-  // outstanding) are ignored.
+  // Marks what the blocks report. `mss`: blocks within an entry count in whole segments. Invalid blocks (RFC
+  // 2018 §5; outside of what is outstanding) are ignored.
   Delivered apply_sacks(std::span<const wire::SackBlock> blocks, std::uint32_t mss);
   // Without SACK: one more duplicate ACK says that one more segment has arrived somewhere (RFC 5681 §3.2).
   void on_duplicate_ack(std::uint32_t mss);
   void reset_duplicate_acks() { reno_delivered_ = 0; }
 
-  // Declares lost what RFC 6675 §4 IsLost() says: 3 segments' worth was SACKed above it. True when that is news.
+  // Declares lost what RFC 6675 §4 IsLost() says: 3 segments' worth was SACKed above it. True when that is
+  // news.
   bool detect_losses(std::uint32_t mss);
-  // Declares the first outstanding segment lost (NewReno: third duplicate ACK, partial ACK). At most `mss` numbers of it.
+  // Declares the first outstanding segment lost (NewReno: third duplicate ACK, partial ACK). At most `mss`
+  // numbers of it.
   bool mark_front_lost(std::uint32_t mss);
-  // After a timeout: everything that was not SACKed is lost. A SACKed first segment means that the peer has taken its report back
-  // (reneged, RFC 2018 §8): then nothing it reported counts. True when it has.
+  // After a timeout: everything that was not SACKed is lost. A SACKed first segment means that the peer has
+  // taken its report back (reneged, RFC 2018 §8): then nothing it reported counts. True when it has.
   bool mark_all_lost();
 
   // The first lost range not yet retransmitted, at most `limit` numbers; nullopt when there is none.

@@ -23,10 +23,13 @@ std::uint64_t hash_tuple(const SipKey& key, const FourTuple& tuple) {
   const Halves local = halves_of(tuple.local.address);
   const Halves remote = halves_of(tuple.remote.address);
   if (tuple.remote.address.is_v4() && tuple.local.address.is_v4()) {  // the upper halves say nothing
-    return siphash_words(key, std::array<std::uint64_t, 2>{
-                                  std::uint64_t{tuple.local.address.v4_value()} << 32 | tuple.remote.address.v4_value(), ports_of(tuple)});
+    return siphash_words(
+        key, std::array<std::uint64_t, 2>{
+                 std::uint64_t{tuple.local.address.v4_value()} << 32 | tuple.remote.address.v4_value(),
+                 ports_of(tuple)});
   }
-  return siphash_words(key, std::array<std::uint64_t, 5>{local.high, local.low, remote.high, remote.low, ports_of(tuple)});
+  return siphash_words(
+      key, std::array<std::uint64_t, 5>{local.high, local.low, remote.high, remote.low, ports_of(tuple)});
 }
 
 SeqNum Secrets::initial_sequence(const FourTuple& tuple, Instant now) const {

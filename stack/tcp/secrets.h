@@ -1,5 +1,6 @@
-// What nobody outside may guess: initial sequence numbers (RFC 6528), timestamp offsets (RFC 7323 §5.4), ephemeral ports
-// (RFC 6056), IPv6 flow labels (RFC 6437), SYN cookies. Each is a keyed hash with a key of its own.
+// What nobody outside may guess: initial sequence numbers (RFC 6528), timestamp offsets (RFC 7323 §5.4),
+// ephemeral ports (RFC 6056), IPv6 flow labels (RFC 6437), SYN cookies. Each is a keyed hash with a key of
+// its own.
 #pragma once
 
 #include "stack/base/random.h"
@@ -13,11 +14,16 @@ std::uint64_t hash_tuple(const SipKey& key, const FourTuple& tuple);
 class Secrets {
  public:
   explicit Secrets(Random& random)
-      : sequence_key_(random.key()), timestamp_key_(random.key()), port_key_(random.key()), label_key_(random.key()), cookie_key_(random.key()) {}
+      : sequence_key_(random.key()),
+        timestamp_key_(random.key()),
+        port_key_(random.key()),
+        label_key_(random.key()),
+        cookie_key_(random.key()) {}
 
   // M + F(tuple, secret), where M counts every 4 us (RFC 9293 §3.4.1).
   SeqNum initial_sequence(const FourTuple& tuple, Instant now) const;
-  // The same for all connections between two hosts, so that timestamps grow from one connection to the next (RFC 6191).
+  // The same for all connections between two hosts, so that timestamps grow from one connection to the next
+  // (RFC 6191).
   std::uint32_t timestamp_offset(const FourTuple& tuple) const;
   std::uint32_t flow_label(const FourTuple& tuple) const;  // 20 bits, not zero
   // Where the search for a free port to this remote begins (RFC 6056 §3.3.3).

@@ -12,7 +12,8 @@ std::optional<Segment> parse_segment(Context& context, const ip::Received& recei
   };
   const std::size_t total = packet.size();
   if (packet.info().checksum == ChecksumState::kUnknown) {  // RFC 9293 MUST-3
-    auto sum = wire::pseudo_header_sum(received.source, received.destination, IpProtocol::kTcp, static_cast<std::uint32_t>(total));
+    auto sum = wire::pseudo_header_sum(received.source, received.destination, IpProtocol::kTcp,
+                                       static_cast<std::uint32_t>(total));
     wire::add_packet(sum, packet);
     if (sum.checksum() != 0) {
       context.count(Counter::kTcpInCsumErrors);
@@ -27,12 +28,16 @@ std::optional<Segment> parse_segment(Context& context, const ip::Received& recei
   auto header = wire::TcpHeader::parse(reader);
   if (!header) {
     switch (header.error()) {
-      case wire::ParseError::kTruncated: return drop(DropReason::kTcpTruncated);
-      case wire::ParseError::kBadOption: return drop(DropReason::kTcpBadOptions);
-      default: return drop(DropReason::kTcpBadDataOffset);
+      case wire::ParseError::kTruncated:
+        return drop(DropReason::kTcpTruncated);
+      case wire::ParseError::kBadOption:
+        return drop(DropReason::kTcpBadOptions);
+      default:
+        return drop(DropReason::kTcpBadDataOffset);
     }
   }
-  if (header->source_port == Port::kNone || header->destination_port == Port::kNone) return drop(DropReason::kTcpPortZero);
+  if (header->source_port == Port::kNone || header->destination_port == Port::kNone)
+    return drop(DropReason::kTcpPortZero);
   packet.trim_front(reader.position());
   const auto octets = static_cast<std::uint32_t>(packet.size());
   const std::uint32_t segment_size = packet.info().segment_size;
@@ -43,7 +48,8 @@ void prepend_header(Packet& packet, const wire::TcpHeader& header, const FourTup
   wire::TcpHeader complete = header;
   const std::size_t size = header.size();
   const auto length = static_cast<std::uint32_t>(size + packet.size());
-  complete.checksum = wire::pseudo_header_sum(tuple.local.address, tuple.remote.address, IpProtocol::kTcp, length).fold();
+  complete.checksum =
+      wire::pseudo_header_sum(tuple.local.address, tuple.remote.address, IpProtocol::kTcp, length).fold();
   wire::Writer writer(packet.prepend(size));
   complete.write(writer);
   packet.info().checksum = ChecksumState::kPartial;

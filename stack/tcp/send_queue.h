@@ -36,8 +36,8 @@ class SendQueue {
 
   Ring<Slice> slices_;
   std::uint32_t size_ = 0;
-  std::uint32_t cursor_ = 0;        // index of a slice
-  std::uint32_t cursor_offset_ = 0; // offset of its first octet
+  std::uint32_t cursor_ = 0;         // index of a slice
+  std::uint32_t cursor_offset_ = 0;  // offset of its first octet
 };
 
 }  // namespace transom::tcp

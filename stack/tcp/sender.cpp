@@ -28,7 +28,8 @@ CongestionView Sender::view(Instant now) const {
 // ---------------------------------------------------------------- sending
 
 std::uint32_t Sender::window_room() const {
-  const std::int32_t room = (una_ + window_) - nxt_;  // negative when the peer has shrunk its window (MUST-34)
+  const std::int32_t room =
+      (una_ + window_) - nxt_;  // negative when the peer has shrunk its window (MUST-34)
   return room > 0 ? static_cast<std::uint32_t>(room) : 0;
 }
 
@@ -52,12 +53,17 @@ std::expected<Transmission, SendLimit> Sender::poll(const SendPolicy& policy) {
 std::expected<Transmission, SendLimit> Sender::poll_retransmission(const SendPolicy& policy) {
   const std::uint64_t room = congestion_room();
   if (room < mss_ && !force_retransmission_) return std::unexpected(SendLimit::kCongestion);
-  const auto whole = static_cast<std::uint32_t>(std::min<std::uint64_t>(room, policy.max_octets) / mss_ * mss_);
+  const auto whole =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(room, policy.max_octets) / mss_ * mss_);
   const auto lost = scoreboard_.next_lost(force_retransmission_ ? mss_ : std::max(whole, mss_));
-  // RFC 9293 §3.8.6, SHLD-16: old data inside a window that has shrunk goes on being retransmitted; beyond it, a probe finds out.
+  // RFC 9293 §3.8.6, SHLD-16: old data inside a window that has shrunk goes on being retransmitted; beyond
+  // it, a probe finds out.
   const std::int32_t inside = (una_ + std::max(window_, 1U)) - lost->begin;
   if (inside <= 0) return std::unexpected(SendLimit::kWindow);
-  Transmission next{.begin = lost->begin, .octets = lost->length - (lost->fin ? 1U : 0U), .fin = lost->fin, .retransmission = true};
+  Transmission next{.begin = lost->begin,
+                    .octets = lost->length - (lost->fin ? 1U : 0U),
+                    .fin = lost->fin,
+                    .retransmission = true};
   if (next.octets > static_cast<std::uint32_t>(inside) && window_ > 0) {
     next.octets = static_cast<std::uint32_t>(inside);
     next.fin = false;
@@ -161,10 +167,12 @@ bool Sender::acknowledge(const Acknowledgment& acknowledgment, Instant now) {
     if (sacked.sent && (!delivered.sent || *sacked.sent > *delivered.sent)) delivered.sent = sacked.sent;
   }
 
-  // Karn: only what was sent once, unless a timestamp tells which transmission was answered (RFC 6298 §3). Neither does a segment
-  // count that waited at the receiver for the retransmission of one before it.
-  // Where the peer reports a duplicate (D-SACK), the echoed timestamp is that of the first copy, whose ACK was lost long ago.
-  const bool reports_duplicate = !acknowledgment.sacks.empty() && is_at_or_before(acknowledgment.sacks[0].right, acknowledgment.ack);
+  // Karn: only what was sent once, unless a timestamp tells which transmission was answered (RFC 6298 §3).
+  // Neither does a segment count that waited at the receiver for the retransmission of one before it. Where
+  // the peer reports a duplicate (D-SACK), the echoed timestamp is that of the first copy, whose ACK was lost
+  // long ago.
+  const bool reports_duplicate =
+      !acknowledgment.sacks.empty() && is_at_or_before(acknowledgment.sacks[0].right, acknowledgment.ack);
   std::optional<Duration> rtt;
   if (delivered.sent && !delivered.any_retransmitted) {
     rtt = now - *delivered.sent;
@@ -186,7 +194,8 @@ bool Sender::acknowledge(const Acknowledgment& acknowledgment, Instant now) {
     CongestionView facts = view(now);
     // In slow start a window of which half is used still counts as used, since it doubles.
     const auto output = congestion_->output();
-    facts.cwnd_limited = cwnd_limited_ || (output.cwnd < output.ssthresh && output.cwnd < std::uint64_t{2} * prior_in_flight);
+    facts.cwnd_limited =
+        cwnd_limited_ || (output.cwnd < output.ssthresh && output.cwnd < std::uint64_t{2} * prior_in_flight);
     congestion_->on_ack(facts, {.acked = delivered.newly_delivered});
   }
   return moved;
@@ -202,7 +211,8 @@ void Sender::look_for_losses(bool una_moved, bool is_duplicate, bool has_sacks, 
     if (duplicate_acks_ < UINT8_MAX) ++duplicate_acks_;
     // RFC 6582 §3.2 step 1: duplicates of what a timeout sent again do not start another recovery.
     const bool beyond_last_recovery = !ever_recovered_ || is_after(una_, recovery_point_);
-    if (duplicate_acks_ == 3 && !in_recovery() && beyond_last_recovery) news = scoreboard_.mark_front_lost(mss_);
+    if (duplicate_acks_ == 3 && !in_recovery() && beyond_last_recovery)
+      news = scoreboard_.mark_front_lost(mss_);
   }
   if (recovery_ == Recovery::kFast && una_moved && !peer_sends_sack_) {
     // RFC 6582 §3.2 step 3, a partial acknowledgment: the next hole is lost as well.

@@ -1,12 +1,13 @@
-// The sending half of a connection: what may be sent now, and what an acknowledgment changes (RFC 9293 §3.8, RFC 5681, 6582, 6675).
+// The sending half of a connection: what may be sent now, and what an acknowledgment changes (RFC 9293 §3.8,
+// RFC 5681, 6582, 6675).
 //
 //            una            nxt                  una + window
 //   acked     |  in flight   |   may be sent      |   not yet
 //   ----------|==============|--------------------|-----------
 //             |<------------- queue: what the user wrote ----------- ... FIN
 //
-// It knows sequence numbers, windows and losses; it knows nothing of packets, states or timers. poll() says either what to send next or
-// what limits it; the caller sends that and reports transmitted().
+// It knows sequence numbers, windows and losses; it knows nothing of packets, states or timers. poll() says
+// either what to send next or what limits it; the caller sends that and reports transmitted().
 #pragma once
 
 #include <expected>
@@ -52,8 +53,8 @@ struct SendPolicy {
 struct Acknowledgment {
   SeqNum ack;
   std::span<const wire::SackBlock> sacks{};
-  bool may_be_duplicate = false;              // no payload, no SYN or FIN, same window (RFC 5681 §2)
-  std::optional<Duration> timestamp_rtt{};    // from the echoed timestamp
+  bool may_be_duplicate = false;            // no payload, no SYN or FIN, same window (RFC 5681 §2)
+  std::optional<Duration> timestamp_rtt{};  // from the echoed timestamp
 };
 
 class Sender {
@@ -84,8 +85,8 @@ class Sender {
   // --- the peer's side
   // What the acknowledgment of something outstanding, or a duplicate, changes. True when una moved.
   bool acknowledge(const Acknowledgment& acknowledgment, Instant now);
-  // RFC 9293 §3.10.7.4, fifth check: only from a segment that is not older than the last update. `window` is unscaled to octets.
-  // True when the window changed.
+  // RFC 9293 §3.10.7.4, fifth check: only from a segment that is not older than the last update. `window` is
+  // unscaled to octets. True when the window changed.
   bool update_window(SeqNum sequence, SeqNum ack, std::uint32_t window);
   void set_window(SeqNum sequence, SeqNum ack, std::uint32_t window);
 
@@ -112,7 +113,10 @@ class Sender {
   std::uint8_t timeouts_in_row() const { return timeouts_in_row_; }
 
   // --- urgent data: the sequence number behind the last urgent octet (RFC 9293 §3.8.5, MUST-62)
-  void mark_urgent() { urgent_end_ = end_of_data(); is_urgent_ = true; }
+  void mark_urgent() {
+    urgent_end_ = end_of_data();
+    is_urgent_ = true;
+  }
   bool is_urgent_from(SeqNum sequence) const { return is_urgent_ && is_after(urgent_end_, sequence); }
   SeqNum urgent_end() const { return urgent_end_; }
 
@@ -135,8 +139,8 @@ class Sender {
   std::uint32_t window_ = 0;
   std::uint32_t max_window_ = 0;
   std::uint32_t mss_ = 536;
-  SeqNum recovery_point_;   // nxt when recovery was entered
-  SeqNum small_end_;        // behind the last segment sent that was below one MSS
+  SeqNum recovery_point_;  // nxt when recovery was entered
+  SeqNum small_end_;       // behind the last segment sent that was below one MSS
   SeqNum urgent_end_;
   Recovery recovery_ = Recovery::kNone;
   bool ever_recovered_ = false;

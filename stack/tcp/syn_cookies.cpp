@@ -14,19 +14,23 @@ constexpr std::uint32_t kNoScale = 0xf;
 constexpr std::uint32_t kSackBit = 0x10;
 
 std::uint64_t period_of(Instant now) {
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count()) / 64;
+  return static_cast<std::uint64_t>(
+             std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count()) /
+         64;
 }
 
 }  // namespace
 
-std::uint32_t SynCookies::hash(const FourTuple& tuple, SeqNum irs, std::uint64_t period, std::uint32_t mss_index) const {
+std::uint32_t SynCookies::hash(const FourTuple& tuple, SeqNum irs, std::uint64_t period,
+                               std::uint32_t mss_index) const {
   const std::uint64_t extra = std::uint64_t{irs.value()} << 32 | (period << 3 | mss_index);
   return static_cast<std::uint32_t>(secrets_.cookie_hash(tuple, extra)) & kHashMask;
 }
 
 SeqNum SynCookies::make(const FourTuple& tuple, SeqNum irs, std::uint16_t peer_mss, Instant now) const {
   const std::uint64_t period = period_of(now);
-  const auto above = std::upper_bound(kMss.begin() + 1, kMss.end(), peer_mss);  // the largest that is not too large
+  const auto above =
+      std::upper_bound(kMss.begin() + 1, kMss.end(), peer_mss);  // the largest that is not too large
   const auto index = static_cast<std::uint32_t>(above - kMss.begin() - 1);
   const auto time = static_cast<std::uint32_t>(period & 0x1f);
   return SeqNum(time << 27 | index << 24 | hash(tuple, irs, period, index));
@@ -34,19 +38,22 @@ SeqNum SynCookies::make(const FourTuple& tuple, SeqNum irs, std::uint16_t peer_m
 
 std::uint32_t SynCookies::timestamp(const FourTuple& tuple, const Negotiated& negotiated, Instant now) const {
   const std::uint32_t present = timestamp_ticks(now) + secrets_.timestamp_offset(tuple);
-  const std::uint32_t options = (negotiated.window_scaling ? negotiated.send_scale : kNoScale) | (negotiated.sack ? kSackBit : 0);
+  const std::uint32_t options =
+      (negotiated.window_scaling ? negotiated.send_scale : kNoScale) | (negotiated.sack ? kSackBit : 0);
   const std::uint32_t value = (present & ~kOptionMask) | options;
   return value > present ? value - (kOptionMask + 1) : value;  // never ahead of the clock
 }
 
-std::optional<Negotiated> SynCookies::check(const Segment& ack, std::uint8_t receive_scale, Instant now) const {
+std::optional<Negotiated> SynCookies::check(const Segment& ack, std::uint8_t receive_scale,
+                                            Instant now) const {
   const std::uint32_t cookie = (ack.header.acknowledgment - 1).value();
   const SeqNum irs = ack.header.sequence - 1;
   const std::uint32_t index = cookie >> 24 & 7;
   const std::uint64_t present = period_of(now);
   for (std::uint64_t age = 0; age <= 1 && age <= present; ++age) {
     const std::uint64_t period = present - age;
-    if ((period & 0x1f) != cookie >> 27 || hash(ack.tuple(), irs, period, index) != (cookie & kHashMask)) continue;
+    if ((period & 0x1f) != cookie >> 27 || hash(ack.tuple(), irs, period, index) != (cookie & kHashMask))
+      continue;
     Negotiated negotiated;
     negotiated.peer_mss = kMss[index];
     if (const auto& timestamps = ack.header.options.timestamps) {

@@ -1,10 +1,11 @@
-// SYN cookies (RFC 4987 §3.6): when the SYN queue is full, the answer to a SYN is packed into the sequence number of the SYN-ACK, and
-// nothing is kept.
+// SYN cookies (RFC 4987 §3.6): when the SYN queue is full, the answer to a SYN is packed into the sequence
+// number of the SYN-ACK, and nothing is kept.
 //
 //     sequence number:  | time 5 | MSS index 3 |        keyed hash 24         |     time counts 64 s
 //     timestamp value:  |        clock, upper 26 bits        | - | SACK | window scale 4 |
 //
-// Window scale and SACK survive when the peer uses timestamps, since it echoes ours; without them both are off.
+// Window scale and SACK survive when the peer uses timestamps, since it echoes ours; without them both are
+// off.
 #pragma once
 
 #include <optional>

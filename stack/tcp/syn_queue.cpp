@@ -28,7 +28,9 @@ void SynQueue::add(Listener& listener, const Segment& syn, std::optional<SeqNum>
   record->irs = syn.header.sequence;
   record->iss = owner_.secrets.initial_sequence(tuple, owner_.context.now);
   if (minimum_iss && is_before(record->iss, *minimum_iss)) record->iss = *minimum_iss;
-  record->negotiated = negotiate(syn.header.options, syn_options(owner_.config, listener.options(), mss, nullptr), tuple.remote.address.family());
+  record->negotiated =
+      negotiate(syn.header.options, syn_options(owner_.config, listener.options(), mss, nullptr),
+                tuple.remote.address.family());
   record->interface = reply_interface(syn.received);
   ++listener.half_open;
   table_.insert(*record);
@@ -57,7 +59,8 @@ void SynQueue::remove_all_of(const Listener& listener) {
 void SynQueue::start_timer() {
   Instant first = kNever;
   for (const auto& list : lists_) first = std::min(first, list.next_deadline());
-  if (first != kNever && (!timer_.is_running() || first < timer_.deadline())) timer_.start(owner_.context.timers, first);
+  if (first != kNever && (!timer_.is_running() || first < timer_.deadline()))
+    timer_.start(owner_.context.timers, first);
 }
 
 void SynQueue::on_timer() {
@@ -75,23 +78,28 @@ void SynQueue::on_timer() {
       owner_.context.count(Counter::kTcpRetransSegs);
       owner_.context.count(Counter::kTcpExtTCPSynRetrans);
       send_syn_ack(record);
-      lists_[record.retries].push(record, owner_.context.now + RttEstimator::kInitialRto * (1 << record.retries));
+      lists_[record.retries].push(record,
+                                  owner_.context.now + RttEstimator::kInitialRto * (1 << record.retries));
     }
   }
   start_timer();
 }
 
 void SynQueue::send_syn_ack(const HalfOpen& record) {
-  const std::uint32_t timestamp = timestamp_ticks(owner_.context.now) + owner_.secrets.timestamp_offset(record.tuple);
-  send_syn_ack(*record.listener, record.tuple, record.interface, record.iss, record.irs, record.negotiated, timestamp);
+  const std::uint32_t timestamp =
+      timestamp_ticks(owner_.context.now) + owner_.secrets.timestamp_offset(record.tuple);
+  send_syn_ack(*record.listener, record.tuple, record.interface, record.iss, record.irs, record.negotiated,
+               timestamp);
 }
 
-void SynQueue::answer_with_cookie(Listener& listener, const Segment& syn, SeqNum cookie, std::uint32_t timestamp, const Negotiated& negotiated) {
-  send_syn_ack(listener, syn.tuple(), reply_interface(syn.received), cookie, syn.header.sequence, negotiated, timestamp);
+void SynQueue::answer_with_cookie(Listener& listener, const Segment& syn, SeqNum cookie,
+                                  std::uint32_t timestamp, const Negotiated& negotiated) {
+  send_syn_ack(listener, syn.tuple(), reply_interface(syn.received), cookie, syn.header.sequence, negotiated,
+               timestamp);
 }
 
-void SynQueue::send_syn_ack(Listener& listener, const FourTuple& tuple, InterfaceId interface, SeqNum iss, SeqNum irs,
-                            const Negotiated& negotiated, std::uint32_t timestamp) {
+void SynQueue::send_syn_ack(Listener& listener, const FourTuple& tuple, InterfaceId interface, SeqNum iss,
+                            SeqNum irs, const Negotiated& negotiated, std::uint32_t timestamp) {
   const auto destination = owner_.ip.destination(tuple.remote.address, interface);
   if (!destination) return;
   Reply reply{.tuple = tuple, .sequence = iss, .acknowledgment = irs + 1};
@@ -116,7 +124,8 @@ bool SynQueue::segment_arrives(HalfOpen& record, const Segment& segment) {
   }
   // First: sequence number, against the window of our SYN-ACK.
   const std::uint32_t window = std::min(record.listener->options().receive_buffer, 0xffffU);
-  const bool acceptable = is_at_or_after(header.sequence, record.irs + 1) && is_before(header.sequence, record.irs + 1 + window);
+  const bool acceptable =
+      is_at_or_after(header.sequence, record.irs + 1) && is_before(header.sequence, record.irs + 1 + window);
   if (!acceptable) {
     context.drop(DropReason::kTcpOutOfWindow);
     if (!header.flags.rst) send_syn_ack(record);  // tells the peer the same as an ACK would

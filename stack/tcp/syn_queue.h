@@ -1,5 +1,5 @@
-// Half-open passive connections: SYN-RECEIVED as small records (RFC 9293 §3.10.7.2, RFC 4987). A record becomes a Connection when
-// its SYN-ACK is acknowledged and the listener has room for it.
+// Half-open passive connections: SYN-RECEIVED as small records (RFC 9293 §3.10.7.2, RFC 4987). A record
+// becomes a Connection when its SYN-ACK is acknowledged and the listener has room for it.
 #pragma once
 
 #include <array>
@@ -32,26 +32,31 @@ class SynQueue {
   HalfOpen* find(const FourTuple& tuple) const { return table_.find(tuple); }
   std::size_t size() const { return table_.size(); }
 
-  // A SYN for `listener`: keeps a record and answers. `minimum_iss`: where the numbers must begin after a TIME-WAIT.
+  // A SYN for `listener`: keeps a record and answers. `minimum_iss`: where the numbers must begin after a
+  // TIME-WAIT.
   void add(Listener& listener, const Segment& syn, std::optional<SeqNum> minimum_iss);
   // Answers a SYN with a cookie and keeps nothing.
-  void answer_with_cookie(Listener& listener, const Segment& syn, SeqNum cookie, std::uint32_t timestamp, const Negotiated& negotiated);
+  void answer_with_cookie(Listener& listener, const Segment& syn, SeqNum cookie, std::uint32_t timestamp,
+                          const Negotiated& negotiated);
   void remove(HalfOpen& record);
   void remove_all_of(const Listener& listener);
 
-  // RFC 9293 §3.10.7.4 for SYN-RECEIVED. True when the segment acknowledges our SYN: the connection may be made.
+  // RFC 9293 §3.10.7.4 for SYN-RECEIVED. True when the segment acknowledges our SYN: the connection may be
+  // made.
   bool segment_arrives(HalfOpen& record, const Segment& segment);
 
   template <typename Visit>
-  void for_each(Visit visit) const { table_.for_each(visit); }
+  void for_each(Visit visit) const {
+    table_.for_each(visit);
+  }
 
  private:
   static constexpr std::size_t kMaxRetries = 5;  // 1 + 2 + 4 + 8 + 16 + 32 s, as Linux
 
   void on_timer();
   void send_syn_ack(const HalfOpen& record);
-  void send_syn_ack(Listener& listener, const FourTuple& tuple, InterfaceId interface, SeqNum iss, SeqNum irs, const Negotiated& negotiated,
-                    std::uint32_t timestamp);
+  void send_syn_ack(Listener& listener, const FourTuple& tuple, InterfaceId interface, SeqNum iss, SeqNum irs,
+                    const Negotiated& negotiated, std::uint32_t timestamp);
   void start_timer();
 
   ConnectionOwner& owner_;

@@ -4,7 +4,8 @@
 
 namespace transom::tcp {
 
-TcpLayer::TcpLayer(Context& context, ip::IpLayer& ip, const Config& config) : core_(std::make_unique<Core>(context, ip, config)) {
+TcpLayer::TcpLayer(Context& context, ip::IpLayer& ip, const Config& config)
+    : core_(std::make_unique<Core>(context, ip, config)) {
   ip.register_transport(IpProtocol::kTcp, *this);
 }
 
@@ -25,7 +26,9 @@ std::vector<Info> TcpLayer::connections() const { return core_->infos(); }
 std::size_t TcpLayer::connection_count() const { return core_->connection_count(); }
 std::size_t TcpLayer::time_wait_count() const { return core_->time_wait_count(); }
 std::size_t TcpLayer::half_open_count() const { return core_->half_open_count(); }
-void TcpLayer::receive(const ip::Received& received, Packet packet) { core_->receive(received, std::move(packet)); }
+void TcpLayer::receive(const ip::Received& received, Packet packet) {
+  core_->receive(received, std::move(packet));
+}
 bool TcpLayer::icmp_error(const ip::IcmpError& error) { return core_->icmp_error(error); }
 
 }  // namespace transom::tcp

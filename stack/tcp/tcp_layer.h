@@ -1,5 +1,5 @@
-// TCP of one Host (RFC 9293): finds what a segment belongs to, and owns what there is to belong to: connections, listeners,
-// half-open records and TIME-WAIT records.
+// TCP of one Host (RFC 9293): finds what a segment belongs to, and owns what there is to belong to:
+// connections, listeners, half-open records and TIME-WAIT records.
 //
 //   segment ─► connection table ─► Connection::segment_arrives
 //          └► TIME-WAIT table ─► re-ACK, reopen, or drop
@@ -26,10 +26,10 @@ class PortTable;
 
 struct Config {
   std::size_t max_connections = 1 << 21;
-  std::size_t max_half_open = 4096;          // all listeners together; cookies beyond
+  std::size_t max_half_open = 4096;  // all listeners together; cookies beyond
   std::size_t max_time_wait = 1 << 18;
   bool syn_cookies = true;
-  Duration msl = std::chrono::seconds(30);   // TIME-WAIT lasts 2 MSL: 60 s, as Linux
+  Duration msl = std::chrono::seconds(30);            // TIME-WAIT lasts 2 MSL: 60 s, as Linux
   Duration min_rto = std::chrono::milliseconds(200);  // RFC 6298 says 1 s; 200 ms is what Linux and BSD do
   Duration fin_wait_2_timeout = std::chrono::seconds(60);  // of a connection that its user has closed
   bool timestamps = true;
@@ -62,8 +62,8 @@ class PortHold {
 };
 
 struct BindRequest {
-  Endpoint local;              // unspecified address: any. Port 0: choose one
-  bool dual_stack = false;     // with "::": IPv4 too (IPV6_V6ONLY off)
+  Endpoint local;           // unspecified address: any. Port 0: choose one
+  bool dual_stack = false;  // with "::": IPv4 too (IPV6_V6ONLY off)
   bool reuse_address = false;
   bool reuse_port = false;
   InterfaceId interface = InterfaceId::kAny;
@@ -79,9 +79,9 @@ class TcpLayer final : public ip::Transport {
   // kAddressNotAvailable for an address that is not ours, kAddressInUse by the rules of Linux.
   Result<PortHold> bind(const BindRequest& request);
 
-  // Active open. Without a hold a port is chosen (RFC 6056). The connection starts in SYN-SENT; its readiness tells the
-  // outcome. Fails at once for an address that is not unicast (RFC 9293 MUST-46), without a route, or without a free port.
-  // On failure `hold` is left as it was.
+  // Active open. Without a hold a port is chosen (RFC 6056). The connection starts in SYN-SENT; its readiness
+  // tells the outcome. Fails at once for an address that is not unicast (RFC 9293 MUST-46), without a route,
+  // or without a free port. On failure `hold` is left as it was.
   Result<Connection*> connect(PortHold& hold, const Endpoint& remote, const Options& options);
 
   // Passive open. kAddressInUse when another listener has the port.

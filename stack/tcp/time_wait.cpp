@@ -49,12 +49,17 @@ void TimeWaitTable::on_timer() {
 }
 
 void TimeWaitTable::acknowledge(const TimeWaitRecord& record) {
-  Reply reply{.tuple = record.tuple, .sequence = record.send_next, .acknowledgment = record.receive_next, .window = record.window};
+  Reply reply{.tuple = record.tuple,
+              .sequence = record.send_next,
+              .acknowledgment = record.receive_next,
+              .window = record.window};
   reply.flags.ack = true;
   reply.traffic_class = record.traffic_class;
   reply.interface = record.interface;
   if (record.timestamps) {
-    reply.options.timestamps = wire::TcpTimestamps{timestamp_ticks(owner_.context.now) + owner_.secrets.timestamp_offset(record.tuple), record.ts_recent};
+    reply.options.timestamps = wire::TcpTimestamps{
+        timestamp_ticks(owner_.context.now) + owner_.secrets.timestamp_offset(record.tuple),
+        record.ts_recent};
   }
   send_reply(owner_.context, owner_.ip, reply);
 }
@@ -62,8 +67,10 @@ void TimeWaitTable::acknowledge(const TimeWaitRecord& record) {
 bool TimeWaitTable::segment_arrives(TimeWaitRecord& record, const Segment& segment) {
   const wire::TcpHeader& header = segment.header;
   const bool has_timestamps = record.timestamps && header.options.timestamps.has_value();
-  const bool is_newer = has_timestamps && static_cast<std::int32_t>(header.options.timestamps->value - record.ts_recent) > 0;
-  const bool is_older = has_timestamps && static_cast<std::int32_t>(header.options.timestamps->value - record.ts_recent) < 0;
+  const bool is_newer =
+      has_timestamps && static_cast<std::int32_t>(header.options.timestamps->value - record.ts_recent) > 0;
+  const bool is_older =
+      has_timestamps && static_cast<std::int32_t>(header.options.timestamps->value - record.ts_recent) < 0;
 
   if (header.flags.rst) {
     // RFC 1337: a reset does not end TIME-WAIT, or old duplicates could come back to life.
@@ -76,7 +83,8 @@ bool TimeWaitTable::segment_arrives(TimeWaitRecord& record, const Segment& segme
   }
   owner_.context.drop(is_older ? DropReason::kTcpPaws : DropReason::kTcpTimeWait);
   // Its FIN again: our last ACK was lost. Wait another 2 MSL (RFC 9293 §3.10.7.4, eighth check).
-  const bool is_last_fin = header.flags.fin && !is_older && header.sequence + (segment.length() - 1) == record.receive_next - 1;
+  const bool is_last_fin =
+      header.flags.fin && !is_older && header.sequence + (segment.length() - 1) == record.receive_next - 1;
   if (is_last_fin) restart(record);
   constexpr Duration kInterval = std::chrono::milliseconds(500);
   if (segment.length() == 0 && owner_.context.now - record.last_ack < kInterval) {
@@ -84,7 +92,8 @@ bool TimeWaitTable::segment_arrives(TimeWaitRecord& record, const Segment& segme
     return false;
   }
   // A bare ACK at the expected place needs no answer; anything else gets one.
-  const bool is_expected_ack = segment.length() == 0 && header.sequence == record.receive_next && header.flags.ack;
+  const bool is_expected_ack =
+      segment.length() == 0 && header.sequence == record.receive_next && header.flags.ack;
   if (is_expected_ack) return false;
   record.last_ack = owner_.context.now;
   acknowledge(record);

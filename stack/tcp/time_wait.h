@@ -1,5 +1,5 @@
-// TIME-WAIT (RFC 9293 §3.6.1) as a small record: enough to acknowledge a FIN that comes again, to refuse old duplicates, and to let
-// the same two endpoints speak again early when that is safe (RFC 6191, MAY-2).
+// TIME-WAIT (RFC 9293 §3.6.1) as a small record: enough to acknowledge a FIN that comes again, to refuse old
+// duplicates, and to let the same two endpoints speak again early when that is safe (RFC 6191, MAY-2).
 #pragma once
 
 #include "stack/base/keyed_table.h"
@@ -32,7 +32,9 @@ struct TupleOf {
       return item.tuple;
     }
   }
-  static std::uint64_t hash(const SipKey& sip_key, const FourTuple& tuple) { return hash_tuple(sip_key, tuple); }
+  static std::uint64_t hash(const SipKey& sip_key, const FourTuple& tuple) {
+    return hash_tuple(sip_key, tuple);
+  }
 };
 
 class TimeWaitTable {
@@ -48,13 +50,16 @@ class TimeWaitTable {
   void remove(TimeWaitRecord& record);
   std::size_t size() const { return list_.size(); }
 
-  // RFC 9293 §3.10.7.4, TIME-WAIT. True when the segment is a SYN that may open a new connection; the record is still there.
+  // RFC 9293 §3.10.7.4, TIME-WAIT. True when the segment is a SYN that may open a new connection; the record
+  // is still there.
   bool segment_arrives(TimeWaitRecord& record, const Segment& segment);
   // A connect() by our own user takes the tuple over when timestamps make that safe (RFC 6191).
   bool may_be_reused(const TimeWaitRecord& record) const;
 
   template <typename Visit>
-  void for_each(Visit visit) const { table_.for_each(visit); }
+  void for_each(Visit visit) const {
+    table_.for_each(visit);
+  }
 
  private:
   void on_timer();

@@ -10,10 +10,20 @@
 
 namespace transom::tcp {
 
-// RFC 9293 §3.3.2. LISTEN belongs to Listener, SYN-RECEIVED of a passive open to a half-open record, TIME-WAIT to a
-// TIME-WAIT record; a Connection lives through the rest.
+// RFC 9293 §3.3.2. LISTEN belongs to Listener, SYN-RECEIVED of a passive open to a half-open record,
+// TIME-WAIT to a TIME-WAIT record; a Connection lives through the rest.
 enum class State : std::uint8_t {
-  kClosed, kListen, kSynSent, kSynReceived, kEstablished, kFinWait1, kFinWait2, kCloseWait, kClosing, kLastAck, kTimeWait,
+  kClosed,
+  kListen,
+  kSynSent,
+  kSynReceived,
+  kEstablished,
+  kFinWait1,
+  kFinWait2,
+  kCloseWait,
+  kClosing,
+  kLastAck,
+  kTimeWait,
 };
 
 std::string_view to_string(State state);     // "SYN-SENT", as the RFC spells it
@@ -34,16 +44,17 @@ struct Options {
   bool keep_alive = false;          // SO_KEEPALIVE (RFC 9293 §3.8.4)
   bool out_of_band_inline = false;  // SO_OOBINLINE
   std::uint8_t keep_count = 9;      // TCP_KEEPCNT, unanswered probes
-  std::uint8_t syn_retries = 7;     // TCP_SYNCNT; with 1 s initial RTO this exceeds 3 minutes (RFC 9293 MUST-23)
-  std::uint8_t ttl = 0;             // IP_TTL; 0: the default
-  std::uint8_t traffic_class = 0;   // IP_TOS, IPV6_TCLASS: the six DSCP bits
-  std::uint16_t max_segment = 0;    // TCP_MAXSEG; 0: from the path
-  std::uint32_t keep_idle = 7200;   // TCP_KEEPIDLE, seconds
-  std::uint32_t keep_interval = 75; // TCP_KEEPINTVL, seconds
-  std::uint32_t user_timeout = 0;   // TCP_USER_TIMEOUT, milliseconds; 0: about 15 minutes of retransmissions
-  std::uint32_t send_buffer = 4 << 20;     // SO_SNDBUF, octets of payload
-  std::uint32_t receive_buffer = 6 << 20;  // SO_RCVBUF, octets of payload; the largest window that is advertised
-  std::int32_t linger = -1;         // SO_LINGER, seconds; -1: off. 0 resets at close
+  std::uint8_t syn_retries = 7;  // TCP_SYNCNT; with 1 s initial RTO this exceeds 3 minutes (RFC 9293 MUST-23)
+  std::uint8_t ttl = 0;          // IP_TTL; 0: the default
+  std::uint8_t traffic_class = 0;    // IP_TOS, IPV6_TCLASS: the six DSCP bits
+  std::uint16_t max_segment = 0;     // TCP_MAXSEG; 0: from the path
+  std::uint32_t keep_idle = 7200;    // TCP_KEEPIDLE, seconds
+  std::uint32_t keep_interval = 75;  // TCP_KEEPINTVL, seconds
+  std::uint32_t user_timeout = 0;    // TCP_USER_TIMEOUT, milliseconds; 0: about 15 minutes of retransmissions
+  std::uint32_t send_buffer = 4 << 20;  // SO_SNDBUF, octets of payload
+  std::uint32_t receive_buffer =
+      6 << 20;               // SO_RCVBUF, octets of payload; the largest window that is advertised
+  std::int32_t linger = -1;  // SO_LINGER, seconds; -1: off. 0 resets at close
 };
 
 // A picture of one connection, for ss and TCP_INFO.
@@ -63,7 +74,7 @@ struct Info {
   std::uint64_t bytes_sent = 0, bytes_retransmitted = 0, bytes_acked = 0, bytes_received = 0;
   std::uint64_t segments_out = 0, segments_in = 0;
   std::string_view congestion_control;
-  std::string_view timer;           // "on", "keepalive", "timewait", "persist" or empty, as ss -o says
+  std::string_view timer;  // "on", "keepalive", "timewait", "persist" or empty, as ss -o says
   Duration timer_expires{};
 };
 

@@ -1,7 +1,7 @@
 // The Internet checksum (RFC 1071) and its incremental update (RFC 1624).
 //
-// ChecksumSum accumulates octets in any number of pieces, of odd length too, as if they were one run. Sums are in
-// network order independent form: add pieces in order, then fold() once.
+// ChecksumSum accumulates octets in any number of pieces, of odd length too, as if they were one run. Sums
+// are in network order independent form: add pieces in order, then fold() once.
 #pragma once
 
 #include "stack/base/address.h"
@@ -23,17 +23,18 @@ class ChecksumSum {
   std::uint16_t checksum() const { return static_cast<std::uint16_t>(~fold()); }
 
  private:
-  // A 64-bit one's complement sum. Its four 16-bit parts hold octets as they lie in memory; fold() turns them into host
-  // order, once (RFC 1071 §2(B): the sum does not depend on byte order).
+  // A 64-bit one's complement sum. Its four 16-bit parts hold octets as they lie in memory; fold() turns them
+  // into host order, once (RFC 1071 §2(B): the sum does not depend on byte order).
   std::uint64_t sum_ = 0;
   bool odd_ = false;  // an odd number of octets came so far
 };
 
 std::uint16_t checksum(Bytes octets);
 
-// Source, destination, protocol and transport length, as TCP, UDP and ICMPv6 put them in front (RFC 9293 §3.1,
-// RFC 768, RFC 8200 §8.1). `length` is the transport header plus payload, in octets.
-ChecksumSum pseudo_header_sum(const IpAddress& source, const IpAddress& destination, IpProtocol protocol, std::uint32_t length);
+// Source, destination, protocol and transport length, as TCP, UDP and ICMPv6 put them in front (RFC 9293
+// §3.1, RFC 768, RFC 8200 §8.1). `length` is the transport header plus payload, in octets.
+ChecksumSum pseudo_header_sum(const IpAddress& source, const IpAddress& destination, IpProtocol protocol,
+                              std::uint32_t length);
 
 // Adds the octets of the packet, head and tail, from `offset` on.
 void add_packet(ChecksumSum& sum, const Packet& packet, std::size_t offset = 0);

@@ -1,5 +1,5 @@
-// ICMP (RFC 792) and ICMPv6 (RFC 4443): the eight-octet header that both share. What follows is the echoed data or the
-// quoted packet.
+// ICMP (RFC 792) and ICMPv6 (RFC 4443): the eight-octet header that both share. What follows is the echoed
+// data or the quoted packet.
 //
 //   |     Type      |     Code      |           Checksum            |
 //   |          Rest of header: identifier and sequence, MTU, pointer, unused         |
@@ -42,11 +42,26 @@ enum class Icmpv6Type : std::uint8_t {
 
 // Destination unreachable codes, RFC 792 and RFC 1122 §3.2.2.1.
 enum class IcmpUnreachable : std::uint8_t {
-  kNetwork = 0, kHost = 1, kProtocol = 2, kPort = 3, kFragmentationNeeded = 4, kSourceRouteFailed = 5,
-  kNetworkUnknown = 6, kHostUnknown = 7, kNetworkProhibited = 9, kHostProhibited = 10, kAdminProhibited = 13,
+  kNetwork = 0,
+  kHost = 1,
+  kProtocol = 2,
+  kPort = 3,
+  kFragmentationNeeded = 4,
+  kSourceRouteFailed = 5,
+  kNetworkUnknown = 6,
+  kHostUnknown = 7,
+  kNetworkProhibited = 9,
+  kHostProhibited = 10,
+  kAdminProhibited = 13,
 };
 // RFC 4443 §3.1.
-enum class Icmpv6Unreachable : std::uint8_t { kNoRoute = 0, kProhibited = 1, kBeyondScope = 2, kAddress = 3, kPort = 4 };
+enum class Icmpv6Unreachable : std::uint8_t {
+  kNoRoute = 0,
+  kProhibited = 1,
+  kBeyondScope = 2,
+  kAddress = 3,
+  kPort = 4
+};
 
 struct IcmpHeader {
   static constexpr std::size_t kSize = 8;

@@ -38,10 +38,11 @@ struct Ipv4Header {
   std::size_t payload_size() const { return total_length - size(); }
   bool is_fragment() const { return more_fragments || fragment_offset != 0; }
 
-  // Checks version, header length and total length against each other and against the octets at hand. The checksum is
-  // checked by has_valid_checksum().
+  // Checks version, header length and total length against each other and against the octets at hand. The
+  // checksum is checked by has_valid_checksum().
   static std::expected<Ipv4Header, ParseError> parse(Reader& reader);
-  // The same for the front of a packet, as an ICMP error quotes it: total_length may exceed the octets at hand.
+  // The same for the front of a packet, as an ICMP error quotes it: total_length may exceed the octets at
+  // hand.
   static std::expected<Ipv4Header, ParseError> parse_quoted(Reader& reader);
   static bool has_valid_checksum(Bytes header);
   // Writes size() octets with the right header checksum.
@@ -51,7 +52,8 @@ struct Ipv4Header {
 IpAddress read_ipv4_address(Reader& reader);
 void write_ipv4_address(Writer& writer, const IpAddress& address);
 
-// Walks IPv4 options. `next()` gives each option but End of List and No Operation; ok() turns false at an illegal length.
+// Walks IPv4 options. `next()` gives each option but End of List and No Operation; ok() turns false at an
+// illegal length.
 struct Ipv4Option {
   static constexpr std::uint8_t kEndOfList = 0;
   static constexpr std::uint8_t kNoOperation = 1;

@@ -26,17 +26,19 @@ struct Ipv6Header {
 
   // kTruncated also when payload_length exceeds the octets at hand.
   static std::expected<Ipv6Header, ParseError> parse(Reader& reader);
-  // The same for the front of a packet, as an ICMPv6 error quotes it: payload_length may exceed the octets at hand.
+  // The same for the front of a packet, as an ICMPv6 error quotes it: payload_length may exceed the octets at
+  // hand.
   static std::expected<Ipv6Header, ParseError> parse_quoted(Reader& reader);
   void write(Writer& writer) const;
 };
 
-// Does not judge: a packet with an IPv4-mapped address, which IpAddress takes for an IPv4 one, is the caller's to drop.
+// Does not judge: a packet with an IPv4-mapped address, which IpAddress takes for an IPv4 one, is the
+// caller's to drop.
 IpAddress read_ipv6_address(Reader& reader);
 void write_ipv6_address(Writer& writer, const IpAddress& address);
 
-// Hop-by-hop options, destination options and routing headers share this shape: next header, length in units of 8 octets
-// beyond the first 8, then contents.
+// Hop-by-hop options, destination options and routing headers share this shape: next header, length in units
+// of 8 octets beyond the first 8, then contents.
 struct Ipv6ExtensionHeader {
   IpProtocol next_header{};
   Bytes body;  // everything behind the two first octets
@@ -62,10 +64,15 @@ struct Ipv6FragmentHeader {
   void write(Writer& writer) const;
 };
 
-// An option of a hop-by-hop or destination options header. The two upper bits of the type say what to do when it is
-// unknown (RFC 8200 §4.2).
+// An option of a hop-by-hop or destination options header. The two upper bits of the type say what to do when
+// it is unknown (RFC 8200 §4.2).
 struct Ipv6Option {
-  enum class IfUnknown : std::uint8_t { kSkip = 0, kDiscard = 1, kDiscardAndReport = 2, kDiscardAndReportUnicast = 3 };
+  enum class IfUnknown : std::uint8_t {
+    kSkip = 0,
+    kDiscard = 1,
+    kDiscardAndReport = 2,
+    kDiscardAndReportUnicast = 3
+  };
   static constexpr std::uint8_t kPad1 = 0;
   static constexpr std::uint8_t kPadN = 1;
   static constexpr std::uint8_t kRouterAlert = 5;

@@ -1,5 +1,5 @@
-// Neighbour Discovery messages (RFC 4861 §4) behind the ICMPv6 header: solicitation, advertisement, router messages,
-// redirect, and the options used here.
+// Neighbour Discovery messages (RFC 4861 §4) behind the ICMPv6 header: solicitation, advertisement, router
+// messages, redirect, and the options used here.
 #pragma once
 
 #include <array>
@@ -21,16 +21,17 @@ struct NdpPrefixInformation {
   std::uint32_t preferred_lifetime = 0;  // seconds
 };
 
-// The options of one message. A repeated option of which one is meaningful: the first counts. At most kMaxPrefixes
-// prefixes are kept; a zero length or one that does not fit fails the whole message (RFC 4861 §6.1).
+// The options of one message. A repeated option of which one is meaningful: the first counts. At most
+// kMaxPrefixes prefixes are kept; a zero length or one that does not fit fails the whole message (RFC 4861
+// §6.1).
 struct NdpOptions {
   static constexpr std::size_t kMaxPrefixes = 8;
 
-  std::optional<MacAddress> source_link_address;  // type 1
-  std::optional<MacAddress> target_link_address;  // type 2
+  std::optional<MacAddress> source_link_address;              // type 1
+  std::optional<MacAddress> target_link_address;              // type 2
   std::array<NdpPrefixInformation, kMaxPrefixes> prefixes{};  // type 3
   std::size_t prefix_count = 0;
-  std::optional<std::uint32_t> mtu;               // type 5
+  std::optional<std::uint32_t> mtu;                  // type 5
   std::optional<std::array<std::uint8_t, 6>> nonce;  // type 14, RFC 3971 §5.3.2 as RFC 7527 uses it
 
   static std::expected<NdpOptions, ParseError> parse(Reader& reader);

@@ -59,8 +59,8 @@ struct TcpOptions {
   std::size_t size() const;
   friend bool operator==(const TcpOptions&, const TcpOptions&) = default;
 
-  // Unknown options are skipped by their length. kBadOption at a length below 2, one beyond the header, or one that is wrong
-  // for its kind. The first of a repeated option counts.
+  // Unknown options are skipped by their length. kBadOption at a length below 2, one beyond the header, or
+  // one that is wrong for its kind. The first of a repeated option counts.
   static std::expected<TcpOptions, ParseError> parse(Bytes octets);
   // In Linux's order: SYN: mss, sackOK and TS (or nop nop TS), nop wscale; else nop nop TS, nop nop SACK.
   void write(Writer& writer) const;
@@ -84,7 +84,8 @@ struct TcpHeader {
   std::size_t size() const { return kMinSize + options.size(); }
   friend bool operator==(const TcpHeader&, const TcpHeader&) = default;
 
-  // kTruncated below 20 octets, kBadLength for a data offset below 5 or beyond the octets at hand, kBadOption.
+  // kTruncated below 20 octets, kBadLength for a data offset below 5 or beyond the octets at hand,
+  // kBadOption.
   static std::expected<TcpHeader, ParseError> parse(Reader& reader);
   void write(Writer& writer) const;  // writes `checksum` as it stands
 };

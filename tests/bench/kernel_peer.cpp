@@ -1,5 +1,6 @@
-// The kernel's side of a benchmark: an ordinary sockets program that sends, receives or plays request and response, and prints one line of JSON.
-// It also is both sides of the kernel-to-kernel measurements that everything is held against.
+// The kernel's side of a benchmark: an ordinary sockets program that sends, receives or plays request and
+// response, and prints one line of JSON. It also is both sides of the kernel-to-kernel measurements that
+// everything is held against.
 //
 //   kernel_peer sink ADDRESS PORT SECONDS        connect, read, report Gbit/s
 //   kernel_peer source ADDRESS PORT SECONDS      connect, write, report Gbit/s
@@ -55,7 +56,8 @@ void move_bulk(int descriptor, double seconds, bool sending) {
   std::uint64_t octets = 0;
   const auto start = Clock::now();
   while (since(start) < seconds) {
-    const ssize_t count = sending ? write(descriptor, buffer.data(), buffer.size()) : read(descriptor, buffer.data(), buffer.size());
+    const ssize_t count = sending ? write(descriptor, buffer.data(), buffer.size())
+                                  : read(descriptor, buffer.data(), buffer.size());
     if (count <= 0) fail(sending ? "write" : "read");
     octets += static_cast<std::uint64_t>(count);
   }
@@ -74,7 +76,9 @@ void play_requests(int descriptor, double seconds) {
   }
   const double total = since(start);
   std::sort(times.begin(), times.end());
-  const auto at = [&](double share) { return times[static_cast<std::size_t>(share * static_cast<double>(times.size() - 1))]; };
+  const auto at = [&](double share) {
+    return times[static_cast<std::size_t>(share * static_cast<double>(times.size() - 1))];
+  };
   std::printf("{\"requests_per_s\": %.1f, \"p50_us\": %.2f, \"p99_us\": %.2f, \"p999_us\": %.2f}\n",
               static_cast<double>(times.size()) / total, at(0.5), at(0.99), at(0.999));
 }
@@ -89,7 +93,9 @@ void serve_one(int descriptor, Service service) {
     ssize_t count = static_cast<ssize_t>(buffer.size());
     if (service != Service::kChargen) count = read(descriptor, buffer.data(), buffer.size());
     if (count <= 0) break;
-    if (service != Service::kDiscard && write(descriptor, buffer.data(), static_cast<std::size_t>(count)) <= 0) break;
+    if (service != Service::kDiscard &&
+        write(descriptor, buffer.data(), static_cast<std::size_t>(count)) <= 0)
+      break;
   }
   close(descriptor);
 }
@@ -101,7 +107,9 @@ int listen_on(std::uint16_t port) {
   sockaddr_in6 address{};
   address.sin6_family = AF_INET6;
   address.sin6_port = htons(port);
-  if (bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || listen(descriptor, 512) != 0) fail("listen");
+  if (bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      listen(descriptor, 512) != 0)
+    fail("listen");
   return descriptor;
 }
 

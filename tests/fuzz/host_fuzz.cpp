@@ -1,5 +1,6 @@
-// Feeds frames, time steps and socket calls to a whole Host. The input is a list of actions; frames are raw octets, or segments and datagrams
-// whose addresses, checksums and sequence numbers are right, so that the fuzzer reaches the states behind the first checks.
+// Feeds frames, time steps and socket calls to a whole Host. The input is a list of actions; frames are raw
+// octets, or segments and datagrams whose addresses, checksums and sequence numbers are right, so that the
+// fuzzer reaches the states behind the first checks.
 #include <cstdlib>
 #include <vector>
 
@@ -61,33 +62,46 @@ class World {
     header.source_port = to_listener ? Port{static_cast<std::uint16_t>(4000 + (choice >> 1) % 4)} : Port{7};
     header.destination_port = to_listener ? Port{80} : client_port_;
     const std::uint8_t flags = input.u8();
-    header.flags = {.fin = (flags & 1) != 0, .syn = (flags & 2) != 0, .rst = (flags & 4) != 0, .psh = (flags & 8) != 0,
-                    .ack = (flags & 16) != 0, .urg = (flags & 32) != 0, .ece = (flags & 64) != 0, .cwr = (flags & 128) != 0};
+    header.flags = {.fin = (flags & 1) != 0,
+                    .syn = (flags & 2) != 0,
+                    .rst = (flags & 4) != 0,
+                    .psh = (flags & 8) != 0,
+                    .ack = (flags & 16) != 0,
+                    .urg = (flags & 32) != 0,
+                    .ece = (flags & 64) != 0,
+                    .cwr = (flags & 128) != 0};
     const auto offset = static_cast<std::int16_t>(input.u16());
     header.sequence = peer_next_ + static_cast<std::uint32_t>(std::int32_t{offset});
-    header.acknowledgment = host_next_ + static_cast<std::uint32_t>(std::int32_t{static_cast<std::int8_t>(input.u8())});
+    header.acknowledgment =
+        host_next_ + static_cast<std::uint32_t>(std::int32_t{static_cast<std::int8_t>(input.u8())});
     header.window = input.u16();
     header.urgent_pointer = input.u8();
     const std::size_t option_size = std::size_t{input.u8()} % 11 * 4;
     const Bytes options = input.bytes(std::min(option_size, input.remaining()));
     const Bytes payload = input.bytes(std::min<std::size_t>(input.u8(), input.remaining()));
-    std::vector<std::uint8_t> octets(wire::TcpHeader::kMinSize + (options.size() + 3) / 4 * 4 + payload.size());
+    std::vector<std::uint8_t> octets(wire::TcpHeader::kMinSize + (options.size() + 3) / 4 * 4 +
+                                     payload.size());
     wire::Writer writer(octets);
     header.write(writer);
-    octets[12] = static_cast<std::uint8_t>((wire::TcpHeader::kMinSize + (options.size() + 3) / 4 * 4) / 4 << 4);
+    octets[12] =
+        static_cast<std::uint8_t>((wire::TcpHeader::kMinSize + (options.size() + 3) / 4 * 4) / 4 << 4);
     std::copy(options.begin(), options.end(), octets.begin() + wire::TcpHeader::kMinSize);
     std::copy(payload.begin(), payload.end(), octets.end() - static_cast<std::ptrdiff_t>(payload.size()));
-    auto sum = wire::pseudo_header_sum(kPeer, kHost, IpProtocol::kTcp, static_cast<std::uint32_t>(octets.size()));
+    auto sum =
+        wire::pseudo_header_sum(kPeer, kHost, IpProtocol::kTcp, static_cast<std::uint32_t>(octets.size()));
     sum.add(octets);
     const std::uint16_t checksum = sum.checksum();
     octets[16] = static_cast<std::uint8_t>(checksum >> 8);
     octets[17] = static_cast<std::uint8_t>(checksum);
-    if (offset == 0) peer_next_ += static_cast<std::uint32_t>(payload.size() + (header.flags.syn ? 1U : 0U) + (header.flags.fin ? 1U : 0U));
+    if (offset == 0)
+      peer_next_ += static_cast<std::uint32_t>(payload.size() + (header.flags.syn ? 1U : 0U) +
+                                               (header.flags.fin ? 1U : 0U));
     packet(IpProtocol::kTcp, octets);
   }
 
   void packet(IpProtocol protocol, Bytes payload) {
-    std::vector<std::uint8_t> octets(wire::EthernetHeader::kSize + wire::Ipv4Header::kMinSize + payload.size());
+    std::vector<std::uint8_t> octets(wire::EthernetHeader::kSize + wire::Ipv4Header::kMinSize +
+                                     payload.size());
     wire::Writer writer(octets);
     wire::EthernetHeader ethernet;
     ethernet.destination = kHostMac;
@@ -118,17 +132,34 @@ class World {
       tcp::Connection& connection = *connections_[choice % connections_.size()];
       const Bytes bytes(buffer);
       switch (choice >> 4) {
-        case 0: case 1: case 2: (void)connection.receive(buffer); break;
-        case 3: case 4: (void)connection.send({&bytes, 1}); break;
-        case 5: (void)connection.send({&bytes, 1}, {.urgent = true}); break;
-        case 6: connection.shutdown_send(); break;
-        case 7: (void)connection.receive_urgent(); break;
-        case 8: connection.shutdown_receive(); break;
+        case 0:
+        case 1:
+        case 2:
+          (void)connection.receive(buffer);
+          break;
+        case 3:
+        case 4:
+          (void)connection.send({&bytes, 1});
+          break;
+        case 5:
+          (void)connection.send({&bytes, 1}, {.urgent = true});
+          break;
+        case 6:
+          connection.shutdown_send();
+          break;
+        case 7:
+          (void)connection.receive_urgent();
+          break;
+        case 8:
+          connection.shutdown_receive();
+          break;
         case 9:
           connection.close();
           std::erase(connections_, &connection);
           break;
-        default: (void)connection.info(); break;
+        default:
+          (void)connection.info();
+          break;
       }
     }
     (void)udp_->receive();
@@ -153,7 +184,9 @@ class World {
       if (!ethernet) std::abort();
       if (ethernet->type != wire::EtherType::kIpv4) continue;
       const auto ip = wire::Ipv4Header::parse(reader);
-      if (!ip || !wire::Ipv4Header::has_valid_checksum(Bytes(octets).subspan(wire::EthernetHeader::kSize, ip->size()))) std::abort();
+      if (!ip || !wire::Ipv4Header::has_valid_checksum(
+                     Bytes(octets).subspan(wire::EthernetHeader::kSize, ip->size())))
+        std::abort();
       if (ip->protocol != IpProtocol::kTcp) continue;
       const auto tcp = wire::TcpHeader::parse(reader);
       if (!tcp) std::abort();  // what we send always parses
@@ -189,17 +222,25 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (int actions = 0; actions < 200 && input.remaining() > 0; ++actions) {
     const std::uint8_t action = input.u8();
     switch (action % 8) {
-      case 0: world.raw_frame(input.bytes(std::min<std::size_t>(input.u8() * std::size_t{6}, input.remaining()))); break;
+      case 0:
+        world.raw_frame(input.bytes(std::min<std::size_t>(input.u8() * std::size_t{6}, input.remaining())));
+        break;
       case 1:
       case 2:
-      case 3: world.segment(input); break;
+      case 3:
+        world.segment(input);
+        break;
       case 4: {
         const auto protocol = static_cast<IpProtocol>(input.u8());
         world.packet(protocol, input.bytes(std::min<std::size_t>(input.u8(), input.remaining())));
         break;
       }
-      case 5: world.step(std::chrono::milliseconds(1U << (input.u8() % 20))); break;
-      default: world.call_sockets(input.u8()); break;
+      case 5:
+        world.step(std::chrono::milliseconds(1U << (input.u8() % 20)));
+        break;
+      default:
+        world.call_sockets(input.u8());
+        break;
     }
   }
   return 0;

@@ -1,4 +1,5 @@
-// Two Hosts joined by an in-memory pair say hello over UDP: uses the stack and the drivers of an installed Transom.
+// Two Hosts joined by an in-memory pair say hello over UDP: uses the stack and the drivers of an installed
+// Transom.
 #include <drivers/pair_device.h>
 #include <stack/host.h>
 
@@ -13,7 +14,8 @@ int main() {
   std::array<std::unique_ptr<Host>, 2> hosts;
   InterfaceId wire{};
   for (std::size_t i = 0; i < 2; ++i) {
-    hosts[i] = std::make_unique<Host>(pool, HostConfig{.seed = seed_from_number(i), .start = {}, .link = {}, .ip = {}, .tcp = {}});
+    hosts[i] = std::make_unique<Host>(
+        pool, HostConfig{.seed = seed_from_number(i), .start = {}, .link = {}, .ip = {}, .tcp = {}});
     link::InterfaceConfig config;
     config.name = "eth0";
     config.mac = MacAddress({2, 0, 0, 0, 0, static_cast<std::uint8_t>(i + 1)});
@@ -26,7 +28,11 @@ int main() {
   const std::array<std::uint8_t, 5> hello = {'h', 'e', 'l', 'l', 'o'};
   const Bytes bytes(hello);
   if (!receiver->bind({.local = {IpAddress::v4(0), Port{9000}}})) return 1;
-  if (!sender->send({&bytes, 1}, {.to = Endpoint{IpAddress::v4(10, 0, 0, 2), Port{9000}}, .source = {}, .interface = {}, .ttl = {}, .traffic_class = {}})) {
+  if (!sender->send({&bytes, 1}, {.to = Endpoint{IpAddress::v4(10, 0, 0, 2), Port{9000}},
+                                  .source = {},
+                                  .interface = {},
+                                  .ttl = {},
+                                  .traffic_class = {}})) {
     return 1;
   }
   for (int round = 0; round < 10; ++round) {

@@ -1,5 +1,5 @@
-// Two Hosts in virtual time: connections opened, used and closed by the thousand, and long transfers under loss. Each run is a
-// function of its seed.
+// Two Hosts in virtual time: connections opened, used and closed by the thousand, and long transfers under
+// loss. Each run is a function of its seed.
 #include <gtest/gtest.h>
 
 #include <vector>
@@ -130,7 +130,8 @@ struct Loss {
 class Transfer : public ::testing::TestWithParam<Loss> {};
 INSTANTIATE_TEST_SUITE_P(LossMatrix, Transfer,
                          ::testing::Values(Loss{0, microseconds(50), true}, Loss{0.01, milliseconds(5), true},
-                                           Loss{0.05, milliseconds(1), true}, Loss{0.05, milliseconds(1), false},
+                                           Loss{0.05, milliseconds(1), true},
+                                           Loss{0.05, milliseconds(1), false},
                                            Loss{0.2, milliseconds(1), true}));
 
 TEST_P(Transfer, BytesArriveOnceInOrderAndEqual) {
@@ -139,11 +140,15 @@ TEST_P(Transfer, BytesArriveOnceInOrderAndEqual) {
   Random dice(seed_from_number(kSeed));
   HostConfig config;
   config.tcp.sack = GetParam().sack;
-  TwoHosts world({.seed = kSeed, .delay = GetParam().delay, .lose = [&](const Packet&) { return dice.chance(GetParam().probability); }, .config = config});
+  TwoHosts world({.seed = kSeed,
+                  .delay = GetParam().delay,
+                  .lose = [&](const Packet&) { return dice.chance(GetParam().probability); },
+                  .config = config});
   auto hold = world.right().tcp().bind({.local = {IpAddress::v4(0), Port{80}}});
   tcp::Listener* listener = *world.right().tcp().listen(*hold, 16, {});
   tcp::PortHold none;
-  tcp::Connection* sender = world.with(world.left(), [&] { return *world.left().tcp().connect(none, {TwoHosts::kRight, Port{80}}, {}); });
+  tcp::Connection* sender = world.with(
+      world.left(), [&] { return *world.left().tcp().connect(none, {TwoHosts::kRight, Port{80}}, {}); });
   tcp::Connection* receiver = nullptr;
   std::vector<std::uint8_t> sent(kOctets);
   for (std::size_t i = 0; i < kOctets; ++i) sent[i] = static_cast<std::uint8_t>(i * 31 + i / 4093);
@@ -173,7 +178,8 @@ TEST_P(Transfer, BytesArriveOnceInOrderAndEqual) {
               ended = true;
               break;
             }
-            received.insert(received.end(), buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(*got));
+            received.insert(received.end(), buffer.begin(),
+                            buffer.begin() + static_cast<std::ptrdiff_t>(*got));
           }
         });
         return ended;

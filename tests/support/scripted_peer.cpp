@@ -25,7 +25,8 @@ HostConfig with_start(HostConfig config) {
 
 // ---------------------------------------------------------------- HostUnderTest
 
-HostUnderTest::HostUnderTest(HostConfig config, std::uint32_t mtu) : now_(kStart), host_(pool_, with_start(config)) {
+HostUnderTest::HostUnderTest(HostConfig config, std::uint32_t mtu)
+    : now_(kStart), host_(pool_, with_start(config)) {
   link::InterfaceConfig interface;
   interface.name = "tun0";
   interface.type = link::LinkType::kPointToPoint;
@@ -59,7 +60,8 @@ std::vector<std::uint8_t> HostUnderTest::take() {
   return octets;
 }
 
-tcp::Listener& HostUnderTest::listen(std::uint16_t port, const tcp::Options& options, std::size_t backlog, IpFamily family) {
+tcp::Listener& HostUnderTest::listen(std::uint16_t port, const tcp::Options& options, std::size_t backlog,
+                                     IpFamily family) {
   return with([&]() -> tcp::Listener& {
     auto hold = host_.tcp().bind({.local = {IpAddress::any(family), Port{port}}});
     EXPECT_TRUE(hold) << "bind";
@@ -71,7 +73,8 @@ tcp::Listener& HostUnderTest::listen(std::uint16_t port, const tcp::Options& opt
 
 // ---------------------------------------------------------------- ScriptedPeer
 
-ScriptedPeer::ScriptedPeer(HostUnderTest& world, std::uint16_t peer_port, std::uint16_t host_port, IpFamily family)
+ScriptedPeer::ScriptedPeer(HostUnderTest& world, std::uint16_t peer_port, std::uint16_t host_port,
+                           IpFamily family)
     : world_(world),
       peer_address_(family == IpFamily::kIpv4 ? HostUnderTest::kPeer : HostUnderTest::kPeer6),
       host_address_(family == IpFamily::kIpv4 ? HostUnderTest::kHost : HostUnderTest::kHost6),
@@ -96,10 +99,12 @@ std::string describe(const wire::TcpHeader& header, std::size_t payload) {
   if (header.flags.psh) flags += 'P';
   if (header.flags.ack) flags += 'A';
   if (header.flags.urg) flags += 'U';
-  std::string text = fmt::format("[{}] seq {} ack {} win {} len {}", flags, header.sequence.value(), header.acknowledgment.value(),
-                                 header.window, payload);
-  for (const auto& block : header.options.sacks()) text += fmt::format(" sack {}:{}", block.left.value(), block.right.value());
-  if (header.options.timestamps) text += fmt::format(" TS {} {}", header.options.timestamps->value, header.options.timestamps->echo);
+  std::string text = fmt::format("[{}] seq {} ack {} win {} len {}", flags, header.sequence.value(),
+                                 header.acknowledgment.value(), header.window, payload);
+  for (const auto& block : header.options.sacks())
+    text += fmt::format(" sack {}:{}", block.left.value(), block.right.value());
+  if (header.options.timestamps)
+    text += fmt::format(" TS {} {}", header.options.timestamps->value, header.options.timestamps->echo);
   return text;
 }
 
@@ -158,7 +163,8 @@ void ScriptedPeer::send(const Script& script) {
   const std::size_t start = writer.position();
   header.write(writer);
   writer.bytes({reinterpret_cast<const std::uint8_t*>(script.payload.data()), script.payload.size()});
-  auto sum = wire::pseudo_header_sum(peer_address_, host_address_, IpProtocol::kTcp, static_cast<std::uint32_t>(length));
+  auto sum = wire::pseudo_header_sum(peer_address_, host_address_, IpProtocol::kTcp,
+                                     static_cast<std::uint32_t>(length));
   sum.add(Bytes(octets).subspan(start));
   const auto checksum = static_cast<std::uint16_t>(sum.checksum() ^ (script.corrupt_checksum ? 0x0101 : 0));
   octets[start + 16] = static_cast<std::uint8_t>(checksum >> 8);
@@ -203,7 +209,8 @@ std::optional<Answer> ScriptedPeer::receive() {
     }
     if (protocol != IpProtocol::kTcp || source != host_address_ || destination != peer_address_) continue;
     const Bytes segment = Bytes(octets).subspan(reader.position(), payload_end - reader.position());
-    auto sum = wire::pseudo_header_sum(source, destination, IpProtocol::kTcp, static_cast<std::uint32_t>(segment.size()));
+    auto sum = wire::pseudo_header_sum(source, destination, IpProtocol::kTcp,
+                                       static_cast<std::uint32_t>(segment.size()));
     sum.add(segment);
     EXPECT_EQ(sum.checksum(), 0) << "RFC 9293 MUST-2: checksum of a segment sent";
     wire::Reader tcp(segment);
@@ -240,18 +247,21 @@ Answer ScriptedPeer::expect(std::string_view flags) {
 }
 
 void ScriptedPeer::expect_silence() {
-  if (const auto answer = receive()) ADD_FAILURE() << "expected silence, got " << describe(answer->header, answer->payload.size());
+  if (const auto answer = receive())
+    ADD_FAILURE() << "expected silence, got " << describe(answer->header, answer->payload.size());
 }
 
 void ScriptedPeer::send_next(std::string_view flags, std::string_view payload, std::uint32_t window) {
-  Script script{.flags = flags, .sequence = next, .acknowledgment = expected, .window = window, .payload = payload};
+  Script script{
+      .flags = flags, .sequence = next, .acknowledgment = expected, .window = window, .payload = payload};
   if (timestamps) script.options.timestamps = wire::TcpTimestamps{timestamp_value, timestamp_echo};
   send(script);
   next += static_cast<std::uint32_t>(payload.size());
   if (flags.find_first_of("SF") != std::string_view::npos) ++next;
 }
 
-tcp::Connection& ScriptedPeer::connect_to(tcp::Listener& listener, const wire::TcpOptions& options, std::uint32_t window) {
+tcp::Connection& ScriptedPeer::connect_to(tcp::Listener& listener, const wire::TcpOptions& options,
+                                          std::uint32_t window) {
   timestamps = options.timestamps.has_value();
   if (timestamps) timestamp_value = options.timestamps->value;
   send({.flags = "S", .sequence = next, .window = window, .options = options});
@@ -265,7 +275,9 @@ tcp::Connection& ScriptedPeer::connect_to(tcp::Listener& listener, const wire::T
   return **connection;
 }
 
-tcp::Connection& ScriptedPeer::accept_from_host(const tcp::Options& options, const wire::TcpOptions& answer_options, std::uint32_t window) {
+tcp::Connection& ScriptedPeer::accept_from_host(const tcp::Options& options,
+                                                const wire::TcpOptions& answer_options,
+                                                std::uint32_t window) {
   tcp::Connection& connection = world_.with([&]() -> tcp::Connection& {
     auto hold = world_.host().tcp().bind({.local = {host_address_, host_port_}});
     EXPECT_TRUE(hold);
@@ -300,7 +312,8 @@ std::string read_all(HostUnderTest& world, tcp::Connection& connection) {
   }
 }
 
-std::size_t write(HostUnderTest& world, tcp::Connection& connection, std::string_view text, tcp::SendFlags flags) {
+std::size_t write(HostUnderTest& world, tcp::Connection& connection, std::string_view text,
+                  tcp::SendFlags flags) {
   const Bytes bytes(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
   return world.with([&] { return connection.send({&bytes, 1}, flags); }).value_or(0);
 }

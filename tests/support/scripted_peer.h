@@ -54,7 +54,8 @@ class HostUnderTest {
   std::vector<std::uint8_t> take();
 
   // A listening socket on a port of the host, any address.
-  tcp::Listener& listen(std::uint16_t port, const tcp::Options& options = {}, std::size_t backlog = 16, IpFamily family = IpFamily::kIpv4);
+  tcp::Listener& listen(std::uint16_t port, const tcp::Options& options = {}, std::size_t backlog = 16,
+                        IpFamily family = IpFamily::kIpv4);
 
   std::uint64_t counter(Counter counter) { return host_.counters()[counter]; }
   std::uint64_t drops(DropReason reason) { return host_.context().drops[static_cast<std::size_t>(reason)]; }
@@ -94,7 +95,8 @@ struct Answer {
 
 class ScriptedPeer {
  public:
-  ScriptedPeer(HostUnderTest& world, std::uint16_t peer_port, std::uint16_t host_port, IpFamily family = IpFamily::kIpv4);
+  ScriptedPeer(HostUnderTest& world, std::uint16_t peer_port, std::uint16_t host_port,
+               IpFamily family = IpFamily::kIpv4);
   ~ScriptedPeer();
 
   void send(const Script& script);
@@ -108,9 +110,11 @@ class ScriptedPeer {
 
   // --- whole conversations. Sequence numbers of the peer start at `irs`.
   // The peer connects to a listener of the host; returns what accept() gives.
-  tcp::Connection& connect_to(tcp::Listener& listener, const wire::TcpOptions& options = {}, std::uint32_t window = 65535);
+  tcp::Connection& connect_to(tcp::Listener& listener, const wire::TcpOptions& options = {},
+                              std::uint32_t window = 65535);
   // The host connects to this peer, which answers.
-  tcp::Connection& accept_from_host(const tcp::Options& options = {}, const wire::TcpOptions& answer = {}, std::uint32_t window = 65535);
+  tcp::Connection& accept_from_host(const tcp::Options& options = {}, const wire::TcpOptions& answer = {},
+                                    std::uint32_t window = 65535);
 
   // Numbers of the conversation: what the peer sends next and what it expects next.
   std::uint32_t next = 1000;
@@ -140,6 +144,7 @@ class ScriptedPeer {
 std::string describe(const wire::TcpHeader& header, std::size_t payload);
 std::string pattern(std::size_t octets);  // recognisable bytes
 std::string read_all(HostUnderTest& world, tcp::Connection& connection);
-std::size_t write(HostUnderTest& world, tcp::Connection& connection, std::string_view text, tcp::SendFlags flags = {});
+std::size_t write(HostUnderTest& world, tcp::Connection& connection, std::string_view text,
+                  tcp::SendFlags flags = {});
 
 }  // namespace transom::test

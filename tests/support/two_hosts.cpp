@@ -33,7 +33,8 @@ void TwoHosts::collect(Host& from, std::deque<InFlight>& cable) {
       for (const std::uint8_t octet : bytes) hash_ = (hash_ ^ octet) * 1099511628211ULL;
     };
     mix(frame.head().first(std::min<std::size_t>(frame.head().size(), 96)));  // all headers
-    hash_ = (hash_ ^ static_cast<std::uint64_t>(now_.time_since_epoch().count()) ^ frame.size()) * 1099511628211ULL;
+    hash_ = (hash_ ^ static_cast<std::uint64_t>(now_.time_since_epoch().count()) ^ frame.size()) *
+            1099511628211ULL;
     ++frames_;
     if (options_.lose && options_.lose(frame)) continue;
     cable.push_back({now_ + options_.delay, std::move(frame)});

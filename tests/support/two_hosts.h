@@ -1,5 +1,5 @@
-// Two Hosts joined by an Ethernet cable in virtual time, with the delay that the test asks for. What passes is hashed, so that two
-// runs can be compared.
+// Two Hosts joined by an Ethernet cable in virtual time, with the delay that the test asks for. What passes
+// is hashed, so that two runs can be compared.
 #pragma once
 
 #include <deque>
@@ -36,7 +36,8 @@ class TwoHosts {
   std::uint64_t trace_hash() const { return hash_; }
   std::uint64_t frames() const { return frames_; }
 
-  // Runs until nothing is left to do, `until` returns true, or `limit` of virtual time has passed. `until` is looked at after each step.
+  // Runs until nothing is left to do, `until` returns true, or `limit` of virtual time has passed. `until` is
+  // looked at after each step.
   bool run(const std::function<bool()>& until, Duration limit);
   // Makes a socket call on one of them.
   template <typename Call>

@@ -36,7 +36,8 @@ TEST_P(Handshake, PassiveOpenReachesEstablishedAndDeliversData) {
   EXPECT_EQ(peer.expect("A").acknowledgment(), peer.next);
 }
 
-TEST_P(Handshake, SynAckCarriesOurMssAndTheNegotiatedOptions) {  // MUST-14, MUST-67, SHLD-5, R7323-01, R2018-01
+TEST_P(Handshake,
+       SynAckCarriesOurMssAndTheNegotiatedOptions) {  // MUST-14, MUST-67, SHLD-5, R7323-01, R2018-01
   auto& listener = world.listen(80, {}, 16, GetParam());
   (void)listener;
   ScriptedPeer peer(world, 4000, 80, GetParam());
@@ -246,7 +247,8 @@ TEST_P(Handshake, SynFloodIsAnsweredWithCookiesThatKeepTheOptions) {  // R4987-0
   forger.expect("R");
 }
 
-TEST_P(Handshake, InitialSequenceNumbersFollowClockAndDifferBetweenTuples) {  // MUST-8, SHLD-1, ATK-TCP-21..24
+TEST_P(Handshake,
+       InitialSequenceNumbersFollowClockAndDifferBetweenTuples) {  // MUST-8, SHLD-1, ATK-TCP-21..24
   std::set<std::uint32_t> seen;
   for (std::uint16_t port = 5000; port < 5100; ++port) {
     ScriptedPeer peer(world, 80, port, GetParam());
@@ -276,7 +278,8 @@ TEST_P(Handshake, DataWithTheFinalAckIsDelivered) {
 TEST_P(Handshake, ConnectRefusesAddressesThatAreNotUnicast) {  // MUST-46
   for (const char* text : {"224.0.0.1", "255.255.255.255", "ff02::1"}) {
     tcp::PortHold none;
-    const auto result = world.with([&] { return world.host().tcp().connect(none, {*IpAddress::parse(text), Port{80}}, {}); });
+    const auto result =
+        world.with([&] { return world.host().tcp().connect(none, {*IpAddress::parse(text), Port{80}}, {}); });
     EXPECT_FALSE(result) << text;
   }
   ScriptedPeer peer(world, 80, 5000, GetParam());

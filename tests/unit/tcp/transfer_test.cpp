@@ -1,4 +1,5 @@
-// Data in both directions, seen from the wire: RFC 9293 §3.7, §3.8; RFC 5681; RFC 6298; RFC 7323; RFC 2018; RFC 2883; RFC 6675.
+// Data in both directions, seen from the wire: RFC 9293 §3.7, §3.8; RFC 5681; RFC 6298; RFC 7323; RFC 2018;
+// RFC 2883; RFC 6675.
 #include "tests/support/scripted_peer.h"
 
 namespace transom::test {
@@ -18,7 +19,8 @@ wire::TcpOptions options_of_peer(bool sack, bool timestamps) {
 
 class TransferFixture : public ::testing::Test {
  protected:
-  explicit TransferFixture(const wire::TcpOptions& peer_options, std::uint32_t window = 65535, const tcp::Options& options = {})
+  explicit TransferFixture(const wire::TcpOptions& peer_options, std::uint32_t window = 65535,
+                           const tcp::Options& options = {})
       : listener(world.listen(80, options)), connection(peer.connect_to(listener, peer_options, window)) {}
 
   // What the host sends, with the peer acknowledging nothing.
@@ -27,10 +29,12 @@ class TransferFixture : public ::testing::Test {
     for (const auto& answer : answers) text += answer.payload;
     return text;
   }
-  void acknowledge_to(std::uint32_t number, std::uint32_t window = 65535, std::vector<wire::SackBlock> sacks = {}) {
+  void acknowledge_to(std::uint32_t number, std::uint32_t window = 65535,
+                      std::vector<wire::SackBlock> sacks = {}) {
     Script script{.flags = ".", .sequence = peer.next, .acknowledgment = number, .window = window};
     for (const auto& block : sacks) script.options.add_sack(block);
-    if (peer.timestamps) script.options.timestamps = wire::TcpTimestamps{peer.timestamp_value, peer.timestamp_echo};
+    if (peer.timestamps)
+      script.options.timestamps = wire::TcpTimestamps{peer.timestamp_value, peer.timestamp_echo};
     peer.send(script);
   }
   // The congestion window grown by a transfer that is acknowledged segment by segment.
@@ -69,7 +73,11 @@ class WithTimestamps : public TransferFixture {
 // ---------------------------------------------------------------- receiving
 
 TEST_F(Plain, CorruptSegmentIsDroppedInSilenceAndCounted) {  // MUST-3
-  peer.send({.flags = "PA", .sequence = peer.next, .acknowledgment = peer.expected, .payload = "xxxx", .corrupt_checksum = true});
+  peer.send({.flags = "PA",
+             .sequence = peer.next,
+             .acknowledgment = peer.expected,
+             .payload = "xxxx",
+             .corrupt_checksum = true});
   peer.expect_silence();
   EXPECT_EQ(world.counter(Counter::kTcpInCsumErrors), 1U);
   peer.send_next("PA", "yyyy");
@@ -95,10 +103,16 @@ TEST_F(Plain, OverlapAtTheLeftEdgeIsTrimmed) {  // R9293-06
 TEST_F(Plain, OutOfOrderDataIsHeldAndAcknowledgedInOneJump) {  // SHLD-31, R2525-05, MUST-59, R5681-06
   const std::uint32_t base = peer.next;
   for (std::uint32_t i = 4; i >= 1; --i) {
-    peer.send({.flags = "A", .sequence = base + i * 100, .acknowledgment = peer.expected, .payload = pattern(500).substr(i * 100, 100)});
+    peer.send({.flags = "A",
+               .sequence = base + i * 100,
+               .acknowledgment = peer.expected,
+               .payload = pattern(500).substr(i * 100, 100)});
     EXPECT_EQ(peer.expect("A").acknowledgment(), base);
   }
-  peer.send({.flags = "A", .sequence = base, .acknowledgment = peer.expected, .payload = pattern(500).substr(0, 100)});
+  peer.send({.flags = "A",
+             .sequence = base,
+             .acknowledgment = peer.expected,
+             .payload = pattern(500).substr(0, 100)});
   EXPECT_EQ(peer.expect("A").acknowledgment(), base + 500);
   EXPECT_EQ(read_all(world, connection), pattern(500));
 }
@@ -116,13 +130,16 @@ TEST_F(Plain, AckOfUnsentDataDrawsAckAndChangesNothing) {  // R9293-07, ATK-TCP-
 }
 
 TEST_F(Plain, DataWithAncientAckDrawsChallenge) {  // R5961-03, ATK-TCP-28
-  peer.send({.flags = "PA", .sequence = peer.next, .acknowledgment = peer.expected - 70000, .payload = "inject"});
+  peer.send(
+      {.flags = "PA", .sequence = peer.next, .acknowledgment = peer.expected - 70000, .payload = "inject"});
   peer.expect("A");
   EXPECT_EQ(read_all(world, connection), "");
 }
 
-TEST_F(Plain, SecondFullSegmentIsAcknowledgedAtOnceAndASingleOneWithin500ms) {  // SHLD-18, SHLD-19, MUST-40, R2525-13
-  for (int i = 0; i < 20; ++i) peer.send_next("A", pattern(1000));  // uses up the quick ACKs
+TEST_F(
+    Plain,
+    SecondFullSegmentIsAcknowledgedAtOnceAndASingleOneWithin500ms) {  // SHLD-18, SHLD-19, MUST-40, R2525-13
+  for (int i = 0; i < 20; ++i) peer.send_next("A", pattern(1000));    // uses up the quick ACKs
   read_all(world, connection);
   world.advance(seconds(1));
   peer.receive_all();
@@ -161,7 +178,11 @@ TEST_F(Plain, ZeroWindowIsAnnouncedProbesAreAnsweredAndReadingReopens) {  // MAY
 }
 
 TEST_F(Plain, UrgentOctetIsSignalledAndReadByItself) {  // MUST-30..33, MUST-62
-  peer.send({.flags = "PAU", .sequence = peer.next, .acknowledgment = peer.expected, .payload = "abX", .urgent_pointer = 3});
+  peer.send({.flags = "PAU",
+             .sequence = peer.next,
+             .acknowledgment = peer.expected,
+             .payload = "abX",
+             .urgent_pointer = 3});
   peer.next += 3;
   EXPECT_TRUE(connection.readiness().priority);
   peer.send_next("PA", "cd");
@@ -175,10 +196,18 @@ TEST_F(Plain, UrgentOctetIsSignalledAndReadByItself) {  // MUST-30..33, MUST-62
 }
 
 TEST_F(Plain, UrgentPointersThatPointNowhereAreHarmless) {  // ATK-TCP-53, 54, 55, 60
-  peer.send({.flags = "AU", .sequence = peer.next, .acknowledgment = peer.expected, .payload = "a", .urgent_pointer = 0});
+  peer.send({.flags = "AU",
+             .sequence = peer.next,
+             .acknowledgment = peer.expected,
+             .payload = "a",
+             .urgent_pointer = 0});
   peer.next += 1;
   EXPECT_EQ(read_all(world, connection), "a");
-  peer.send({.flags = "AU", .sequence = peer.next, .acknowledgment = peer.expected, .payload = "b", .urgent_pointer = 0xffff});
+  peer.send({.flags = "AU",
+             .sequence = peer.next,
+             .acknowledgment = peer.expected,
+             .payload = "b",
+             .urgent_pointer = 0xffff});
   peer.next += 1;
   EXPECT_EQ(read_all(world, connection), "b");
   peer.send_next("PA", "c");
@@ -315,7 +344,9 @@ TEST_F(WithSack, HolesReportedBySackAreRetransmittedAndNothingElse) {  // R6675-
   const auto sent = peer.receive_all();
   ASSERT_GE(sent.size(), 10U);
   const std::uint32_t base = peer.expected;
-  const auto block = [&](std::uint32_t from, std::uint32_t to) { return wire::SackBlock{SeqNum(base + from * 1000), SeqNum(base + to * 1000)}; };
+  const auto block = [&](std::uint32_t from, std::uint32_t to) {
+    return wire::SackBlock{SeqNum(base + from * 1000), SeqNum(base + to * 1000)};
+  };
   // Segments 0 and 4 are lost.
   acknowledge_to(base, 65535, {block(1, 2)});
   acknowledge_to(base, 65535, {block(1, 3)});
@@ -325,7 +356,8 @@ TEST_F(WithSack, HolesReportedBySackAreRetransmittedAndNothingElse) {  // R6675-
   acknowledge_to(base, 65535, {block(5, 14), block(1, 4)});  // now the window has room for the second
   std::vector<std::uint32_t> retransmitted;
   for (const auto& answer : peer.receive_all()) {
-    if (static_cast<std::int32_t>(answer.sequence() - (base + 9000)) < 0) retransmitted.push_back((answer.sequence() - base) / 1000);
+    if (static_cast<std::int32_t>(answer.sequence() - (base + 9000)) < 0)
+      retransmitted.push_back((answer.sequence() - base) / 1000);
   }
   EXPECT_EQ(retransmitted, (std::vector<std::uint32_t>{0, 4}));
 }
@@ -333,7 +365,8 @@ TEST_F(WithSack, HolesReportedBySackAreRetransmittedAndNothingElse) {  // R6675-
 TEST_F(WithSack, OutOfOrderArrivalIsReportedInSackBlocksLatestFirst) {  // R2018-02, R2018-03
   const std::uint32_t base = peer.next;
   const auto arrive = [&](std::uint32_t at) {
-    peer.send({.flags = "A", .sequence = base + at, .acknowledgment = peer.expected, .payload = pattern(100)});
+    peer.send(
+        {.flags = "A", .sequence = base + at, .acknowledgment = peer.expected, .payload = pattern(100)});
     return peer.expect("A");
   };
   arrive(200);
@@ -348,17 +381,20 @@ TEST_F(WithSack, OutOfOrderArrivalIsReportedInSackBlocksLatestFirst) {  // R2018
 TEST_F(WithSack, DuplicateDataIsReportedAsDsack) {  // R2883-01
   peer.send_next("PA", "duplicate");
   peer.receive_all();
-  peer.send({.flags = "PA", .sequence = peer.next - 9, .acknowledgment = peer.expected, .payload = "duplicate"});
+  peer.send(
+      {.flags = "PA", .sequence = peer.next - 9, .acknowledgment = peer.expected, .payload = "duplicate"});
   const auto answer = peer.expect("A");
   ASSERT_EQ(answer.header.options.sack_count, 1);
-  EXPECT_EQ(answer.header.options.sack_blocks[0], (wire::SackBlock{SeqNum(peer.next - 9), SeqNum(peer.next)}));
+  EXPECT_EQ(answer.header.options.sack_blocks[0],
+            (wire::SackBlock{SeqNum(peer.next - 9), SeqNum(peer.next)}));
 }
 
 TEST_F(WithSack, InvalidSackBlocksDoNothing) {  // R2018-05, ATK-TCP-39, 40, 88
   write(world, connection, pattern(5000));
   peer.receive_all();
   const std::uint32_t base = peer.expected;
-  acknowledge_to(base, 65535, {{SeqNum(base + 3000), SeqNum(base + 2000)}, {SeqNum(base + 4000), SeqNum(base + 900000)}});
+  acknowledge_to(base, 65535,
+                 {{SeqNum(base + 3000), SeqNum(base + 2000)}, {SeqNum(base + 4000), SeqNum(base + 900000)}});
   acknowledge_to(base, 65535, {{SeqNum(base - 5000), SeqNum(base - 1000)}, {SeqNum(base), SeqNum(base)}});
   for (const auto& answer : peer.receive_all()) EXPECT_NE(answer.sequence(), base);
   acknowledge_to(base + 5000);
@@ -412,7 +448,8 @@ TEST_F(Plain, KeepAliveIsOffByDefault) {  // MUST-25
   peer.expect_silence();
 }
 
-TEST_F(Plain, KeepAliveProbesAnIdlePeerAndGivesUpOnlyAfterManySilences) {  // MUST-24, 26..29, SHLD-12, R2525-09
+TEST_F(Plain,
+       KeepAliveProbesAnIdlePeerAndGivesUpOnlyAfterManySilences) {  // MUST-24, 26..29, SHLD-12, R2525-09
   tcp::Options options = connection.options();
   options.keep_alive = true;
   world.with([&] { connection.set_options(options); });
@@ -459,7 +496,10 @@ TEST_F(WithTimestamps, SegmentWithoutTimestampIsDropped) {  // R7323-06
 
 TEST_F(WithTimestamps, OldTimestampIsDroppedWithAnAck) {  // R7323-09, R7323-07
   peer.timestamp_value = 50;
-  peer.send({.flags = "PA", .sequence = peer.next, .acknowledgment = peer.expected, .payload = "old",
+  peer.send({.flags = "PA",
+             .sequence = peer.next,
+             .acknowledgment = peer.expected,
+             .payload = "old",
              .options = {.timestamps = wire::TcpTimestamps{50, 0}}});
   peer.expect("A");
   EXPECT_EQ(read_all(world, connection), "");
@@ -468,7 +508,10 @@ TEST_F(WithTimestamps, OldTimestampIsDroppedWithAnAck) {  // R7323-09, R7323-07
 
 TEST_F(WithTimestamps, TimestampExpiresAfter24DaysOfSilence) {  // R7323-10
   world.advance(hours(25 * 24));
-  peer.send({.flags = "PA", .sequence = peer.next, .acknowledgment = peer.expected, .payload = "late",
+  peer.send({.flags = "PA",
+             .sequence = peer.next,
+             .acknowledgment = peer.expected,
+             .payload = "late",
              .options = {.timestamps = wire::TcpTimestamps{50, 0}}});
   EXPECT_EQ(read_all(world, connection), "late");
 }
@@ -479,7 +522,10 @@ TEST_F(WithTimestamps, ResetIsExemptFromPaws) {  // R7323-11
 }
 
 TEST_F(WithTimestamps, OutOfOrderSegmentDoesNotUpdateTheTimestampToEcho) {  // R7323-07
-  peer.send({.flags = "A", .sequence = peer.next + 100, .acknowledgment = peer.expected, .payload = "later",
+  peer.send({.flags = "A",
+             .sequence = peer.next + 100,
+             .acknowledgment = peer.expected,
+             .payload = "later",
              .options = {.timestamps = wire::TcpTimestamps{900, 0}}});
   EXPECT_EQ(peer.expect("A").header.options.timestamps->echo, 100U);
 }
