@@ -58,6 +58,8 @@ LocalHost::LocalHost(const DeviceOptions& options) {
 
   sockets::StackConfig config;
   if (options.seed) config.seed = seed_from_number(*options.seed);
+  // Room for all fragments of the largest datagram while the neighbour is being found.
+  config.host.link.max_pending_packets = 64;
   stack_ = std::make_unique<sockets::Stack>(config);
   sockets::InterfaceOptions interface;
   interface.name = device_name_;

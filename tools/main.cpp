@@ -66,6 +66,9 @@ int main(int argc, char** argv) {
     std::fflush(stdout);
     fmt::print(stderr, "transom: {}\n", failure.what());
     return static_cast<int>(failure.exit());
+  } catch (const CLI::Error& error) {  // of a value that is looked at late
+    fmt::print(stderr, "transom: {}\n", error.what());
+    return static_cast<int>(Exit::kUsage);
   } catch (const std::exception& error) {
     fmt::print(stderr, "transom: unexpected: {}\n", error.what());
     return static_cast<int>(Exit::kFailed);

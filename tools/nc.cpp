@@ -345,7 +345,7 @@ void add_nc(CLI::App& app, Selection& selected) {
   add_device_options(*command, options->device);
   command->footer(
       "Without --tap or --tun: in a private network whose kernel is 10.9.0.1 and fd09::1.\n"
-      "Example: echo hello | transom nc --tap tap0 --ip 10.9.0.2/24 -N 10.9.0.1 7");
+      "Example: transom nc --tap tap0 -l 5000 > received");
   command->callback([options, &selected] { selected.run = [options] { return run(*options); }; });
 }
 
