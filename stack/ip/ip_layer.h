@@ -1,6 +1,10 @@
 // The internet layer for IPv4 and IPv6: delivery to transports, routing and source selection, fragmentation
 // and reassembly, path MTU, ICMP both ways (RFC 791, 792, 1122 §3, 8200, 4443, 6724, 1191, 8201).
 //
+// Reception follows the strong host model (RFC 1122 §3.3.4.2): a packet must be for an address of the
+// interface on which it arrives. The host's own addresses are reached through the loopback interface, and
+// 127/8 and ::1 never appear on another.
+//
 //   receive:  header checks ─► for us? ─► reassembly ─► extension headers / options ─► ICMP here, else the
 //   Transport send:     Destination (route, source, MTU) ─► IP header ─► fragments if allowed ─► link layer
 #pragma once

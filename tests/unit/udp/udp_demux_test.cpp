@@ -172,7 +172,8 @@ TEST_F(UdpDemux, GroupDatagramsGoToEveryoneWhoListens) {
   const Socket other_interface = bound(udp::BindRequest{.local = {kAny, kPort}, .reuse_address = true});
   other_interface->options().bound_interface = b_->id();
   receive_datagram(kFrom, {group, kPort}, pattern(30));
-  for (const Socket* socket : {&one, &two, &three}) EXPECT_EQ(received(**socket), std::vector<Octets>{pattern(30)});
+  for (const Socket* socket : {&one, &two, &three})
+    EXPECT_EQ(received(**socket), std::vector<Octets>{pattern(30)});
   EXPECT_EQ(elsewhere->queued(), 0U);
   EXPECT_EQ(other_interface->queued(), 0U);
   receive_datagram(kFrom, {address("255.255.255.255"), kPort}, pattern(31));
