@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, and runs every test.
 #
-#   tests/run.sh [-k PATTERN] [--quick] [--list]
+#   tests/run.sh [-k PATTERN] [--quick] [--tidy] [--list]
 #
 #   -k PATTERN   only the tests whose name matches this extended regular expression
 #   --quick      leave out the fuzzers and the tests with real programs
+#   --tidy       clang-tidy over every source as well (ten minutes more)
 #   --list       print the names and run nothing
 #
 # Names: unit/LAYER, simulation/..., lint/..., install/..., fuzz/TARGET, interop/.... The unit tests run in the sanitizer build, the
@@ -14,14 +15,16 @@ cd "$(dirname "$0")/.."
 
 pattern='.'
 quick=no
+tidy=no
 list=no
 while [ $# -gt 0 ]; do
   case $1 in
     -k) [ $# -ge 2 ] || { echo "run.sh: -k needs a pattern, as in: tests/run.sh -k unit/tcp" >&2; exit 2; }
         pattern=$2; shift 2 ;;
     --quick) quick=yes; shift ;;
+    --tidy) tidy=yes; shift ;;
     --list) list=yes; shift ;;
-    *) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 2 ;;
+    *) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 2 ;;
   esac
 done
 
@@ -80,7 +83,7 @@ check lint/words tests/lint/words.sh
 if [ $list = no ]; then build release; fi
 check lint/symbols tests/lint/symbols.sh build/release/stack/libtransom_stack.a
 check simulation/same-in-both-builds tests/simulation/compare_builds.sh
-check lint/tidy tests/lint/tidy.sh build/release
+[ $tidy = yes ] && check lint/tidy tests/lint/tidy.sh build/release
 check install/outside-project tests/install/run.sh build/release
 
 if [ $quick = no ]; then
