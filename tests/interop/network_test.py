@@ -4,7 +4,7 @@ import re
 import subprocess
 import time
 
-from harness import HOSTS, TRANSOM, Host, Program, check, check_same, random_file, run, test, url, work
+from harness import HOSTS, QUOTED_PARTIAL_CHECKSUM, TRANSOM, Host, Program, check, check_same, random_file, run, test, url, work
 
 MIB = 1 << 20
 SERVICES = ("--serve", "echo=7", "--serve", "discard=9", "--serve", "chargen=19", "--serve", "http=80")
@@ -15,7 +15,7 @@ def ports(output):
     return dict(re.findall(r"^(\d+/\w+)\s+(\S+)", output, re.MULTILINE))
 
 
-@test(timeout=90, each=[(4,), (6,)])
+@test(timeout=90, provokes=[QUOTED_PARTIAL_CHECKSUM], each=[(4,), (6,)])
 def nmap_sees_open_and_closed_ports(family):
     flags = ["-n", "-Pn", "--max-retries", "3"] + (["-6"] if family == 6 else [])
     with Host(*SERVICES):
@@ -28,7 +28,7 @@ def nmap_sees_open_and_closed_ports(family):
         check(seen.get("1/udp") == "closed" and seen.get("81/udp") == "closed", f"closed UDP ports: {seen}")
 
 
-@test(each=[(4,), (6,)])
+@test(provokes=[QUOTED_PARTIAL_CHECKSUM], each=[(4,), (6,)])
 def traceroute_ends_at_the_host(family):
     with Host(*SERVICES):
         for method in ([], ["-I"], ["-T", "-p", "80"]):
