@@ -244,34 +244,6 @@ TEST_F(UdpDemux, TheCallerMayChooseTheSource) {  // R1122-49
   EXPECT_EQ(sent_one().source, address("10.0.0.3"));
 }
 
-TEST_F(UdpDemux, ManySocketsDoNotSlowALookUp) {  // compares look-ups beside 10 sockets and beside 40,000
-  using Clock = std::chrono::steady_clock;
-  const Octets packet = ip_packet(kPeer, kSelf, IpProtocol::kUdp, udp(kFrom, {kSelf, kPort}, {}));
-  const Socket target = bound_to({kSelf, kPort});
-  const auto measure = [&] {
-    Duration best = Duration::max();
-    for (int round = 0; round < 5; ++round) {
-      const auto start = Clock::now();
-      for (int i = 0; i < 2000; ++i) {
-        receive(packet);
-        (void)target->receive();
-      }
-      best = std::min(best, std::chrono::duration_cast<Duration>(Clock::now() - start));
-    }
-    return best;
-  };
-  const Duration few = measure();
-  std::vector<Socket> others;
-  for (int i = 0; i < 40000; ++i) {
-    others.push_back(open());
-    const auto port = static_cast<Port>(6000 + i);
-    if (port != kPort) {
-      ASSERT_TRUE(others.back()->bind({.local = {kSelf, port}}));
-    }
-  }
-  EXPECT_LT(measure(), few * 5);
-}
-
 TEST_F(UdpDemux, ListsItsSockets) {
   const Socket one = bound_to({kSelf, kPort});
   const Socket unbound = open();
