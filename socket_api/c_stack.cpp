@@ -165,4 +165,11 @@ transom_stack* transom_stack_create(const transom_config* config, char* error, s
   return nullptr;
 }
 
+int transom_stack_drain(transom_stack* stack, int timeout) {
+  const auto drained = stack->stack.drain(std::chrono::milliseconds(timeout));
+  if (drained) return 0;
+  errno = to_number(transom::sockets::errno_of(drained.error()));
+  return -1;
+}
+
 void transom_stack_destroy(transom_stack* stack) { delete stack; }

@@ -159,6 +159,8 @@ void EventLoop::poll(Lock& lock, Poller& poller, Instant limit) {
     eventfd_read(poller.wake_up.get(), &ignored);
   }
   if (ready < 0) return;  // a signal
+  if (&poller == &background_poller_ && driver_ != nullptr)
+    return;  // woken by the same, and nearer to who waits
   pump_.run(std::span(poller.descriptors).subspan(1), drivers::monotonic_now());
 }
 

@@ -81,6 +81,22 @@ Result<void> Stack::wait_for_addresses(Duration limit) {
   }
 }
 
+Result<void> Stack::drain(Duration limit) {
+  constexpr Duration kLook = std::chrono::milliseconds(2);
+  const auto is_unacknowledged = [](const tcp::Info& info) {
+    return info.state == tcp::State::kFinWait1 || info.state == tcp::State::kClosing ||
+           info.state == tcp::State::kLastAck;
+  };
+  Session session(*this);
+  const Instant deadline = session.now() + limit;
+  while (std::ranges::any_of(host_.tcp().connections(), is_unacknowledged)) {
+    if (session.now() >= deadline) return std::unexpected(Error::kTimedOut);
+    Waiter waiter(loop_);
+    session.wait(waiter, std::min(deadline, session.now() + kLook));
+  }
+  return {};
+}
+
 // ---------------------------------------------------------------- Session
 
 Session::Session(Stack& stack) : stack_(stack), lock_(stack.loop_.lock()) {

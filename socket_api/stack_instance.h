@@ -57,6 +57,9 @@ class Stack {
   // Until no address is tentative any more. kTimedOut, or kAddressInUse when one turned out to be another
   // node's.
   Result<void> wait_for_addresses(Duration limit);
+  // Until the peers have everything that was written to connections which are closed by now, or shut down for
+  // writing; to be called before the Stack is destroyed. kTimedOut.
+  Result<void> drain(Duration limit);
 
  private:
   friend class Session;

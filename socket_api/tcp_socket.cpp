@@ -205,6 +205,8 @@ Outcome<std::size_t> TcpSocket::send(Session& session, const Outgoing& message) 
   while (true) {
     const auto attempt = [&]() -> Outcome<std::size_t> {
       if (connection_ == nullptr) return std::unexpected(error_or(EPIPE));
+      if (sent > 0 && connection_->readiness().error)
+        return fail(EPIPE);  // the error itself is for the next call
       const auto taken = connection_->send(pieces, flags);
       if (!taken) return fail(taken.error());
       return *taken;
@@ -300,10 +302,14 @@ Outcome<std::size_t> TcpSocket::receive(Session& session, Incoming& message) {
   if ((message.flags & MSG_OOB) != 0) return receive_urgent(message);
   std::size_t wanted = 0;
   for (const MutableBytes& buffer : message.buffers) wanted += buffer.size();
-  if (wanted == 0 && connection_ != nullptr) return 0;
   const bool wait_all = (message.flags & MSG_WAITALL) != 0;
   const Instant limit = deadline(session, settings_.receive_timeout, message.flags);
 
+  if (wanted == 0 && connection_ != nullptr) {  // waits all the same
+    return repeat(session, POLLIN, limit, [&]() -> Outcome<std::size_t> {
+      return (events() & POLLIN) != 0 ? Outcome<std::size_t>(0) : fail(EAGAIN);
+    });
+  }
   if ((message.flags & MSG_PEEK) != 0) {
     const auto attempt = [&]() -> Outcome<std::size_t> {
       const auto seen = peek_once(message);
@@ -317,7 +323,9 @@ Outcome<std::size_t> TcpSocket::receive(Session& session, Incoming& message) {
   while (true) {
     // tcp(7): with MSG_TRUNC the octets are taken and thrown away.
     const bool discards = (message.flags & MSG_TRUNC) != 0;
-    const auto attempt = [&] {
+    const auto attempt = [&]() -> Outcome<std::size_t> {
+      // An error, or the end, is for the next call.
+      if (received > 0 && connection_->readable_octets() == 0 && !may_read_more()) return 0;
       return discards ? discard_once(wanted - received) : read_once(message, received);
     };
     const auto taken = repeat(session, POLLIN, limit, attempt);

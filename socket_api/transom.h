@@ -56,6 +56,11 @@ struct transom_config {
  * why, and so does a line in `error`, which has `error_size` octets of room and may be null. */
 transom_stack* transom_stack_create(const struct transom_config* config, char* error, size_t error_size);
 
+/* Waits until the peers have everything that was written to connections which are closed by now, or shut down
+ * for writing: the kernel would go on sending after a program's end, a stack cannot. ETIMEDOUT after
+ * `timeout` milliseconds. */
+int transom_stack_drain(transom_stack* stack, int timeout);
+
 /* Closes all its sockets, waits for nothing, and takes the device down. No other call may be in progress. */
 void transom_stack_destroy(transom_stack* stack);
 

@@ -241,6 +241,27 @@ TEST_F(TwoStacks, GiveWhatWaitsADeadline) {
   EXPECT_LT(session.now() - start, milliseconds(5000));
 }
 
+TEST_F(TwoStacks, DrainWhatWasWrittenBeforeTheEnd) {
+  auto listener = TcpListener::listen(far_, any());
+  ASSERT_TRUE(listener);
+  std::string much(3 << 20, 'd');
+  std::size_t got = 0;
+  std::thread reader([&] {
+    auto stream = listener->accept();
+    ASSERT_TRUE(stream);
+    got = read_text(*stream, much.size()).size();
+  });
+  EXPECT_TRUE(near_.drain(std::chrono::seconds(0))) << "there is nothing";
+  {
+    auto stream = TcpStream::connect(near_, far(listener->handle().local()->port));
+    ASSERT_TRUE(stream);
+    ASSERT_TRUE(stream->write_all(bytes(much)));
+  }
+  EXPECT_TRUE(near_.drain(std::chrono::seconds(20)));
+  reader.join();
+  EXPECT_EQ(got, much.size());
+}
+
 TEST(Stack, RefusesAnAddressTwice) {
   Stack stack;
   auto [near_end, far_end] = DatagramSocketDevice::make_pair();

@@ -237,6 +237,29 @@ TEST_P(TcpSockets, GiveUpWritingInTimeAndSayHowMuchWasTaken) {
   EXPECT_EQ(poll_one(pair.client, POLLOUT, 0), 0);
 }
 
+TEST_P(TcpSockets, ReadNothingOnlyWhenThereIsSomething) {
+  const auto pair = connected_pair();
+  EXPECT_EQ(receive(pair.client, 0, MSG_DONTWAIT), "-EAGAIN");
+  EXPECT_EQ(send(pair.server, "x"), 1);
+  EXPECT_EQ(poll_one(pair.client, POLLIN), POLLIN);
+  EXPECT_EQ(receive(pair.client, 0), "");
+  EXPECT_EQ(receive(pair.client), "x");
+  EXPECT_EQ(send(pair.client, ""), 0);
+}
+
+TEST_P(TcpSockets, KeepAnErrorForTheCallAfterTheLastOctets) {
+  const auto pair = connected_pair();
+  EXPECT_EQ(send(pair.client, "unread"), 6);
+  EXPECT_EQ(send(pair.server, "data"), 4);
+  EXPECT_EQ(poll_one(pair.client, POLLIN), POLLIN);
+  EXPECT_EQ(poll_one(pair.server, POLLIN), POLLIN);
+  close_now(pair.server);
+  EXPECT_EQ(poll_one(pair.client, POLLRDHUP) & POLLERR, POLLERR);
+  EXPECT_EQ(receive(pair.client, 10, MSG_WAITALL), "data");
+  EXPECT_EQ(receive(pair.client, 10, MSG_WAITALL), "-ECONNRESET");
+  EXPECT_EQ(receive(pair.client, 10, MSG_WAITALL), "");
+}
+
 TEST_P(TcpSockets, PeekWithoutTaking) {
   const auto pair = connected_pair();
   EXPECT_EQ(receive(pair.server, 10, MSG_PEEK | MSG_DONTWAIT), "-EAGAIN");

@@ -125,6 +125,10 @@ TEST_P(UdpSockets, TellThatNobodyIsThere) {
   poll_one(client, POLLIN);
   EXPECT_EQ(get_int(client, SOL_SOCKET, SO_ERROR), ECONNREFUSED);
   EXPECT_EQ(get_int(client, SOL_SOCKET, SO_ERROR), 0);
+  EXPECT_EQ(send(client, "anybody?"), 8);
+  poll_one(client, POLLIN);
+  EXPECT_ERRNO(send(client, "anybody?"), ECONNREFUSED);
+  EXPECT_EQ(send(client, "anybody?"), 8);
 }
 
 TEST_P(UdpSockets, SayWhenADatagramWasCut) {
