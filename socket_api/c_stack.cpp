@@ -166,9 +166,13 @@ transom_stack* transom_stack_create(const transom_config* config, char* error, s
 }
 
 int transom_stack_drain(transom_stack* stack, int timeout) {
-  const auto drained = stack->stack.drain(std::chrono::milliseconds(timeout));
-  if (drained) return 0;
-  errno = to_number(transom::sockets::errno_of(drained.error()));
+  try {
+    const auto drained = stack->stack.drain(std::chrono::milliseconds(timeout));
+    if (drained) return 0;
+    errno = to_number(transom::sockets::errno_of(drained.error()));
+  } catch (const std::bad_alloc&) {
+    errno = ENOMEM;
+  }
   return -1;
 }
 

@@ -138,11 +138,13 @@ Outcome<void> set_multicast_interface(Session& session, IpSettings::Family& fami
                                       const IpAddress& address) {
   if (index == 0 && address.is_unspecified()) {
     family.multicast_interface = InterfaceId::kAny;
+    family.multicast_address = address;
     return {};
   }
   link::Interface* const interface = choose_interface(session, index, address, {});
   if (interface == nullptr) return index != 0 ? fail(ENODEV) : fail(EADDRNOTAVAIL);
   family.multicast_interface = interface->id();
+  family.multicast_address = address;
   return {};
 }
 
@@ -212,6 +214,8 @@ Outcome<std::size_t> get_ipv4_option(const IpSettings& settings, int name, Mutab
       return write_ip_int(out, family.multicast_hops);
     case IP_MULTICAST_LOOP:
       return write_ip_int(out, family.multicast_loop);
+    case IP_MULTICAST_IF:
+      return write_option(out, to_in_addr(family.multicast_address));
     default:
       return fail(ENOPROTOOPT);
   }

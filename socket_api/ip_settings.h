@@ -29,6 +29,7 @@ struct IpSettings {
     int multicast_hops = 1;
     bool multicast_loop = true;
     InterfaceId multicast_interface = InterfaceId::kAny;
+    IpAddress multicast_address;          // by which the interface was named, for IP_MULTICAST_IF
     int mtu_discover = IP_PMTUDISC_WANT;  // IPV6_PMTUDISC_... have the same values
     bool receive_packet_info = false;
     bool receive_hops = false;

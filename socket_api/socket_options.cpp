@@ -50,12 +50,13 @@ Outcome<InterfaceId> find_interface(Session& session, Bytes name) {
   return fail(ENODEV);
 }
 
-std::size_t write_interface_name(Session& session, MutableBytes out, InterfaceId id) {
+Outcome<std::size_t> write_interface_name(Session& session, MutableBytes out, InterfaceId id) {
   const link::Interface* const interface = session.host().link().interface(id);
   if (interface == nullptr) return 0;
+  if (out.size() < IFNAMSIZ) return fail(EINVAL);
   std::array<char, IFNAMSIZ> name{};
-  interface->name().copy(name.data(), name.size() - 1);
-  return write_option(out, name);
+  const std::size_t length = interface->name().copy(name.data(), name.size() - 1);
+  return write_option(out.first(length + 1), name);
 }
 
 }  // namespace

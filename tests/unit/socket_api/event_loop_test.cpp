@@ -231,6 +231,21 @@ TEST_F(TwoStacks, WakeTheDriverForAnEarlierDeadline) {
   driver.join();
 }
 
+// SO_SNDTIMEO ends the wait of a blocking connect(), not the attempt.
+TEST_F(TwoStacks, GiveUpWaitingForAConnection) {
+  auto handle = SocketHandle::open(near_, {AF_INET, SOCK_STREAM, 0});
+  ASSERT_TRUE(handle);
+  const timeval time{.tv_sec = 0, .tv_usec = 30000};
+  const SocketAddress nobody{{IpAddress::v4(10, 9, 0, 77), Port{80}}};
+  const auto connect = [&](Session& session, Socket& socket) { return socket.connect(session, nobody); };
+  ASSERT_TRUE(handle->with_socket([&](Session& session, Socket& socket) {
+    return socket.set_option(session, SOL_SOCKET, SO_SNDTIMEO,
+                             Bytes(reinterpret_cast<const std::uint8_t*>(&time), sizeof time));
+  }));
+  EXPECT_EQ(handle->with_socket(connect).error(), Errno{EINPROGRESS});
+  EXPECT_EQ(handle->with_socket(connect).error(), Errno{EALREADY});
+}
+
 TEST_F(TwoStacks, GiveWhatWaitsADeadline) {
   Session session(near_);
   Waiter waiter(session.loop());

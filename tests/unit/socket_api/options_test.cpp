@@ -1,5 +1,6 @@
 // setsockopt() and getsockopt().
 #include <linux/sockios.h>
+#include <net/if.h>
 
 #include "tests/unit/socket_api/sockets_under_test.h"
 
@@ -189,6 +190,37 @@ TEST_P(SocketOptions, MembershipsAreChecked) {
   EXPECT_ERRNO(calls().setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof request), EADDRINUSE);
   EXPECT_EQ(calls().setsockopt(fd, IPPROTO_IP, IP_DROP_MEMBERSHIP, &request, sizeof request), 0);
   EXPECT_ERRNO(calls().setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, 4), EINVAL);
+}
+
+TEST_P(SocketOptions, NameTheInterfaceOfMulticast) {
+  const int fd = socket_ok(AF_INET, SOCK_DGRAM);
+  in_addr address{};
+  socklen_t size = sizeof address;
+  EXPECT_EQ(calls().getsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &address, &size), 0);
+  EXPECT_EQ(address.s_addr, INADDR_ANY);
+  inet_pton(AF_INET, "127.0.0.1", &address);
+  EXPECT_EQ(calls().setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &address, sizeof address), 0);
+  address = {};
+  EXPECT_EQ(calls().getsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &address, &size), 0);
+  EXPECT_EQ(ntohl(address.s_addr), INADDR_LOOPBACK);
+  inet_pton(AF_INET, "198.51.100.1", &address);
+  EXPECT_ERRNO(calls().setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &address, sizeof address), EADDRNOTAVAIL);
+}
+
+TEST_P(SocketOptions, BindToADevice) {
+  const int fd = socket_ok(AF_INET, SOCK_DGRAM);
+  char name[IFNAMSIZ] = "";
+  socklen_t size = sizeof name;
+  EXPECT_EQ(calls().getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &size), 0);
+  EXPECT_EQ(size, 0U);
+  EXPECT_ERRNO(calls().setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "nowhere", 8), ENODEV);
+  EXPECT_EQ(calls().setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3), 0) << errno_name(errno);
+  size = sizeof name;
+  EXPECT_EQ(calls().getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &size), 0);
+  EXPECT_STREQ(name, "lo");
+  EXPECT_EQ(size, 3U);
+  size = 4;
+  EXPECT_ERRNO(calls().getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &size), EINVAL);
 }
 
 TEST_P(SocketOptions, NonBlockingModeIsSeenByFcntlAndSetByIoctl) {
