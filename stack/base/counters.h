@@ -54,7 +54,7 @@ namespace transom {
   X(IpExtInNoRoutes) X(IpExtInTruncatedPkts) X(IpExtInMcastPkts) X(IpExtOutMcastPkts) X(IpExtInBcastPkts)\
   X(IpExtOutBcastPkts) X(IpExtInOctets) X(IpExtOutOctets) X(IpExtInCsumErrors) X(IpExtReasmOverlaps)     \
   X(Ip6InOctets) X(Ip6OutOctets) X(Ip6InMcastPkts) X(Ip6OutMcastPkts)                                    \
-  X(ArpInRequests) X(ArpInReplies) X(ArpOutRequests) X(ArpOutReplies) X(ArpConflicts)                    \
+  X(ArpInRequests) X(ArpInReplies) X(ArpOutRequests) X(ArpOutReplies) X(ArpConflicts) X(NdpConflicts)    \
   X(NeighUnresolvedDrops) X(NeighTableOverflows) X(LinkInFrames) X(LinkOutFrames) X(LinkInDiscards)      \
   X(LinkInUnknownTypes) X(LinkOutQueueDrops) X(BufferExhausted)
 // clang-format on

@@ -12,8 +12,9 @@ namespace transom {
 #define TRANSOM_DROP_REASONS(X)                                                                            \
   /* link */                                                                                               \
   X(FrameTooShort) X(FrameTooLong) X(FrameUnknownType) X(FrameOwnSource) X(FrameGroupSource)               \
-  X(FrameNotForUs) X(FrameNestedTag) X(LinkQueueFull) X(InterfaceDown)                                     \
+  X(FrameNotForUs) X(FrameNestedTag) X(FrameForeignTag) X(LinkQueueFull) X(InterfaceDown)                  \
   X(ArpMalformed) X(ArpInvalidSender) X(NeighbourQueueFull) X(NeighbourTableFull) X(NeighbourFailed)       \
+  X(NeighbourRateLimited)                                                                                  \
   /* ip, both families unless named */                                                                     \
   X(IpTruncated) X(IpBadVersion) X(IpBadHeaderLength) X(IpBadTotalLength) X(IpBadChecksum) X(IpBadOptions) \
   X(IpSourceRouted) X(IpMartianSource) X(IpMartianDestination) X(IpNotForUs) X(IpOwnSource)                \

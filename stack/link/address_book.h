@@ -1,8 +1,8 @@
 // Taking an address into use, and keeping it: probing first, announcing, defending (RFC 5227 for IPv4; RFC
 // 4862 §5.4 and RFC 7527 for IPv6).
 //
-//   add ─► TENTATIVE ─ nobody objects ─► PREFERRED (announced)
-//              └ conflict ─► DUPLICATED, for good
+//   add ─► TENTATIVE ─ nobody objects ─► PREFERRED (announced) ─ claimed again soon after a defence ─┐
+//              └ conflict ─► DUPLICATED, until it is removed ◄───────────────────────────────────────┘
 #pragma once
 
 #include <functional>
@@ -46,19 +46,28 @@ class AddressBook {
     Interface& interface;
     IpAddress address;
     int probes_sent = 0;
-    int announcements_sent = 0;
+    int announcements_left = 0;
     Ndp::Nonce nonce{};
-    std::optional<Instant> last_defence{};
+    std::optional<Instant> last_conflict{};
     Timer timer{call_member<&Entry::on_timer>, this};
+  };
+  // RFC 5227 §2.1.1: how IPv4 addresses fared lately on one interface.
+  struct History {
+    int conflicts = 0;  // since the last address that nobody objected to
+    Instant last_attempt{};
   };
 
   Entry* find(const Interface& interface, const IpAddress& address);
+  AddressState state_of(Entry& entry) { return entry.interface.find_address(entry.address)->state; }
+  History& history_of(const Interface& interface);
+  Instant earliest_start(const Interface& interface, IpFamily family);
   void step(Entry& entry);
-  void step_ipv4(Entry& entry);
-  void step_ipv6(Entry& entry);
-  void announce_ipv4(Entry& entry);
+  void probe(Entry& entry);
   void become_usable(Entry& entry);
   void become_duplicate(Entry& entry, const MacAddress& other);
+  void defend(Entry& entry, const MacAddress& other);
+  void announce(Entry& entry);
+  void report(const Entry& entry, const MacAddress& other);
   void wait(Entry& entry, Duration duration) { entry.timer.start(context_.timers, context_.now + duration); }
   void changed() {
     if (listener_) listener_();
@@ -69,6 +78,7 @@ class AddressBook {
   Ndp& ndp_;
   std::function<void()> listener_;
   std::vector<std::unique_ptr<Entry>> entries_;
+  std::vector<History> histories_;  // by interface
 };
 
 }  // namespace transom::link

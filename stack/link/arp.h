@@ -5,6 +5,7 @@
 #include "stack/base/context.h"
 #include "stack/link/interface.h"
 #include "stack/link/neighbour_cache.h"
+#include "stack/link/reply_limiter.h"
 #include "stack/wire/arp.h"
 
 namespace transom::link {
@@ -14,7 +15,7 @@ class FrameSender;
 
 class Arp {
  public:
-  Arp(Context& context, FrameSender& sender) : context_(context), sender_(sender) {}
+  Arp(Context& context, FrameSender& sender) : context_(context), sender_(sender), replies_(context) {}
 
   void receive(Interface& interface, NeighbourCache& neighbours, AddressBook& addresses, Bytes octets);
 
@@ -27,10 +28,13 @@ class Arp {
 
  private:
   void send(Interface& interface, const wire::ArpPacket& packet, const MacAddress& destination);
-  bool is_valid_sender(const Interface& interface, const wire::ArpPacket& packet) const;
+  void learn_from(Interface& interface, NeighbourCache& neighbours, const wire::ArpPacket& packet,
+                  bool is_for_us);
+  void reply(Interface& interface, const wire::ArpPacket& request);
 
   Context& context_;
   FrameSender& sender_;
+  ReplyLimiter replies_;
 };
 
 }  // namespace transom::link

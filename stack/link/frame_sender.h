@@ -1,7 +1,8 @@
 // How the protocols of the link layer put a frame on an interface: the payload gets its Ethernet header (if
-// the link has one), is finished for the device and queued.
+// the link has one) and its padding, what the device cannot do is done, and the frames wait for the driver.
 #pragma once
 
+#include "stack/base/context.h"
 #include "stack/link/interface.h"
 #include "stack/wire/ethernet.h"
 
@@ -9,11 +10,21 @@ namespace transom::link {
 
 class FrameSender {
  public:
-  virtual void send_frame(Interface& interface, Packet payload, const MacAddress& destination,
-                          wire::EtherType type) = 0;
+  explicit FrameSender(Context& context) : context_(context) {}
 
- protected:
-  ~FrameSender() = default;
+  // To one MAC address, one link-layer group, or all; an IP packet or an ARP packet.
+  void send(Interface& interface, Packet payload, const MacAddress& destination, wire::EtherType type);
+  // An IP packet; the type is that of its version.
+  void send_ip(Interface& interface, Packet packet, const MacAddress& destination);
+
+ private:
+  bool add_ethernet_header(Interface& interface, Packet& payload, const MacAddress& destination,
+                           wire::EtherType type);
+  void finish_and_queue(Interface& interface, Packet frame);
+  void queue(Interface& interface, Packet frame);
+  void drop(Interface& interface, DropReason reason, Counter counter);
+
+  Context& context_;
 };
 
 }  // namespace transom::link

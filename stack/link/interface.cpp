@@ -37,6 +37,25 @@ bool Interface::is_directed_broadcast(const IpAddress& address) const {
   });
 }
 
+bool Interface::is_on_link(const IpAddress& address) const {
+  return address.is_link_local() || std::ranges::any_of(addresses_, [&](const InterfaceAddress& entry) {
+           return entry.prefix.contains(address);
+         });
+}
+
+const IpAddress* Interface::address_towards(const IpAddress& neighbour) const {
+  const auto fit = [&](const InterfaceAddress& entry) {
+    if (entry.prefix.contains(neighbour)) return 2;
+    return entry.prefix.address.is_link_local() == neighbour.is_link_local() ? 1 : 0;
+  };
+  const InterfaceAddress* best = nullptr;
+  for (const InterfaceAddress& entry : addresses_) {
+    if (!entry.is_usable() || entry.prefix.address.family() != neighbour.family()) continue;
+    if (best == nullptr || fit(entry) > fit(*best)) best = &entry;
+  }
+  return best == nullptr ? nullptr : &best->prefix.address;
+}
+
 bool Interface::is_member(const IpAddress& group) const {
   if (group == IpAddress::v4(224, 0, 0, 1) || group == kAllNodes) return true;
   const bool is_solicited_node =

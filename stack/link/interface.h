@@ -26,9 +26,12 @@ struct Offloads {
 };
 
 // Times of address conflict detection: RFC 5227 §1.1 for IPv4; for IPv6 (RFC 4862 §5.1) dad_transmits
-// solicitations, dad_interval apart.
+// solicitations, dad_interval apart. Both begin after a random part of probe_wait.
 struct ConflictDetection {
   bool enabled = true;
+  // An IPv4 address that is claimed again soon after it was defended is given up (RFC 5227 §2.4 (b)). False:
+  // it is kept, and defended once per interval (c), for a host that must not move.
+  bool gives_up = true;
   Duration probe_wait = std::chrono::seconds(1);
   int probe_count = 3;
   Duration probe_min = std::chrono::seconds(1);
@@ -37,6 +40,8 @@ struct ConflictDetection {
   int announce_count = 2;
   Duration announce_interval = std::chrono::seconds(2);
   Duration defend_interval = std::chrono::seconds(10);
+  int max_conflicts = 10;  // after so many, addresses are tried rate_limit_interval apart
+  Duration rate_limit_interval = std::chrono::seconds(60);
   int dad_transmits = 1;
   Duration dad_interval = std::chrono::seconds(1);
 
@@ -96,6 +101,11 @@ class Interface {
   const InterfaceAddress* usable_address(const IpAddress& address) const;
   InterfaceAddress* find_address(const IpAddress& address);  // in any state
   bool is_directed_broadcast(const IpAddress& address) const;
+  // Link-local, or in the prefix of one of our addresses of any state.
+  bool is_on_link(const IpAddress& address) const;
+  // The usable address from which to ask a neighbour for its MAC address: one in the same prefix, else of the
+  // same scope, else any of the family; nullptr when there is none.
+  const IpAddress* address_towards(const IpAddress& neighbour) const;
 
   // IP multicast groups that are received here, besides 224.0.0.1, ff02::1 and the solicited-node groups of
   // our addresses, which always are. Joins count.

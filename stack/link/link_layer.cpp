@@ -1,23 +1,21 @@
 #include "stack/link/link_layer.h"
 
-#include <cstring>
-
 #include "stack/link/address_book.h"
 #include "stack/link/arp.h"
 #include "stack/link/frame_sender.h"
 #include "stack/link/ndp.h"
 #include "stack/link/neighbour_cache.h"
-#include "stack/link/segmentation.h"
 
 namespace transom::link {
 
-class LinkLayer::Implementation final : public FrameSender, public NeighbourResolver {
+class LinkLayer::Implementation final : public NeighbourResolver {
  public:
   Implementation(Context& context, const LinkConfig& config)
       : context_(context),
         config_(config),
-        arp_(context, *this),
-        ndp_(context, *this),
+        sender_(context),
+        arp_(context, sender_),
+        ndp_(context, sender_),
         addresses_(context, arp_, ndp_) {}
 
   Interface& add_interface(const InterfaceConfig& config);
@@ -27,8 +25,6 @@ class LinkLayer::Implementation final : public FrameSender, public NeighbourReso
 
   void receive_ethernet(Interface& interface, Packet frame);
   void receive_ip(Interface& interface, Packet packet);
-  void send_frame(Interface& interface, Packet payload, const MacAddress& destination,
-                  wire::EtherType type) override;
   void solicit(Interface& interface, const IpAddress& address, const MacAddress* known) override;
   void transmit(Interface& interface, Packet packet, const MacAddress& destination) override;
   void failed(Interface& interface, Packet packet) override;
@@ -36,6 +32,7 @@ class LinkLayer::Implementation final : public FrameSender, public NeighbourReso
   Context& context_;
   LinkConfig config_;
   NetworkReceiver* network_ = nullptr;
+  FrameSender sender_;
   Arp arp_;
   Ndp ndp_;
   AddressBook addresses_;
@@ -43,8 +40,8 @@ class LinkLayer::Implementation final : public FrameSender, public NeighbourReso
   std::vector<std::unique_ptr<NeighbourCache>> caches_;
 
  private:
-  void enqueue(Interface& interface, Packet frame);
-  bool finish_for_device(Interface& interface, Packet frame, std::size_t ip_offset);
+  std::optional<DropReason> why_not_for_us(const Interface& interface, const wire::EthernetHeader& header,
+                                           const Packet& frame) const;
   void discard(Interface& interface, DropReason reason);
 };
 
@@ -74,37 +71,42 @@ void LinkLayer::Implementation::discard(Interface& interface, DropReason reason)
   context_.drop(reason, Counter::kLinkInDiscards);
 }
 
+// The reason to drop a frame for its Ethernet header alone.
+std::optional<DropReason> LinkLayer::Implementation::why_not_for_us(const Interface& interface,
+                                                                    const wire::EthernetHeader& header,
+                                                                    const Packet& frame) const {
+  if (header.source.is_group()) return DropReason::kFrameGroupSource;
+  if (header.source == interface.mac()) return DropReason::kFrameOwnSource;
+  if (!header.destination.is_group() && header.destination != interface.mac()) {
+    return DropReason::kFrameNotForUs;
+  }
+  // One tag, and only a priority tag: we are on no VLAN. A second one is left for nobody (CVE-2021-27853).
+  if (header.type == wire::EtherType::kVlan) return DropReason::kFrameNestedTag;
+  if (header.tag && header.tag->id != 0) return DropReason::kFrameForeignTag;
+  const std::size_t longest = interface.mtu() + header.size();
+  if (frame.size() > longest && frame.info().segment_size == 0) return DropReason::kFrameTooLong;
+  return std::nullopt;
+}
+
 void LinkLayer::Implementation::receive_ethernet(Interface& interface, Packet frame) {
   wire::Reader reader(frame.head());
-  const auto parsed = wire::EthernetHeader::parse(reader);
-  if (!parsed) return discard(interface, DropReason::kFrameTooShort);
-  const wire::EthernetHeader& header = *parsed;
-  if (header.source.is_group()) return discard(interface, DropReason::kFrameGroupSource);
-  if (header.source == interface.mac()) return discard(interface, DropReason::kFrameOwnSource);
-  if (!header.destination.is_group() && header.destination != interface.mac())
-    return discard(interface, DropReason::kFrameNotForUs);
-  // One tag, and only a priority tag: we are on no VLAN. A second one is left for nobody (CVE-2021-27853 and
-  // its kin).
-  if (header.type == wire::EtherType::kVlan || (header.tag && header.tag->id != 0))
-    return discard(interface, DropReason::kFrameNestedTag);
-  const std::size_t longest = interface.mtu() + header.size();
-  if (frame.size() > longest && frame.info().segment_size == 0)
-    return discard(interface, DropReason::kFrameTooLong);
-  frame.info().link_broadcast = header.destination.is_broadcast();
-  frame.info().link_multicast = header.destination.is_group() && !header.destination.is_broadcast();
-  frame.trim_front(header.size());
-  switch (header.type) {
+  const auto header = wire::EthernetHeader::parse(reader);
+  if (!header) return discard(interface, DropReason::kFrameTooShort);
+  if (const auto reason = why_not_for_us(interface, *header, frame)) return discard(interface, *reason);
+  frame.info().link_broadcast = header->destination.is_broadcast();
+  frame.info().link_multicast = header->destination.is_group() && !header->destination.is_broadcast();
+  frame.trim_front(header->size());
+  switch (header->type) {
     case wire::EtherType::kArp:
-      arp_.receive(interface, neighbours_of(interface), addresses_, frame.head());
-      return;
+      return arp_.receive(interface, neighbours_of(interface), addresses_, frame.head());
     case wire::EtherType::kIpv4:
     case wire::EtherType::kIpv6: {
       // RFC 1122 §3.2.1.1: what the type says and what the version says must agree.
       const unsigned version = frame.head().empty() ? 0 : frame.head()[0] >> 4;
-      if (version != (header.type == wire::EtherType::kIpv4 ? 4U : 6U))
+      if (version != (header->type == wire::EtherType::kIpv4 ? 4U : 6U)) {
         return discard(interface, DropReason::kIpBadVersion);
-      network_->receive(interface, std::move(frame));
-      return;
+      }
+      return network_->receive(interface, std::move(frame));
     }
     default:  // 802.3 lengths (RFC 1042) among them
       context_.count(Counter::kLinkInUnknownTypes);
@@ -115,80 +117,9 @@ void LinkLayer::Implementation::receive_ethernet(Interface& interface, Packet fr
 void LinkLayer::Implementation::receive_ip(Interface& interface, Packet packet) {
   const unsigned version = packet.head().empty() ? 0 : packet.head()[0] >> 4;
   if (version != 4 && version != 6) return discard(interface, DropReason::kIpBadVersion);
+  // There is one peer. A packet that came back over the loopback may still say how it arrived before.
+  packet.info().link_broadcast = packet.info().link_multicast = false;
   network_->receive(interface, std::move(packet));
-}
-
-// ---------------------------------------------------------------- out
-
-void LinkLayer::Implementation::send_frame(Interface& interface, Packet payload,
-                                           const MacAddress& destination, wire::EtherType type) {
-  if (interface.type() != LinkType::kEthernet) {
-    if (type != wire::EtherType::kArp) enqueue(interface, std::move(payload));
-    return;
-  }
-  wire::EthernetHeader header;
-  header.destination = destination;
-  header.source = interface.mac();
-  header.type = type;
-  wire::Writer writer(payload.prepend(wire::EthernetHeader::kSize));
-  header.write(writer);
-  if (payload.size() < wire::EthernetHeader::kMinFrame && payload.tail().empty()) {
-    // RFC 894: padded, with zeros (CVE-2003-0001).
-    const MutableBytes padding = payload.append(wire::EthernetHeader::kMinFrame - payload.size());
-    std::memset(padding.data(), 0, padding.size());
-  }
-  enqueue(interface, std::move(payload));
-}
-
-void LinkLayer::Implementation::transmit(Interface& interface, Packet packet, const MacAddress& destination) {
-  const bool is_v4 = packet.head()[0] >> 4 == 4;
-  send_frame(interface, std::move(packet), destination,
-             is_v4 ? wire::EtherType::kIpv4 : wire::EtherType::kIpv6);
-}
-
-void LinkLayer::Implementation::enqueue(Interface& interface, Packet frame) {
-  const std::size_t ip_offset = interface.type() == LinkType::kEthernet ? wire::EthernetHeader::kSize : 0;
-  if (interface.transmit_queue().size() >= interface.config().transmit_limit) {
-    ++interface.statistics().tx_dropped;
-    context_.drop(DropReason::kLinkQueueFull, Counter::kLinkOutQueueDrops);
-    return;
-  }
-  if (interface.type() == LinkType::kLoopback) {
-    ++interface.statistics().tx_packets;
-    interface.statistics().tx_bytes += frame.size();
-    interface.transmit_queue().push(std::move(frame));
-    return;
-  }
-  if (!finish_for_device(interface, std::move(frame), ip_offset)) {
-    ++interface.statistics().tx_dropped;
-    context_.drop(DropReason::kNoBuffers, Counter::kLinkOutQueueDrops);
-  }
-}
-
-// The last step before a device: what it cannot do itself is done here.
-bool LinkLayer::Implementation::finish_for_device(Interface& interface, Packet frame, std::size_t ip_offset) {
-  const Offloads& offloads = interface.offloads();
-  PacketQueue finished;
-  if (frame.info().segment_size != 0) {
-    const bool is_v4 = frame.head()[ip_offset] >> 4 == 4;
-    const bool device_segments = offloads.checksum && (is_v4 ? offloads.segment_ipv4 : offloads.segment_ipv6);
-    if (device_segments) {
-      finished.push(std::move(frame));
-    } else if (!segment(context_.pool, std::move(frame), ip_offset, !offloads.checksum, finished)) {
-      return false;
-    }
-  } else {
-    if (!offloads.checksum && !complete_checksum(frame, ip_offset)) return false;
-    finished.push(std::move(frame));
-  }
-  while (Packet packet = finished.pop()) {
-    ++interface.statistics().tx_packets;
-    interface.statistics().tx_bytes += packet.size();
-    context_.count(Counter::kLinkOutFrames);
-    if (context_.observer != nullptr) context_.tell(PacketEvent{Direction::kOut, interface.id(), packet});
-    interface.transmit_queue().push(std::move(packet));
-  }
-  return true;
 }
 
 // ---------------------------------------------------------------- NeighbourResolver
@@ -200,6 +131,10 @@ void LinkLayer::Implementation::solicit(Interface& interface, const IpAddress& a
   } else {
     ndp_.solicit(interface, address, known);
   }
+}
+
+void LinkLayer::Implementation::transmit(Interface& interface, Packet packet, const MacAddress& destination) {
+  sender_.send_ip(interface, std::move(packet), destination);
 }
 
 void LinkLayer::Implementation::failed(Interface& interface, Packet packet) {
@@ -258,18 +193,17 @@ void LinkLayer::receive(Interface& interface, Packet frame) {
 void LinkLayer::send(Interface& interface, Packet packet, const IpAddress& next_hop,
                      NeighbourHandle* handle) {
   if (interface.type() != LinkType::kEthernet) {
-    implementation_->send_frame(interface, std::move(packet), MacAddress(), wire::EtherType::kIpv4);
-    return;
+    return implementation_->sender_.send_ip(interface, std::move(packet), MacAddress());
   }
   implementation_->neighbours_of(interface).send(std::move(packet), next_hop, handle);
 }
 
 void LinkLayer::send_multicast(Interface& interface, Packet packet, const IpAddress& group) {
-  implementation_->transmit(interface, std::move(packet), wire::multicast_mac(group));
+  implementation_->sender_.send_ip(interface, std::move(packet), wire::multicast_mac(group));
 }
 
 void LinkLayer::send_broadcast(Interface& interface, Packet packet) {
-  implementation_->transmit(interface, std::move(packet), MacAddress::broadcast());
+  implementation_->sender_.send_ip(interface, std::move(packet), MacAddress::broadcast());
 }
 
 void LinkLayer::receive_ndp(Interface& interface, const NdpContext& context, Bytes message) {
@@ -294,9 +228,12 @@ std::vector<NeighbourInfo> LinkLayer::neighbours() const {
 }
 
 Result<void> LinkLayer::set_permanent(Interface& interface, const IpAddress& address, const MacAddress& mac) {
-  if (interface.type() != LinkType::kEthernet || mac.is_group())
+  if (interface.type() != LinkType::kEthernet || mac.is_group() || address.is_multicast()) {
     return std::unexpected(Error::kInvalidArgument);
-  implementation_->neighbours_of(interface).set_permanent(address, mac);
+  }
+  if (!implementation_->neighbours_of(interface).set_permanent(address, mac)) {
+    return std::unexpected(Error::kNoBuffers);
+  }
   return {};
 }
 

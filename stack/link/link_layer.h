@@ -60,9 +60,11 @@ struct NeighbourInfo {
 };
 
 struct LinkConfig {
-  std::size_t max_neighbours = 1024;  // per interface; the least recently used that is not in need goes first
-  std::size_t max_pending_packets =
-      16;  // per neighbour; the oldest is dropped (RFC 1122 §2.3.2.2: at least one)
+  std::size_t max_neighbours = 1024;  // per interface; what is least worth keeping goes first
+  // Packets that wait for a neighbour: per neighbour (the oldest is dropped; RFC 1122 §2.3.2.2: at least
+  // one), and for all of an interface.
+  std::size_t max_pending_packets = 16;
+  std::size_t max_pending_in_all = 512;
   Duration reachable_time = std::chrono::seconds(30);  // base; jittered by 0.5..1.5 (RFC 4861 §6.3.2)
   Duration retrans_timer = std::chrono::seconds(1);
   Duration delay_first_probe = std::chrono::seconds(5);
@@ -121,7 +123,7 @@ class LinkLayer {
   Result<void> forget(Interface& interface, const IpAddress& address);
 
  private:
-  class Implementation;  // FrameSender and NeighbourResolver: how the protocols below reach the interfaces
+  class Implementation;
   std::unique_ptr<Implementation> implementation_;
 };
 

@@ -1,7 +1,5 @@
 #include "stack/link/ndp.h"
 
-#include <algorithm>
-
 #include "stack/link/address_book.h"
 #include "stack/link/frame_sender.h"
 #include "stack/wire/ipv6.h"
@@ -12,21 +10,21 @@ namespace {
 
 constexpr std::uint8_t kHopLimit = 255;  // proves that the packet was not routed (RFC 4861 §3.1)
 
-bool is_on_link(const Interface& interface, const IpAddress& address) {
-  if (address.is_link_local()) return true;
-  return std::any_of(interface.addresses().begin(), interface.addresses().end(),
-                     [&](const InterfaceAddress& entry) { return entry.prefix.contains(address); });
+// A link address that another node could have.
+bool is_possible(const Interface& interface, const std::optional<MacAddress>& mac) {
+  return !mac || (!mac->is_group() && !mac->is_zero() && *mac != interface.mac());
 }
 
 }  // namespace
 
+// ---------------------------------------------------------------- out
+
 template <typename Message>
-void Ndp::send(Interface& interface, const IpAddress& source, const IpAddress& destination,
-               const MacAddress& mac, const Message& message) {
+Packet Ndp::make(const IpAddress& source, const IpAddress& destination, const Message& message) {
   Packet packet = context_.pool.allocate();
   if (!packet) {
     context_.drop(DropReason::kNoBuffers, Counter::kBufferExhausted);
-    return;
+    return packet;
   }
   const MutableBytes octets = packet.append(wire::Ipv6Header::kSize + message.size());
   wire::Ipv6Header header;
@@ -41,25 +39,24 @@ void Ndp::send(Interface& interface, const IpAddress& source, const IpAddress& d
   wire::write_icmpv6_checksum(octets.subspan(wire::Ipv6Header::kSize), source, destination);
   context_.count(Counter::kIp6OutRequests);
   context_.count(Counter::kIcmp6OutMsgs);
-  sender_.send_frame(interface, std::move(packet), mac, wire::EtherType::kIpv6);
+  return packet;
+}
+
+void Ndp::send(Interface& interface, Packet packet, const MacAddress& mac) {
+  if (packet) sender_.send(interface, std::move(packet), mac, wire::EtherType::kIpv6);
 }
 
 void Ndp::solicit(Interface& interface, const IpAddress& address, const MacAddress* known) {
-  // RFC 4861 §7.2.2: from an address of ours; link-local for link-local, else one that is not.
-  IpAddress source;
-  for (const InterfaceAddress& entry : interface.addresses()) {
-    if (!entry.prefix.address.is_v6() || !entry.is_usable()) continue;
-    const bool fits = entry.prefix.address.is_link_local() == address.is_link_local();
-    if (source.is_unspecified() || fits) source = entry.prefix.address;
-  }
-  if (source.is_unspecified()) return;  // nothing to ask from yet; asked again at the next interval
+  const IpAddress* const source = interface.address_towards(address);
+  if (source == nullptr) return;  // nothing to ask from yet; asked again at the next interval
   wire::NeighborSolicitation message;
   message.target = address;
   message.options.source_link_address = interface.mac();
   const IpAddress group = solicited_node_multicast(address);
   context_.count(Counter::kIcmp6OutNeighborSolicits);
-  send(interface, source, known != nullptr ? address : group,
-       known != nullptr ? *known : wire::multicast_mac(group), message);
+  // RFC 4861 §7.2.2 and §7.3.3: to the group, or to the address itself.
+  send(interface, make(*source, known != nullptr ? address : group, message),
+       known != nullptr ? *known : wire::multicast_mac(group));
 }
 
 void Ndp::solicit_for_detection(Interface& interface, const IpAddress& address, const Nonce& nonce) {
@@ -68,29 +65,49 @@ void Ndp::solicit_for_detection(Interface& interface, const IpAddress& address, 
   message.options.nonce = nonce;
   const IpAddress group = solicited_node_multicast(address);
   context_.count(Counter::kIcmp6OutNeighborSolicits);
-  send(interface, IpAddress(), group, wire::multicast_mac(group), message);
+  send(interface, make(IpAddress(), group, message), wire::multicast_mac(group));
 }
 
-void Ndp::advertise(Interface& interface, const IpAddress& target, const IpAddress& destination,
-                    const MacAddress& mac, bool solicited) {
+Packet Ndp::advertisement(Interface& interface, const IpAddress& target, const IpAddress& destination,
+                          bool solicited) {
   wire::NeighborAdvertisement message;
   message.solicited = solicited;
   message.override_cache = true;
   message.target = target;
   message.options.target_link_address = interface.mac();
   context_.count(Counter::kIcmp6OutNeighborAdvertisements);
-  send(interface, target, destination, mac, message);
+  return make(target, destination, message);
 }
+
+void Ndp::announce(Interface& interface, const IpAddress& address) {
+  send(interface, advertisement(interface, address, kAllNodes, false), wire::multicast_mac(kAllNodes));
+}
+
+// RFC 4861 §7.2.4: to who asked; to all nodes when that is nobody yet (it is trying to take our address into
+// use).
+void Ndp::answer(Interface& interface, NeighbourCache& neighbours, const IpAddress& target,
+                 const IpAddress& asker, const std::optional<MacAddress>& asker_mac) {
+  const bool to_all = asker.is_unspecified();
+  std::optional<MacAddress> known = to_all ? wire::multicast_mac(kAllNodes) : neighbours.known_mac(asker);
+  if (!known) known = asker_mac;  // there was no room to remember it
+  if (!replies_.may_answer(known.value_or(MacAddress())))
+    return context_.drop(DropReason::kNeighbourRateLimited);
+  if (to_all) return announce(interface, target);
+  Packet packet = advertisement(interface, target, asker, true);
+  if (known) return send(interface, std::move(packet), *known);
+  // A solicitation to us alone may leave the asker's link address out; then it is asked for.
+  if (packet) neighbours.send(std::move(packet), asker, nullptr);
+}
+
+// ---------------------------------------------------------------- in
 
 void Ndp::receive(Interface& interface, NeighbourCache& neighbours, AddressBook& addresses,
                   const LinkLayer::NdpContext& context, Bytes message) {
-  if (context.fragmented) {  // RFC 6980
-    context_.drop(DropReason::kNdpFragmented, Counter::kIcmp6InErrors);
-    return;
+  if (context.fragmented) {  // RFC 6980 §5
+    return context_.drop(DropReason::kNdpFragmented, Counter::kIcmp6InErrors);
   }
   if (context.hop_limit != kHopLimit) {
-    context_.drop(DropReason::kNdpBadHopLimit, Counter::kIcmp6InErrors);
-    return;
+    return context_.drop(DropReason::kNdpBadHopLimit, Counter::kIcmp6InErrors);
   }
   if (message.empty()) return malformed();
   switch (static_cast<wire::Icmpv6Type>(message[0])) {
@@ -122,50 +139,36 @@ void Ndp::on_solicitation(Interface& interface, NeighbourCache& neighbours, Addr
   // RFC 4861 §7.1.1
   const bool is_detection =
       from_nobody && context.destination == solicited_node_multicast(target) && !source_mac;
-  if (target.is_multicast() || (from_nobody && !is_detection) || context.source.is_multicast())
-    return malformed();
-  if (source_mac && source_mac->is_group()) return malformed();
+  if (from_nobody != is_detection || context.source.is_multicast()) return malformed();
+  if (!is_possible(interface, source_mac)) return malformed();
 
-  if (from_nobody) addresses.conflicting_detection(interface, target, solicitation->options.nonce);
-  if (interface.usable_address(target) == nullptr) {
-    context_.drop(DropReason::kNdpUnmatched);
-    return;
+  if (is_detection) addresses.conflicting_detection(interface, target, solicitation->options.nonce);
+  // RFC 4862 §5.4.3: nothing is said for an address that is tentative.
+  if (interface.usable_address(target) == nullptr) return context_.drop(DropReason::kNdpUnmatched);
+  if (!is_detection) {
+    // Only for real neighbours, and never for ourselves (CVE-2008-2476).
+    const bool is_neighbour =
+        interface.is_on_link(context.source) && interface.find_address(context.source) == nullptr;
+    if (!is_neighbour) return context_.drop(DropReason::kNdpUnmatched);
+    if (source_mac) neighbours.learn_from_solicitation(context.source, *source_mac);
   }
-  if (from_nobody) {  // somebody would like to have our address
-    advertise(interface, target, kAllNodes, wire::multicast_mac(kAllNodes), false);
-    return;
-  }
-  if (!is_on_link(interface, context.source) || interface.find_address(context.source) != nullptr) {
-    context_.drop(DropReason::kNdpUnmatched);
-    return;
-  }
-  if (source_mac) {
-    neighbours.learn(context.source, *source_mac);
-    advertise(interface, target, context.source, *source_mac, true);
-    return;
-  }
-  // A unicast solicitation may leave its link address out; then we know it already.
-  if (const auto known = neighbours.known_mac(context.source))
-    advertise(interface, target, context.source, *known, true);
+  answer(interface, neighbours, target, context.source, source_mac);
 }
 
 void Ndp::on_advertisement(Interface& interface, NeighbourCache& neighbours, AddressBook& addresses,
                            const LinkLayer::NdpContext& context, Bytes message) {
-  const auto advertisement = wire::NeighborAdvertisement::parse(message);
-  if (!advertisement) return malformed();
+  const auto advertised = wire::NeighborAdvertisement::parse(message);
+  if (!advertised) return malformed();
   // RFC 4861 §7.1.2
-  if (advertisement->target.is_multicast() ||
-      (context.destination.is_multicast() && advertisement->solicited))
-    return malformed();
-  const auto& mac = advertisement->options.target_link_address;
-  if (mac && mac->is_group()) return malformed();
-  if (interface.find_address(advertisement->target) != nullptr) {
-    addresses.conflicting_claim(interface, advertisement->target, mac.value_or(MacAddress()));
-    return;
+  if (context.destination.is_multicast() && advertised->solicited) return malformed();
+  const auto& mac = advertised->options.target_link_address;
+  if (!is_possible(interface, mac)) return malformed();
+  if (interface.find_address(advertised->target) != nullptr) {
+    return addresses.conflicting_claim(interface, advertised->target, mac.value_or(MacAddress()));
   }
-  neighbours.answered(advertisement->target, {.mac = mac ? &*mac : nullptr,
-                                              .solicited = advertisement->solicited,
-                                              .overrides = advertisement->override_cache});
+  neighbours.advertised(advertised->target, {.mac = mac ? &*mac : nullptr,
+                                             .solicited = advertised->solicited,
+                                             .overrides = advertised->override_cache});
 }
 
 }  // namespace transom::link

@@ -5,6 +5,7 @@
 #include "stack/base/context.h"
 #include "stack/link/interface.h"
 #include "stack/link/neighbour_cache.h"
+#include "stack/link/reply_limiter.h"
 #include "stack/wire/ndp.h"
 
 namespace transom::link {
@@ -16,30 +17,38 @@ class Ndp {
  public:
   using Nonce = std::array<std::uint8_t, 6>;
 
-  Ndp(Context& context, FrameSender& sender) : context_(context), sender_(sender) {}
+  Ndp(Context& context, FrameSender& sender) : context_(context), sender_(sender), replies_(context) {}
 
   void receive(Interface& interface, NeighbourCache& neighbours, AddressBook& addresses,
                const LinkLayer::NdpContext& context, Bytes message);
 
+  // Who has `address`? Asks its solicited-node group, or only `known`.
   void solicit(Interface& interface, const IpAddress& address, const MacAddress* known);
   // RFC 4862 §5.4.2: asks for an address without claiming it; the nonce tells our own packet, come back, from
   // another node's.
   void solicit_for_detection(Interface& interface, const IpAddress& address, const Nonce& nonce);
+  // RFC 4861 §7.2.6: says to all nodes that `address` is ours, so that nobody goes on sending to who had it
+  // before.
+  void announce(Interface& interface, const IpAddress& address);
 
  private:
   void on_solicitation(Interface& interface, NeighbourCache& neighbours, AddressBook& addresses,
                        const LinkLayer::NdpContext& context, Bytes message);
   void on_advertisement(Interface& interface, NeighbourCache& neighbours, AddressBook& addresses,
                         const LinkLayer::NdpContext& context, Bytes message);
-  void advertise(Interface& interface, const IpAddress& target, const IpAddress& destination,
-                 const MacAddress& mac, bool solicited);
+  void answer(Interface& interface, NeighbourCache& neighbours, const IpAddress& target,
+              const IpAddress& asker, const std::optional<MacAddress>& asker_mac);
+  Packet advertisement(Interface& interface, const IpAddress& target, const IpAddress& destination,
+                       bool solicited);
+  // A whole IPv6 packet; an empty one when out of buffers.
   template <typename Message>
-  void send(Interface& interface, const IpAddress& source, const IpAddress& destination,
-            const MacAddress& mac, const Message& message);
+  Packet make(const IpAddress& source, const IpAddress& destination, const Message& message);
+  void send(Interface& interface, Packet packet, const MacAddress& mac);
   void malformed() { context_.drop(DropReason::kNdpMalformed, Counter::kIcmp6InErrors); }
 
   Context& context_;
   FrameSender& sender_;
+  ReplyLimiter replies_;
 };
 
 }  // namespace transom::link

@@ -2,44 +2,27 @@
 // answers. One cache for ARP and NDP; the states are those of RFC 4861 §7.3.2 for both.
 //
 //   INCOMPLETE ─ answer ─► REACHABLE ─ time ─► STALE ─ use ─► DELAY ─ 5 s ─► PROBE ─ no answer ─► gone
-//        └ no answer ─► FAILED for a while                          └ answer, or progress seen above ─►
-//        REACHABLE
+//        └ no answer ─► FAILED for a while                          └ answer, or progress above ─► REACHABLE
 //
-// Packets for a neighbour that is being resolved wait in its own bounded queue. The cache is bounded; the
-// entries that were not used for longest go first. What is learnt from others' packets never creates more
-// than a STALE entry, and never replaces a REACHABLE one unasked (ARP and NDP spoofing).
+// Packets for a neighbour that is being resolved wait in its own bounded queue; all that wait are bounded
+// together, too. That a REACHABLE entry has grown old is noticed when it is used, not by a timer.
+//
+// Whom to believe. An answer is believed where one was asked for. What others say unasked never makes more
+// than a STALE entry, which is probed soon after its use. For ARP, hearsay of another MAC address has no
+// effect on an entry that answered within the reachable time but that it is probed at its known address; only
+// when nobody answers there, everybody is asked (ARP poisoning). NDP replaces as RFC 4861 §7.2.3 and §7.2.5
+// say.
 #pragma once
 
-#include <memory>
+#include <optional>
 #include <vector>
 
 #include "stack/base/context.h"
-#include "stack/base/keyed_table.h"
 #include "stack/link/interface.h"
 #include "stack/link/link_layer.h"
+#include "stack/link/neighbour_table.h"
 
 namespace transom::link {
-
-class NeighbourCache;
-
-struct Neighbour {
-  Neighbour(NeighbourCache& the_cache, std::uint32_t the_index);
-
-  void on_timer();
-
-  NeighbourCache& cache;
-  std::uint32_t index;  // of its slot
-  std::uint32_t generation = 0;
-  bool in_use = false;
-  IpAddress address;
-  MacAddress mac;
-  NeighbourState state = NeighbourState::kIncomplete;
-  std::uint8_t solicits = 0;  // without an answer
-  Instant confirmed{};
-  Instant last_used{};
-  PacketQueue pending;
-  Timer timer{call_member<&Neighbour::on_timer>, this};
-};
 
 // What the cache needs of the protocols around it.
 class NeighbourResolver {
@@ -48,6 +31,7 @@ class NeighbourResolver {
   virtual void solicit(Interface& interface, const IpAddress& address, const MacAddress* known) = 0;
   // The packet may go to this MAC address now.
   virtual void transmit(Interface& interface, Packet packet, const MacAddress& destination) = 0;
+  // The packet cannot go anywhere.
   virtual void failed(Interface& interface, Packet packet) = 0;
 
  protected:
@@ -58,66 +42,61 @@ class NeighbourCache {
  public:
   NeighbourCache(Context& context, const LinkConfig& config, Interface& interface,
                  NeighbourResolver& resolver);
-  ~NeighbourCache();
   NeighbourCache(const NeighbourCache&) = delete;
   NeighbourCache& operator=(const NeighbourCache&) = delete;
 
   // Sends now, or queues and resolves.
   void send(Packet packet, const IpAddress& address, NeighbourHandle* handle);
 
-  // A packet showed who `address` is, unasked: creates a STALE entry, or makes an entry with another MAC
-  // doubtful.
+  // An ARP request to us showed who asks: creates a STALE entry, or makes one with another MAC doubtful.
   void learn(const IpAddress& address, const MacAddress& mac);
   // The same, but only for an entry that exists (ARP between others).
-  void update(const IpAddress& address, const MacAddress& mac);
-  // An answer: an ARP reply, or a neighbour advertisement (RFC 4861 §7.2.5).
-  struct Answer {
+  void overhear(const IpAddress& address, const MacAddress& mac);
+  // A neighbour solicitation did (RFC 4861 §7.2.3): creates a STALE entry, or makes one with another MAC
+  // STALE.
+  void learn_from_solicitation(const IpAddress& address, const MacAddress& mac);
+
+  // A neighbour advertisement (RFC 4861 §7.2.5).
+  struct Advertised {
     const MacAddress* mac = nullptr;
     bool solicited = false;
     bool overrides = false;
   };
-  void answered(const IpAddress& address, const Answer& answer);
-  // An ARP reply says nothing of why it was sent: it counts as an answer where one is awaited, else as
-  // gossip.
+  void advertised(const IpAddress& address, const Advertised& what);
+  // An ARP reply says nothing of why it was sent: it is an answer where one is awaited, else hearsay.
   void arp_reply(const IpAddress& address, const MacAddress& mac);
 
   std::optional<MacAddress> known_mac(const IpAddress& address) const;
   void confirm(const IpAddress& address, NeighbourHandle* handle);
   void suspect(const IpAddress& address);
 
-  void set_permanent(const IpAddress& address, const MacAddress& mac);
-  bool forget(const IpAddress& address);
+  bool set_permanent(const IpAddress& address, const MacAddress& mac);  // false when there is no room
+  bool forget(const IpAddress& address);                                // false when it is not known
   void list(std::vector<NeighbourInfo>& out) const;
 
  private:
   friend struct Neighbour;
-  struct ByAddress {
-    using Key = IpAddress;
-    static const IpAddress& key(const Neighbour& neighbour) { return neighbour.address; }
-    static std::uint64_t hash(const SipKey& key, const IpAddress& address);
-  };
 
-  Neighbour* find(const IpAddress& address, NeighbourHandle* handle);
-  Neighbour* create(const IpAddress& address);
-  Neighbour* evict();
+  Neighbour* create(const IpAddress& address, NeighbourTable::Purpose purpose);
   void remove(Neighbour& neighbour);
-  void resolved(Neighbour& neighbour, const MacAddress& mac, NeighbourState state);
-  void start_resolution(Neighbour& neighbour);
-  void start_probing(Neighbour& neighbour);
-  void fail(Neighbour& neighbour);
   void enqueue(Neighbour& neighbour, Packet packet);
+  void settle(Neighbour& neighbour, MacAddress mac, NeighbourState state);
+  void start_asking(Neighbour& neighbour, NeighbourState state);
+  void ask(Neighbour& neighbour);
+  void fail(Neighbour& neighbour);
   void on_timer(Neighbour& neighbour);
-  bool is_fresh(const Neighbour& neighbour) const;
+  PacketQueue take_pending(Neighbour& neighbour);
+  bool is_fresh(const Neighbour& neighbour) const {
+    return context_.now - neighbour.confirmed <= reachable_time_;
+  }
 
   Context& context_;
   const LinkConfig& config_;
   Interface& interface_;
   NeighbourResolver& resolver_;
   Duration reachable_time_;
-  std::vector<std::unique_ptr<Neighbour>> slots_;
-  std::vector<std::uint32_t> free_;
-  std::size_t clock_hand_ = 0;
-  KeyedTable<Neighbour, ByAddress> table_;
+  std::size_t pending_ = 0;  // packets in all queues
+  NeighbourTable table_;
 };
 
 }  // namespace transom::link

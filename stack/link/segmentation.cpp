@@ -1,7 +1,8 @@
 #include "stack/link/segmentation.h"
 
 #include <algorithm>
-#include <cstring>
+#include <array>
+#include <optional>
 
 #include "stack/wire/checksum.h"
 #include "stack/wire/ipv4.h"
@@ -72,17 +73,33 @@ void put_u16(MutableBytes at, std::uint16_t value) {
 
 std::uint16_t get_u16(Bytes at) { return static_cast<std::uint16_t>(at[0] << 8 | at[1]); }
 
+// Headers up to and with the TCP header; nullopt when they are not all there, or too long to be repeated.
+std::optional<std::size_t> size_with_tcp_header(Bytes head, const Layout& layout) {
+  if (head.size() < layout.transport + wire::TcpHeader::kMinSize) return std::nullopt;
+  const std::size_t tcp_size = std::size_t{head[layout.transport + 12]} / 16 * 4;
+  const std::size_t size = layout.transport + tcp_size;
+  if (tcp_size < wire::TcpHeader::kMinSize || size > head.size() || size > kMaxHeaders) return std::nullopt;
+  return size;
+}
+
+// One segment's place in the super-segment.
+struct Place {
+  std::size_t size = 0;    // of the whole frame
+  std::size_t offset = 0;  // of its payload
+  std::size_t index = 0;
+  bool is_last = false;
+};
+
 // The lengths, the identification and the header checksum of one segment; its sequence number and flags.
-void rewrite_headers(MutableBytes headers, const Layout& layout, std::size_t size, std::size_t offset,
-                     bool is_first, bool is_last, std::size_t index) {
+void rewrite_headers(MutableBytes headers, const Layout& layout, const Place& place) {
   MutableBytes ip = headers.subspan(layout.ip);
   if (layout.is_v4) {
-    put_u16(ip.subspan(2), static_cast<std::uint16_t>(size - layout.ip));
-    put_u16(ip.subspan(4), static_cast<std::uint16_t>(get_u16(ip.subspan(4)) + index));
+    put_u16(ip.subspan(2), static_cast<std::uint16_t>(place.size - layout.ip));
+    put_u16(ip.subspan(4), static_cast<std::uint16_t>(get_u16(ip.subspan(4)) + place.index));
     put_u16(ip.subspan(10), 0);
     put_u16(ip.subspan(10), wire::checksum(ip.first(layout.transport - layout.ip)));
   } else {
-    put_u16(ip.subspan(4), static_cast<std::uint16_t>(size - layout.ip - wire::Ipv6Header::kSize));
+    put_u16(ip.subspan(4), static_cast<std::uint16_t>(place.size - layout.ip - wire::Ipv6Header::kSize));
   }
   constexpr std::size_t kSequence = 4;
   constexpr std::size_t kFlags = 13;
@@ -90,12 +107,51 @@ void rewrite_headers(MutableBytes headers, const Layout& layout, std::size_t siz
   constexpr std::uint8_t kCwr = 0x80;
   MutableBytes tcp = headers.subspan(layout.transport);
   wire::Reader reader(tcp.subspan(kSequence));
-  const auto sequence = static_cast<std::uint32_t>(reader.u32() + offset);
+  const auto sequence = static_cast<std::uint32_t>(reader.u32() + place.offset);
   wire::Writer writer(tcp.subspan(kSequence));
   writer.u32(sequence);
-  if (!is_last) tcp[kFlags] &= static_cast<std::uint8_t>(~kFinAndPush);
-  if (!is_first) tcp[kFlags] &= static_cast<std::uint8_t>(~kCwr);
+  if (!place.is_last) tcp[kFlags] &= static_cast<std::uint8_t>(~kFinAndPush);
+  // RFC 3168 §6.1.2: a reduction of the window is told once.
+  if (place.index != 0) tcp[kFlags] &= static_cast<std::uint8_t>(~kCwr);
 }
+
+// The whole checksum, or the pseudo-header's share of it for the device to go on from.
+void write_tcp_checksum(Packet& segment, const Layout& layout, bool whole) {
+  const auto length = static_cast<std::uint32_t>(segment.size() - layout.transport);
+  const MutableBytes field =
+      segment.head().subspan(layout.transport + wire::TcpHeader::kChecksumOffset, sizeof(std::uint16_t));
+  put_u16(field, wire::pseudo_header_sum(layout.source, layout.destination, IpProtocol::kTcp, length).fold());
+  if (!whole) return;
+  wire::ChecksumSum sum;
+  wire::add_packet(sum, segment, layout.transport);
+  put_u16(field, sum.checksum());
+}
+
+// The payload of a super-segment, handed out from front to back.
+class PayloadSlices {
+ public:
+  explicit PayloadSlices(Packet packet) : count_(packet.into_slices(slices_)) {}
+
+  // References to the next `length` octets, which are there. False when out of buffers.
+  bool move_to(Packet& segment, std::size_t length) {
+    while (length > 0 && next_ < count_) {
+      Slice& slice = slices_[next_];
+      const std::size_t here = std::min(length, slice.size());
+      // Slices so short that one segment needs more of them than a packet can refer to are copied.
+      if (segment.tail().size() == Packet::kMaxTail && !segment.linearize()) return false;
+      segment.append_slice(slice.subslice(0, here));
+      slice.trim_front(here);
+      length -= here;
+      if (slice.empty()) ++next_;
+    }
+    return true;
+  }
+
+ private:
+  std::array<Slice, Packet::kMaxTail + 1> slices_;
+  std::size_t count_ = 0;
+  std::size_t next_ = 0;
+};
 
 }  // namespace
 
@@ -123,59 +179,38 @@ bool segment(BufferPool& pool, Packet packet, std::size_t ip_offset, bool checks
   }
   const auto layout = find_headers(packet.head(), ip_offset);
   if (!layout || layout->protocol != IpProtocol::kTcp) return false;
-  if (packet.head().size() < layout->transport + wire::TcpHeader::kMinSize) return false;
-  const std::size_t tcp_size = std::size_t{packet.head()[layout->transport + 12]} / 16 * 4;
-  const std::size_t header_size = layout->transport + tcp_size;
-  if (tcp_size < wire::TcpHeader::kMinSize || header_size > packet.head().size() || header_size > kMaxHeaders)
-    return false;
+  const auto header_size = size_with_tcp_header(packet.head(), *layout);
+  if (!header_size) return false;
 
-  std::array<std::uint8_t, kMaxHeaders> headers{};
-  std::memcpy(headers.data(), packet.head().data(), header_size);
+  std::array<std::uint8_t, kMaxHeaders> header_octets;
+  const MutableBytes headers = MutableBytes(header_octets).first(*header_size);
+  std::copy_n(packet.head().begin(), *header_size, headers.begin());
   PacketInfo info = packet.info();
   info.segment_size = 0;
   info.checksum = checksums ? ChecksumState::kUnknown : ChecksumState::kPartial;
   info.checksum_field = wire::TcpHeader::kChecksumOffset;
-  packet.trim_front(header_size);
+  packet.trim_front(*header_size);
   const std::size_t total = packet.size();
-  std::array<Slice, Packet::kMaxTail + 1> slices;
-  const std::size_t slice_count = packet.into_slices(slices);
+  PayloadSlices payload(std::move(packet));
 
   PacketQueue segments;
-  std::size_t slice = 0;
-  std::size_t within = 0;
-  std::size_t index = 0;
-  for (std::size_t offset = 0; offset < total || index == 0; ++index) {
+  std::size_t offset = 0;
+  do {  // a super-segment without payload still is one segment
     const std::size_t length = std::min(segment_size, total - offset);
     Packet piece = pool.allocate();
     if (!piece) return false;
     piece.info() = info;
-    const MutableBytes head = piece.append(header_size);
-    std::memcpy(head.data(), headers.data(), header_size);
-    for (std::size_t left = length; left > 0 && slice < slice_count;) {
-      const std::size_t here = std::min(left, slices[slice].size() - within);
-      piece.append_slice(slices[slice].subslice(within, here));
-      left -= here;
-      within += here;
-      if (within == slices[slice].size()) {
-        ++slice;
-        within = 0;
-      }
-    }
-    rewrite_headers(head, *layout, header_size + length, offset, index == 0, offset + length >= total, index);
-    const auto transport_length = static_cast<std::uint32_t>(tcp_size + length);
-    const auto sum =
-        wire::pseudo_header_sum(layout->source, layout->destination, IpProtocol::kTcp, transport_length);
-    const MutableBytes field = head.subspan(layout->transport + wire::TcpHeader::kChecksumOffset);
-    put_u16(field, sum.fold());
-    if (checksums) {
-      wire::ChecksumSum whole;
-      wire::add_packet(whole, piece, layout->transport);
-      put_u16(field, whole.checksum());
-    }
+    std::copy(headers.begin(), headers.end(), piece.append(headers.size()).begin());
+    if (!payload.move_to(piece, length)) return false;
+    rewrite_headers(piece.head(), *layout,
+                    {.size = headers.size() + length,
+                     .offset = offset,
+                     .index = segments.size(),
+                     .is_last = offset + length == total});
+    write_tcp_checksum(piece, *layout, checksums);
     segments.push(std::move(piece));
     offset += length;
-    if (total == 0) break;
-  }
+  } while (offset < total);
   out.splice(segments);
   return true;
 }

@@ -14,8 +14,8 @@ bool complete_checksum(Packet& packet, std::size_t ip_offset);
 // Appends to `out` the packets that `packet` stands for: itself when it is not a super-segment, else segments
 // of at most info().segment_size octets of payload with sequence numbers, IP identification, FIN/PSH/CWR and
 // lengths right. Checksums are completed when `checksums` is set. `ip_offset` octets of link header are
-// repeated in front of each. Payload is referenced, not copied. False when out of buffers: nothing was
-// appended.
+// repeated in front of each. Payload is referenced, not copied. False when out of buffers or when the headers
+// are not those of a TCP segment: the packet is gone and nothing was appended.
 bool segment(BufferPool& pool, Packet packet, std::size_t ip_offset, bool checksums, PacketQueue& out);
 
 }  // namespace transom::link

@@ -95,9 +95,10 @@ void Connection::establish(const Negotiated& negotiated, bool syn_was_retransmit
   probes_ = 0;
   if (syn_was_retransmitted) sender_.rtt().syn_was_lost();
   link_mtu_ = 0;
-  sender_.establish(536, nullptr);
+  sender_.establish(536, negotiated.sack, nullptr);
   refresh_mss();
-  sender_.establish(sender_.mss(), make_reno(initial_window(sender_.mss(), syn_was_retransmitted)));
+  sender_.establish(sender_.mss(), negotiated.sack,
+                    make_reno(initial_window(sender_.mss(), syn_was_retransmitted)));
   if (negotiated.timestamps) receiver_.start_timestamps(negotiated.ts_recent, owner_.context.now);
   set_state(State::kEstablished);
   last_received_ = owner_.context.now;

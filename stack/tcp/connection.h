@@ -194,7 +194,7 @@ class Connection {
   void send_reset();
 
   // --- connection_timers.cpp
-  enum class Alarm : std::uint8_t { kRetransmit, kPersist, kDelayedAck, kKeepAlive, kCount };
+  enum class Alarm : std::uint8_t { kRetransmit, kLossDetection, kPersist, kDelayedAck, kKeepAlive, kCount };
   void on_timer();
   void set_alarm(Alarm alarm, Instant deadline);
   void clear_alarm(Alarm alarm) { deadline(alarm) = kNever; }

@@ -137,6 +137,10 @@ bool Connection::transmit(const Transmission& transmission) {
 
   // A packet that could not be handed down is as good as lost in the network.
   sender_.transmitted(sent, owner_.context.now);
+  if (sent.probe) {  // RFC 8985 §7.3: the timeout starts anew
+    owner_.context.count(Counter::kTcpExtTCPLossProbes);
+    set_alarm(Alarm::kRetransmit, owner_.context.now + sender_.rtt().rto());
+  }
   receiver_.ack_sent(true);
   bytes_sent_ += sent.octets;
   if (sent.retransmission) {

@@ -30,6 +30,10 @@ void Connection::on_timer() {
     receiver_.need_ack(Receiver::AckNeed::kNow);
     want_output();
   }
+  if (is_due(Alarm::kLossDetection)) {
+    sender_.on_loss_detection_alarm(now);
+    want_output();
+  }
   if (is_due(Alarm::kRetransmit)) on_retransmission_timeout();
   if (state_ != State::kClosed && is_due(Alarm::kPersist)) on_persist_timeout();
   if (state_ != State::kClosed && is_due(Alarm::kKeepAlive)) on_keep_alive();
@@ -146,9 +150,11 @@ void Connection::update_alarms_after_output(std::optional<SendLimit> limit) {
     clear_alarm(Alarm::kPersist);
     if (!is_set(Alarm::kRetransmit))
       set_alarm(Alarm::kRetransmit, now + sender_.rtt().rto());  // RFC 6298 §5.1
+    set_alarm(Alarm::kLossDetection, sender_.loss_detection_deadline());
     return;
   }
   clear_alarm(Alarm::kRetransmit);
+  clear_alarm(Alarm::kLossDetection);
   if (!limit || !sender_.has_work()) {
     clear_alarm(Alarm::kPersist);
     return;

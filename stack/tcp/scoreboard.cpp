@@ -4,10 +4,6 @@
 
 namespace transom::tcp {
 
-namespace {
-constexpr std::uint32_t kDuplicateThreshold = 3;  // RFC 5681 §3.2, RFC 6675 §2
-}
-
 std::uint32_t Scoreboard::in_flight() const {
   const std::uint32_t gone = sacked_ + lost_ + reno_delivered_;
   return outstanding_ > gone ? outstanding_ - gone : 0;
@@ -38,6 +34,7 @@ void Scoreboard::split(std::size_t index, std::uint32_t length) {
 }
 
 void Scoreboard::on_sent(SeqNum begin, std::uint32_t length, bool fin, Instant now) {
+  if (segments_.empty()) judged_to_ = begin;
   segments_.push_back({.begin = begin, .length = length, .sent = now, .fin = fin});
   outstanding_ += length;
 }
@@ -49,53 +46,66 @@ void Scoreboard::set_lost(SentSegment& segment) {
   lost_ += segment.length;
 }
 
-void Scoreboard::set_sacked(SentSegment& segment, Delivered& delivered) {
+void Scoreboard::note_delivery(const SentSegment& segment, Delivered& delivered, Instant plausible) const {
+  if (segment.ever_retransmitted) {
+    delivered.any_retransmitted = true;
+    if (segment.sent > plausible) return;
+  } else {
+    if (!delivered.sent || segment.sent > *delivered.sent) delivered.sent = segment.sent;
+    if (sacked_ > 0 && is_before(segment.end(), highest_sacked_)) delivered.reordered = true;
+  }
+  if (!delivered.latest || segment.sent >= *delivered.latest) {
+    delivered.latest = segment.sent;
+    delivered.latest_end = segment.end();
+  }
+}
+
+void Scoreboard::set_sacked(SentSegment& segment, Delivered& delivered, Instant plausible) {
   if (segment.sacked) return;
+  note_delivery(segment, delivered, plausible);
   segment.sacked = true;
   sacked_ += segment.length;
+  ++sacked_entries_;
   if (segment.lost) {
     segment.lost = false;
     lost_ -= segment.length;
   }
   delivered.newly_delivered += segment.length;
-  if (segment.ever_retransmitted) {
-    delivered.any_retransmitted = true;
-  } else if (!delivered.sent || segment.sent > *delivered.sent) {
-    delivered.sent = segment.sent;
-  }
 }
 
-Scoreboard::Delivered Scoreboard::acknowledge(SeqNum ack) {
+Scoreboard::Delivered Scoreboard::acknowledge(SeqNum ack, Instant plausible) {
   Delivered delivered;
   while (!segments_.empty() && is_before(segments_.front().begin, ack)) {
     SentSegment& segment = segments_.front();
     const std::uint32_t length = std::min(segment.length, octets_between(segment.begin, ack));
+    const bool whole = length == segment.length;
     delivered.acked += length;
     outstanding_ -= length;
     if (segment.sacked) {
       sacked_ -= length;
+      if (whole) --sacked_entries_;
     } else {
       delivered.newly_delivered += length;
-      if (segment.ever_retransmitted) {
-        delivered.any_retransmitted = true;
-      } else if (!delivered.sent || segment.sent > *delivered.sent) {
-        delivered.sent = segment.sent;
-      }
+      note_delivery(segment, delivered, plausible);
     }
     if (segment.lost) lost_ -= length;
-    if (length == segment.length) {
+    if (whole) {
       segments_.pop_front();
     } else {
       segment.begin += length;
       segment.length -= length;
     }
   }
+  while (!retransmissions_.empty() && is_at_or_before(retransmissions_.front().end, ack)) {
+    retransmissions_.pop_front();
+  }
   // What duplicate ACKs vouched for is among what is acknowledged now.
   reno_delivered_ = std::min(reno_delivered_ - std::min(reno_delivered_, delivered.acked), outstanding_);
   return delivered;
 }
 
-Scoreboard::Delivered Scoreboard::apply_sacks(std::span<const wire::SackBlock> blocks, std::uint32_t mss) {
+Scoreboard::Delivered Scoreboard::apply_sacks(std::span<const wire::SackBlock> blocks, std::uint32_t mss,
+                                              Instant plausible) {
   Delivered delivered;
   if (segments_.empty()) return delivered;
   const SeqNum una = segments_.front().begin;
@@ -120,11 +130,8 @@ Scoreboard::Delivered Scoreboard::apply_sacks(std::span<const wire::SackBlock> b
         if (whole == 0) break;
         split(i, whole);
       }
-      if (sacked_ == 0) {
-        highest_sacked_ = segments_[i].end();
-        losses_known_to_ = una;
-      }
-      set_sacked(segments_[i], delivered);
+      if (sacked_ == 0) highest_sacked_ = segments_[i].end();
+      set_sacked(segments_[i], delivered, plausible);
       highest_sacked_ = later_of(highest_sacked_, segments_[i].end());
     }
   }
@@ -135,32 +142,44 @@ void Scoreboard::on_duplicate_ack(std::uint32_t mss) {
   reno_delivered_ = std::min(reno_delivered_ + mss, outstanding_);
 }
 
-bool Scoreboard::detect_losses(std::uint32_t mss) {
-  if (sacked_ == 0) return false;
-  // Walk down from the highest SACKed entry until more than (DupThresh - 1) segments' worth of octets, or
-  // DupThresh separate entries, have been reported: everything unreported below is lost. The walk is short;
-  // each entry is judged once.
-  std::uint32_t octets = 0;
-  std::uint32_t entries = 0;
-  std::size_t index = find(highest_sacked_ - 1);
-  for (;; --index) {
-    if (segments_[index].sacked) {
-      octets += segments_[index].length;
-      ++entries;
-      if (entries >= kDuplicateThreshold || octets > (kDuplicateThreshold - 1) * mss) break;
-    }
-    if (index == 0) return false;
-  }
-  const SeqNum limit = segments_[index].begin;
-  bool news = false;
-  for (std::size_t i = find(later_of(losses_known_to_, segments_.front().begin)); i < index; ++i) {
+Scoreboard::Losses Scoreboard::detect_losses(const Rack& rack, Duration window, Instant now) {
+  Losses losses;
+  if (segments_.empty()) return losses;
+  std::size_t i = find(later_of(judged_to_, segments_.front().begin));
+  for (; i < segments_.size(); ++i) {
     SentSegment& segment = segments_[i];
     if (segment.sacked || segment.lost || segment.ever_retransmitted) continue;
+    if (!rack.has_overtaken(segment.sent, segment.end())) break;
+    if (rack.deadline(segment.sent, window) > now) {
+      losses.some_wait = true;
+      break;
+    }
     set_lost(segment);
-    news = true;
+    losses.found = true;
   }
-  losses_known_to_ = later_of(losses_known_to_, limit);
-  return news;
+  judged_to_ = i < segments_.size() ? segments_[i].begin : segments_.back().end();
+
+  while (!retransmissions_.empty()) {
+    const Retransmission again = retransmissions_.front();
+    if (!rack.has_overtaken(again.sent)) break;
+    bool is_open = false;
+    const bool is_due = rack.deadline(again.sent, window) <= now;
+    for (i = find(again.begin); i < segments_.size() && is_before(segments_[i].begin, again.end); ++i) {
+      SentSegment& segment = segments_[i];
+      if (segment.sacked || segment.lost || segment.sent != again.sent) continue;
+      is_open = true;
+      if (!is_due) break;
+      set_lost(segment);
+      losses.found = true;
+      losses.retransmissions += segment.length;
+    }
+    if (is_open && !is_due) {
+      losses.some_wait = true;
+      break;
+    }
+    retransmissions_.pop_front();
+  }
+  return losses;
 }
 
 bool Scoreboard::mark_front_lost(std::uint32_t mss) {
@@ -178,9 +197,12 @@ bool Scoreboard::mark_all_lost() {
     if (reneged && segments_[i].sacked) {
       segments_[i].sacked = false;
       sacked_ -= segments_[i].length;
+      --sacked_entries_;
     }
     set_lost(segments_[i]);
   }
+  retransmissions_.clear();
+  judged_to_ = segments_.back().end();
   return reneged;
 }
 
@@ -212,7 +234,12 @@ std::optional<SentSegment> Scoreboard::next_lost(std::uint32_t limit) {
 
 void Scoreboard::on_retransmitted(SeqNum begin, std::uint32_t length, Instant now) {
   const SeqNum end = begin + length;
+  retransmissions_.push_back({begin, end, now});
   for (std::size_t i = find(begin); i < segments_.size() && is_before(segments_[i].begin, end); ++i) {
+    if (is_before(segments_[i].begin, begin)) {
+      split(i, octets_between(segments_[i].begin, begin));
+      continue;
+    }
     if (is_after(segments_[i].end(), end)) split(i, octets_between(segments_[i].begin, end));
     SentSegment& segment = segments_[i];
     if (segment.lost) {
@@ -224,9 +251,12 @@ void Scoreboard::on_retransmitted(SeqNum begin, std::uint32_t length, Instant no
   }
 }
 
-void Scoreboard::clear() {
-  segments_.clear();
-  outstanding_ = sacked_ = lost_ = reno_delivered_ = 0;
+SentSegment Scoreboard::last(std::uint32_t mss) const {
+  SentSegment last = segments_.back();
+  const std::uint32_t length = std::min(last.length, mss + (last.fin ? 1U : 0U));
+  last.begin = last.end() - length;
+  last.length = length;
+  return last;
 }
 
 }  // namespace transom::tcp

@@ -1,5 +1,5 @@
 // The sending half of a connection: what may be sent now, and what an acknowledgment changes (RFC 9293 §3.8,
-// RFC 5681, 6582, 6675).
+// RFC 5681, 6582, 6675, 8985, 9937).
 //
 //            una            nxt                  una + window
 //   acked     |  in flight   |   may be sent      |   not yet
@@ -16,6 +16,8 @@
 
 #include "stack/base/seq_num.h"
 #include "stack/tcp/congestion_control.h"
+#include "stack/tcp/prr.h"
+#include "stack/tcp/rack.h"
 #include "stack/tcp/rtt_estimator.h"
 #include "stack/tcp/scoreboard.h"
 #include "stack/tcp/send_queue.h"
@@ -38,6 +40,7 @@ struct Transmission {
   bool fin = false;
   bool push = false;
   bool retransmission = false;
+  bool probe = false;  // a tail loss probe (RFC 8985 §7)
 
   std::uint32_t length() const { return octets + (fin ? 1U : 0U); }
 };
@@ -65,8 +68,8 @@ class Sender {
   void set_initial_sequence(SeqNum iss) { una_ = nxt_ = iss; }
   void syn_sent() { nxt_ = una_ + 1; }
   void syn_acknowledged() { una_ = nxt_; }
-  // From now on data may flow.
-  void establish(std::uint32_t mss, std::unique_ptr<CongestionControl> congestion_control);
+  // From now on data may flow. `sack`: both ends agreed to report selectively.
+  void establish(std::uint32_t mss, bool sack, std::unique_ptr<CongestionControl> congestion_control);
 
   // --- the user's side
   SendQueue& queue() { return queue_; }
@@ -92,6 +95,10 @@ class Sender {
 
   // --- timers
   void on_retransmission_timeout(Instant now);
+  // When on_loss_detection_alarm() wants to be called, before any retransmission timeout; kNever for not at
+  // all.
+  Instant loss_detection_deadline() const { return loss_deadline_; }
+  void on_loss_detection_alarm(Instant now);
   void on_idle(Instant now);
   void on_mss_changed(std::uint32_t mss, bool shrank_on_path);
 
@@ -130,7 +137,14 @@ class Sender {
   std::expected<Transmission, SendLimit> poll_new_data(const SendPolicy& policy);
   std::optional<SendLimit> why_partial_must_wait(std::uint32_t octets, const SendPolicy& policy) const;
   void enter_recovery(Recovery kind, Instant now);
-  void look_for_losses(bool una_moved, bool is_duplicate, bool has_sacks, Instant now);
+  bool look_for_losses(bool una_moved, bool is_duplicate, Instant now);
+  bool detect_by_rack(Instant now);
+  bool detect_by_duplicates(bool una_moved, bool is_duplicate);
+  void take_rtt_sample(const Acknowledgment& acknowledgment, const Scoreboard::Delivered& delivered,
+                       std::uint32_t prior_in_flight, Instant now);
+  void arm_loss_detection(Instant now);
+  std::expected<Transmission, SendLimit> poll_probe(const SendPolicy& policy);
+  void end_probe_episode(const Acknowledgment& acknowledgment, bool is_duplicate, bool reported, Instant now);
 
   SeqNum una_;
   SeqNum nxt_;
@@ -149,12 +163,21 @@ class Sender {
   bool fin_queued_ = false;
   bool fin_sent_ = false;
   bool is_urgent_ = false;
-  bool peer_sends_sack_ = false;
+  bool sack_ = false;             // agreed on
+  bool peer_sends_sack_ = false;  // and done
+  bool probe_due_ = false;        // the next poll() gives a tail loss probe
+  bool probe_outstanding_ = false;
+  bool probe_repeats_ = false;  // it was a retransmission
   std::uint8_t duplicate_acks_ = 0;
   std::uint8_t timeouts_in_row_ = 0;
 
   SendQueue queue_;
   Scoreboard scoreboard_;
+  Rack rack_;
+  ProportionalRateReduction prr_;
+  SeqNum probe_end_;  // nxt after the probe
+  Instant reordering_deadline_ = kNever;  // overtaken segments count as lost from here on
+  Instant loss_deadline_ = kNever;
   RttEstimator rtt_;
   std::unique_ptr<CongestionControl> congestion_;
 };

@@ -189,7 +189,8 @@ def check_capture(path, provokes):
     """tshark must find no malformed packet, no bad checksum and no expert error that the test did not provoke."""
     fields = ["frame.number", "ip.checksum.status", "tcp.checksum.status", "udp.checksum.status", "icmp.checksum.status",
               "icmpv6.checksum.status", "_ws.malformed", "_ws.expert.severity", "_ws.expert.message"]
-    command = ["tshark", "-n", "-r", str(path), "-T", "fields", "-E", "separator=|", "-E", "occurrence=a"]
+    # Not what is inside HTTP: a body of random octets, captured in part, is no concern of the stack.
+    command = ["tshark", "-n", "-r", str(path), "--disable-protocol", "http", "-T", "fields", "-E", "separator=|", "-E", "occurrence=a"]
     for protocol in ("ip", "tcp", "udp", "icmp"):
         if protocol != "icmp":
             command += ["-o", f"{protocol}.check_checksum:TRUE"]

