@@ -54,7 +54,7 @@ class Rack {
   Instant sent_{};  // of the delivered segment that was sent last
   Duration rtt_{};  // of that segment
   SeqNum end_;
-  SeqNum round_end_;  // the window widens again when this is acknowledged
+  SeqNum round_end_;       // the window widens again when this is acknowledged
   bool is_valid_ = false;  // something was delivered
   bool in_round_ = false;
   bool reordering_seen_ = false;

@@ -47,9 +47,9 @@ class Scoreboard {
     std::optional<Instant>
         sent;  // when the latest of the never retransmitted ones among them was sent: for the RTT
     bool any_retransmitted = false;
-    bool reordered = false;          // one that was sent once arrived after others sent later
-    std::optional<Instant> latest;   // when the latest of all of them was sent, as far as that is certain
-    SeqNum latest_end;               // and where that one ends
+    bool reordered = false;         // one that was sent once arrived after others sent later
+    std::optional<Instant> latest;  // when the latest of all of them was sent, as far as that is certain
+    SeqNum latest_end;              // and where that one ends
   };
   struct Losses {
     bool found = false;

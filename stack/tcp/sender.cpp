@@ -7,8 +7,8 @@ namespace transom::tcp {
 
 namespace {
 constexpr Duration kWorstDelayedAck = std::chrono::milliseconds(200);  // RFC 8985 §7.2, WCDelAckT
-constexpr Duration kProbeSlack = std::chrono::milliseconds(2);         // below it a probe mostly races the ACK
-constexpr std::uint32_t kDuplicateThreshold = 3;                       // RFC 5681 §3.2
+constexpr Duration kProbeSlack = std::chrono::milliseconds(2);  // below it a probe mostly races the ACK
+constexpr std::uint32_t kDuplicateThreshold = 3;                // RFC 5681 §3.2
 
 // D-SACK (RFC 2883 §4): the first block lies below the acknowledgment or inside the second block.
 bool reports_duplicate(const Acknowledgment& acknowledgment) {

@@ -175,7 +175,7 @@ class Sender {
   Scoreboard scoreboard_;
   Rack rack_;
   ProportionalRateReduction prr_;
-  SeqNum probe_end_;  // nxt after the probe
+  SeqNum probe_end_;                      // nxt after the probe
   Instant reordering_deadline_ = kNever;  // overtaken segments count as lost from here on
   Instant loss_deadline_ = kNever;
   RttEstimator rtt_;
