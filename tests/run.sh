@@ -81,6 +81,7 @@ check lint/format tests/lint/format.sh
 check lint/words tests/lint/words.sh
 
 if [ $list = no ]; then build release; fi
+check lint/headers cmake --build --preset release -j "$jobs" --target header_check
 check lint/symbols tests/lint/symbols.sh build/release/stack/libtransom_stack.a
 check simulation/same-in-both-builds tests/simulation/compare_builds.sh
 [ $tidy = yes ] && check lint/tidy tests/lint/tidy.sh build/release

@@ -55,7 +55,7 @@ if ! command -v tshark >/dev/null; then
 fi
 mkdir -p build
 echo "building (the first time takes some minutes)"
-{ cmake --preset release -DTRANSOM_TESTS=OFF && cmake --build build/release --target transom -j "$(nproc)"; } >build/demo.log 2>&1 || {
+{ cmake --preset release && cmake --build --preset release --target transom -j "$(nproc)"; } >build/demo.log 2>&1 || {
   tail -n 30 build/demo.log
   echo "the build failed; all of it is in build/demo.log" >&2
   exit 1
