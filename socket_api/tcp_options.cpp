@@ -4,6 +4,8 @@
 #include <sys/ioctl.h>
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 
 #include "socket_api/option_value.h"
 #include "socket_api/tcp_info.h"
@@ -19,6 +21,7 @@ constexpr int kMaxMaxSegment = 32767;
 constexpr int kDefaultMaxSegment = 536;  // what is shown before there is a connection
 constexpr int kMaxKeepTime = 32767;      // seconds
 constexpr int kMaxProbes = 127;
+constexpr std::size_t kMaxCongestionName = 15;  // TCP_CA_NAME_MAX without the zero
 
 }  // namespace
 
@@ -45,7 +48,7 @@ Outcome<void> TcpSocket::set_option(Session& session, int level, int name, Bytes
   return done;
 }
 
-Outcome<void> TcpSocket::set_tcp_option(Session&, int name, Bytes value) {
+Outcome<void> TcpSocket::set_tcp_option(Session& session, int name, Bytes value) {
   const auto set_bool = [&](bool& place) -> Outcome<void> {
     const auto on = read_option<int>(value);
     if (!on) return std::unexpected(on.error());
@@ -82,16 +85,26 @@ Outcome<void> TcpSocket::set_tcp_option(Session&, int name, Bytes value) {
       options_.max_segment = static_cast<std::uint16_t>(*size);
       return {};
     }
+    case TCP_CONGESTION: {
+      if (value.empty()) return fail(EINVAL);
+      const auto* text = reinterpret_cast<const char*>(value.data());
+      const std::string_view name_given(text, strnlen(text, std::min(value.size(), kMaxCongestionName)));
+      const tcp::CongestionFactory* factory = session.host().tcp().congestion_control(name_given);
+      if (factory == nullptr) return fail(ENOENT);
+      options_.congestion_control = factory;
+      return {};
+    }
     default:
       return fail(ENOPROTOOPT);
   }
 }
 
 Outcome<std::size_t> TcpSocket::get_option(Session& session, int level, int name, MutableBytes out) {
-  return level == IPPROTO_TCP ? get_tcp_option(name, out) : Socket::get_option(session, level, name, out);
+  return level == IPPROTO_TCP ? get_tcp_option(session, name, out)
+                              : Socket::get_option(session, level, name, out);
 }
 
-Outcome<std::size_t> TcpSocket::get_tcp_option(int name, MutableBytes out) const {
+Outcome<std::size_t> TcpSocket::get_tcp_option(Session& session, int name, MutableBytes out) const {
   switch (name) {
     case TCP_NODELAY:
       return write_bool_option(out, options_.no_delay);
@@ -113,6 +126,14 @@ Outcome<std::size_t> TcpSocket::get_tcp_option(int name, MutableBytes out) const
       if (phase_ == Phase::kConnected)
         return write_int_option(out, static_cast<int>(connection_->info().send_mss));
       return write_int_option(out, options_.max_segment != 0 ? options_.max_segment : kDefaultMaxSegment);
+    }
+    case TCP_CONGESTION: {
+      std::array<char, kMaxCongestionName + 1> text{};
+      const tcp::CongestionFactory& factory = options_.congestion_control != nullptr
+                                                  ? *options_.congestion_control
+                                                  : session.host().tcp().standard_congestion_control();
+      std::ranges::copy(factory.name.substr(0, kMaxCongestionName), text.begin());
+      return write_option(out, text);
     }
     case TCP_INFO: {
       tcp::Info info;

@@ -65,7 +65,7 @@ class TcpSocket final : public Socket {
   bool may_read_more() const;
   void linger(Session& session);
   Outcome<void> set_tcp_option(Session& session, int name, Bytes value);
-  Outcome<std::size_t> get_tcp_option(int name, MutableBytes out) const;
+  Outcome<std::size_t> get_tcp_option(Session& session, int name, MutableBytes out) const;
 
   Phase phase_ = Phase::kFresh;
   std::optional<tcp::BindRequest> bound_;  // what bind() was asked for, with the port that it got

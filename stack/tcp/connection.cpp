@@ -89,6 +89,10 @@ void Connection::open(PortHold hold) {
   set_alarm(Alarm::kRetransmit, owner_.context.now + sender_.rtt().rto());
 }
 
+const CongestionFactory& Connection::congestion_factory() const {
+  return options_.congestion_control != nullptr ? *options_.congestion_control : owner_.congestion.standard();
+}
+
 void Connection::establish(const Negotiated& negotiated, bool syn_was_retransmitted) {
   negotiated_ = negotiated;
   clear_alarm(Alarm::kRetransmit);
@@ -97,8 +101,9 @@ void Connection::establish(const Negotiated& negotiated, bool syn_was_retransmit
   link_mtu_ = 0;
   sender_.establish(536, negotiated.sack, nullptr);
   refresh_mss();
-  sender_.establish(sender_.mss(), negotiated.sack,
-                    make_reno(initial_window(sender_.mss(), syn_was_retransmitted)));
+  sender_.establish(
+      sender_.mss(), negotiated.sack,
+      congestion_factory().create({.initial_window = initial_window(sender_.mss(), syn_was_retransmitted)}));
   if (negotiated.timestamps) receiver_.start_timestamps(negotiated.ts_recent, owner_.context.now);
   set_state(State::kEstablished);
   last_received_ = owner_.context.now;
@@ -264,6 +269,8 @@ void Connection::set_options(const Options& options) {
     restart_keep_alive();
   }
   if (options_.max_segment != old.max_segment) link_mtu_ = 0;
+  if (options_.congestion_control != old.congestion_control)
+    sender_.set_congestion_control(congestion_factory().create({.initial_window = sender_.cwnd()}));
   if (options_.quick_ack && !old.quick_ack && receiver_.ack_need() == Receiver::AckNeed::kDelayed) {
     receiver_.need_ack(Receiver::AckNeed::kNow);
   }
@@ -319,7 +326,7 @@ Info Connection::info() const {
   info.backoff = rtt.backoff();
   if (const CongestionControl* congestion = sender_.congestion_control()) {
     const auto output = congestion->output();
-    info.cwnd = output.cwnd;
+    info.cwnd = sender_.cwnd();
     info.ssthresh = output.ssthresh;
     info.congestion_control = congestion->name();
   }

@@ -16,6 +16,7 @@
 #include "stack/base/readiness.h"
 #include "stack/ip/ip_layer.h"
 #include "stack/tcp/ack_limiter.h"
+#include "stack/tcp/congestion/registry.h"
 #include "stack/tcp/receiver.h"
 #include "stack/tcp/secrets.h"
 #include "stack/tcp/segment.h"
@@ -41,6 +42,7 @@ class ConnectionOwner {
   ip::IpLayer& ip;
   Config config;
   Secrets secrets;
+  CongestionRegistry congestion;
 
   // Call Connection::output() at the next flush.
   virtual void wants_output(Connection& connection) = 0;
@@ -53,7 +55,11 @@ class ConnectionOwner {
 
  protected:
   ConnectionOwner(Context& the_context, ip::IpLayer& the_ip, const Config& the_config)
-      : context(the_context), ip(the_ip), config(the_config), secrets(the_context.random) {}
+      : context(the_context),
+        ip(the_ip),
+        config(the_config),
+        secrets(the_context.random),
+        congestion(the_config.congestion_control) {}
   ~ConnectionOwner() = default;
 };
 
@@ -151,6 +157,7 @@ class Connection {
   // --- connection.cpp
   void set_state(State state);
   void establish(const Negotiated& negotiated, bool syn_was_retransmitted);
+  const CongestionFactory& congestion_factory() const;
   void finish(Error error);  // to CLOSED
   void begin_time_wait();
   void notify() {

@@ -251,7 +251,11 @@ void Connection::take_acknowledgment(const Segment& segment) {
   if (negotiated_.timestamps && header.options.timestamps && header.options.timestamps->echo != 0) {
     const std::uint32_t elapsed = timestamp_now() - header.options.timestamps->echo;
     constexpr std::uint32_t kPlausible = 10 * 60 * 1000;  // a made-up echo must not become an RTT of days
-    if (elapsed < kPlausible) acknowledgment.timestamp_rtt = std::chrono::milliseconds(elapsed);
+    if (elapsed < kPlausible) {
+      acknowledgment.timestamp_rtt = std::chrono::milliseconds(elapsed);
+      const auto tick = std::chrono::floor<std::chrono::milliseconds>(now);
+      acknowledgment.echoed_before = tick - std::chrono::milliseconds(elapsed) + std::chrono::milliseconds(1);
+    }
   }
   const bool moved = sender_.acknowledge(acknowledgment, now);
   bytes_acked_ += queued_before - sender_.queue().size();

@@ -38,8 +38,9 @@ std::uint32_t Connection::max_super_segment() const {
 }
 
 SendPolicy Connection::send_policy() {
-  return {.no_delay = options_.no_delay || override_limits_,
-          .cork = (options_.cork || send_more_) && !override_limits_,
+  return {.no_delay = options_.no_delay,
+          .cork = options_.cork || send_more_,
+          .override_limits = override_limits_,
           .max_octets = max_super_segment()};
 }
 

@@ -33,9 +33,9 @@ void Scoreboard::split(std::size_t index, std::uint32_t length) {
   segments_.insert(index + 1, rest);
 }
 
-void Scoreboard::on_sent(SeqNum begin, std::uint32_t length, bool fin, Instant now) {
+void Scoreboard::on_sent(SeqNum begin, std::uint32_t length, bool fin, const RateStamp& rate, Instant now) {
   if (segments_.empty()) judged_to_ = begin;
-  segments_.push_back({.begin = begin, .length = length, .sent = now, .fin = fin});
+  segments_.push_back({.begin = begin, .length = length, .sent = now, .rate = rate, .fin = fin});
   outstanding_ += length;
 }
 
@@ -44,9 +44,30 @@ void Scoreboard::set_lost(SentSegment& segment) {
   lost_from_ = lost_ == 0 ? segment.begin : earlier_of(lost_from_, segment.begin);
   segment.lost = true;
   lost_ += segment.length;
+  total_lost_ += segment.length;
+}
+
+void Scoreboard::Delivered::add(const Delivered& more) {
+  acked += more.acked;
+  newly_delivered += more.newly_delivered;
+  any_retransmitted = any_retransmitted || more.any_retransmitted;
+  reordered = reordered || more.reordered;
+  if (more.sent && (!sent || *more.sent > *sent)) sent = more.sent;
+  if (more.latest && (!latest || *more.latest >= *latest)) {
+    latest = more.latest;
+    latest_end = more.latest_end;
+  }
+  if (more.newest && (!newest || *more.newest >= *newest)) {
+    newest = more.newest;
+    rate = more.rate;
+  }
 }
 
 void Scoreboard::note_delivery(const SentSegment& segment, Delivered& delivered, Instant plausible) const {
+  if (!delivered.newest || segment.sent >= *delivered.newest) {
+    delivered.newest = segment.sent;
+    delivered.rate = segment.rate;
+  }
   if (segment.ever_retransmitted) {
     delivered.any_retransmitted = true;
     if (segment.sent > plausible) return;
@@ -232,7 +253,16 @@ std::optional<SentSegment> Scoreboard::next_lost(std::uint32_t limit) {
   return std::nullopt;
 }
 
-void Scoreboard::on_retransmitted(SeqNum begin, std::uint32_t length, Instant now) {
+void Scoreboard::forget_losses() {
+  for (std::size_t i = 0; i < segments_.size() && lost_ > 0; ++i) {
+    if (!segments_[i].lost) continue;
+    segments_[i].lost = false;
+    lost_ -= segments_[i].length;
+  }
+  judged_to_ = segments_.empty() ? judged_to_ : segments_.front().begin;
+}
+
+void Scoreboard::on_retransmitted(SeqNum begin, std::uint32_t length, const RateStamp& rate, Instant now) {
   const SeqNum end = begin + length;
   retransmissions_.push_back({begin, end, now});
   for (std::size_t i = find(begin); i < segments_.size() && is_before(segments_[i].begin, end); ++i) {
@@ -248,6 +278,7 @@ void Scoreboard::on_retransmitted(SeqNum begin, std::uint32_t length, Instant no
     }
     segment.ever_retransmitted = true;
     segment.sent = now;
+    segment.rate = rate;
   }
 }
 

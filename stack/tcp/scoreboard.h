@@ -20,6 +20,7 @@
 #include "stack/base/ring.h"
 #include "stack/base/seq_num.h"
 #include "stack/base/time.h"
+#include "stack/tcp/delivery_rate.h"
 #include "stack/tcp/rack.h"
 #include "stack/wire/tcp.h"
 
@@ -29,6 +30,7 @@ struct SentSegment {
   SeqNum begin;
   std::uint32_t length = 0;  // in sequence space; a FIN counts one
   Instant sent{};            // the latest transmission
+  RateStamp rate{};          // of the latest transmission
   bool fin = false;          // its last number is a FIN
   bool sacked = false;
   bool lost = false;                // and not yet retransmitted
@@ -50,6 +52,10 @@ class Scoreboard {
     bool reordered = false;         // one that was sent once arrived after others sent later
     std::optional<Instant> latest;  // when the latest of all of them was sent, as far as that is certain
     SeqNum latest_end;              // and where that one ends
+    std::optional<Instant> newest;  // the same whether certain or not
+    RateStamp rate{};               // of that one
+
+    void add(const Delivered& more);
   };
   struct Losses {
     bool found = false;
@@ -65,7 +71,9 @@ class Scoreboard {
   bool has_lost() const { return lost_ > 0; }
   bool front_was_retransmitted() const { return !empty() && segments_.front().ever_retransmitted; }
 
-  void on_sent(SeqNum begin, std::uint32_t length, bool fin, Instant now);
+  std::uint64_t total_lost() const { return total_lost_; }  // octets ever declared lost
+
+  void on_sent(SeqNum begin, std::uint32_t length, bool fin, const RateStamp& rate, Instant now);
 
   // `plausible`: what was sent again later than this cannot have been answered yet; its first transmission
   // was (RFC 8985 §6.2, step 1).
@@ -90,7 +98,9 @@ class Scoreboard {
   std::optional<SentSegment> next_lost(std::uint32_t limit);
   // The last segment, at most `mss` numbers of it: what a loss probe sends again (RFC 8985 §7.3).
   SentSegment last(std::uint32_t mss) const;
-  void on_retransmitted(SeqNum begin, std::uint32_t length, Instant now);
+  void on_retransmitted(SeqNum begin, std::uint32_t length, const RateStamp& rate, Instant now);
+  // Nothing of what counts as lost is: the recovery was a mistake.
+  void forget_losses();
 
   // Entries longer than the MSS that the path has turned out to have are lost for sure (RFC 1191 §6.5).
   void mark_longer_than_lost(std::uint32_t mss);
@@ -115,7 +125,8 @@ class Scoreboard {
   std::uint32_t outstanding_ = 0;
   std::uint32_t sacked_ = 0;
   std::uint32_t sacked_entries_ = 0;
-  std::uint32_t lost_ = 0;            // lost and not retransmitted
+  std::uint32_t lost_ = 0;  // lost and not retransmitted
+  std::uint64_t total_lost_ = 0;
   std::uint32_t reno_delivered_ = 0;  // by duplicate ACKs
   SeqNum highest_sacked_;             // end of the highest SACKed entry; valid while sacked_ > 0
   SeqNum lost_from_;                  // no entry before it is lost; valid while lost_ > 0

@@ -7,7 +7,8 @@
 //             |<------------- queue: what the user wrote ----------- ... FIN
 //
 // It knows sequence numbers, windows and losses; it knows nothing of packets, states or timers. poll() says
-// either what to send next or what limits it; the caller sends that and reports transmitted().
+// either what to send next or what limits it; the caller sends that and reports transmitted(). The code is in
+// two files: sender.cpp (what to send), sender_input.cpp (acknowledgments and recovery).
 #pragma once
 
 #include <expected>
@@ -15,12 +16,14 @@
 #include <optional>
 
 #include "stack/base/seq_num.h"
-#include "stack/tcp/congestion_control.h"
+#include "stack/tcp/congestion/congestion_control.h"
+#include "stack/tcp/delivery_rate.h"
 #include "stack/tcp/prr.h"
 #include "stack/tcp/rack.h"
 #include "stack/tcp/rtt_estimator.h"
 #include "stack/tcp/scoreboard.h"
 #include "stack/tcp/send_queue.h"
+#include "stack/tcp/spurious_recovery.h"
 
 namespace transom::tcp {
 
@@ -49,6 +52,7 @@ struct Transmission {
 struct SendPolicy {
   bool no_delay = false;
   bool cork = false;
+  bool override_limits = false;  // the override timer has fired: a small segment is better than none
   std::uint32_t max_octets = 0;  // payload of one transmission, at least one MSS: the largest super-segment
 };
 
@@ -58,6 +62,7 @@ struct Acknowledgment {
   std::span<const wire::SackBlock> sacks{};
   bool may_be_duplicate = false;            // no payload, no SYN or FIN, same window (RFC 5681 §2)
   std::optional<Duration> timestamp_rtt{};  // from the echoed timestamp
+  std::optional<Instant> echoed_before{};   // what carried that timestamp was sent before this
 };
 
 class Sender {
@@ -70,6 +75,11 @@ class Sender {
   void syn_acknowledged() { una_ = nxt_; }
   // From now on data may flow. `sack`: both ends agreed to report selectively.
   void establish(std::uint32_t mss, bool sack, std::unique_ptr<CongestionControl> congestion_control);
+
+  // In the middle of a connection; a recovery that goes on ends by the rules of the new one.
+  void set_congestion_control(std::unique_ptr<CongestionControl> congestion_control) {
+    congestion_ = std::move(congestion_control);
+  }
 
   // --- the user's side
   SendQueue& queue() { return queue_; }
@@ -117,6 +127,8 @@ class Sender {
   const RttEstimator& rtt() const { return rtt_; }
   const Scoreboard& scoreboard() const { return scoreboard_; }
   const CongestionControl* congestion_control() const { return congestion_.get(); }
+  std::uint64_t cwnd() const;  // octets; what counts now, in recovery too
+  std::uint64_t delivered() const { return delivery_rate_.delivered(); }
   std::uint8_t timeouts_in_row() const { return timeouts_in_row_; }
 
   // --- urgent data: the sequence number behind the last urgent octet (RFC 9293 §3.8.5, MUST-62)
@@ -140,8 +152,11 @@ class Sender {
   bool look_for_losses(bool una_moved, bool is_duplicate, Instant now);
   bool detect_by_rack(Instant now);
   bool detect_by_duplicates(bool una_moved, bool is_duplicate);
-  void take_rtt_sample(const Acknowledgment& acknowledgment, const Scoreboard::Delivered& delivered,
-                       std::uint32_t prior_in_flight, Instant now);
+  Scoreboard::Delivered take_delivered(const Acknowledgment& acknowledgment, bool moved, Instant now);
+  std::optional<Duration> rtt_of(const Acknowledgment& acknowledgment, const Scoreboard::Delivered& delivered,
+                                 Instant now) const;
+  void undo_recovery(Instant now);
+  void end_recovery(Instant now);
   void arm_loss_detection(Instant now);
   std::expected<Transmission, SendLimit> poll_probe(const SendPolicy& policy);
   void end_probe_episode(const Acknowledgment& acknowledgment, bool is_duplicate, bool reported, Instant now);
@@ -175,6 +190,8 @@ class Sender {
   Scoreboard scoreboard_;
   Rack rack_;
   ProportionalRateReduction prr_;
+  DeliveryRate delivery_rate_;
+  SpuriousRecovery spurious_;
   SeqNum probe_end_;                      // nxt after the probe
   Instant reordering_deadline_ = kNever;  // overtaken segments count as lost from here on
   Instant loss_deadline_ = kNever;

@@ -21,6 +21,25 @@ Result<Listener*> TcpLayer::listen(PortHold& hold, std::size_t backlog, const Op
   return core_->listen(hold, backlog, options);
 }
 
+const CongestionFactory* TcpLayer::congestion_control(std::string_view name) const {
+  return core_->congestion.find(name);
+}
+
+const CongestionFactory& TcpLayer::standard_congestion_control() const {
+  return core_->congestion.standard();
+}
+
+std::vector<std::string_view> TcpLayer::congestion_controls() const {
+  std::vector<std::string_view> names;
+  for (const CongestionFactory* factory : core_->congestion.all()) names.push_back(factory->name);
+  return names;
+}
+
+Result<void> TcpLayer::add_congestion_control(const CongestionFactory& factory) {
+  if (!core_->congestion.add(factory)) return std::unexpected(Error::kAddressInUse);
+  return {};
+}
+
 void TcpLayer::flush() { core_->flush(); }
 std::vector<Info> TcpLayer::connections() const { return core_->infos(); }
 std::size_t TcpLayer::connection_count() const { return core_->connection_count(); }

@@ -35,6 +35,7 @@ struct Config {
   bool timestamps = true;
   bool sack = true;
   bool window_scaling = true;
+  std::string_view congestion_control = "cubic";  // of connections that name none
   std::uint16_t first_ephemeral_port = 32768;
   std::uint16_t last_ephemeral_port = 60999;
 };
@@ -86,6 +87,13 @@ class TcpLayer final : public ip::Transport {
 
   // Passive open. kAddressInUse when another listener has the port.
   Result<Listener*> listen(PortHold& hold, std::size_t backlog, const Options& options);
+
+  // By the name that TCP_CONGESTION gives it; nullptr when there is none.
+  const CongestionFactory* congestion_control(std::string_view name) const;
+  const CongestionFactory& standard_congestion_control() const;
+  std::vector<std::string_view> congestion_controls() const;
+  // kAddressInUse when the name is taken. `factory` must outlive the layer.
+  Result<void> add_congestion_control(const CongestionFactory& factory);
 
   // Sends what the calls and segments since the last flush have made due. Host calls it after each batch.
   void flush();

@@ -10,6 +10,8 @@
 
 namespace transom::tcp {
 
+struct CongestionFactory;
+
 // RFC 9293 §3.3.2. LISTEN belongs to Listener, SYN-RECEIVED of a passive open to a half-open record,
 // TIME-WAIT to a TIME-WAIT record; a Connection lives through the rest.
 enum class State : std::uint8_t {
@@ -53,8 +55,9 @@ struct Options {
   std::uint32_t user_timeout = 0;    // TCP_USER_TIMEOUT, milliseconds; 0: about 15 minutes of retransmissions
   std::uint32_t send_buffer = 4 << 20;  // SO_SNDBUF, octets of payload
   std::uint32_t receive_buffer =
-      6 << 20;               // SO_RCVBUF, octets of payload; the largest window that is advertised
-  std::int32_t linger = -1;  // SO_LINGER, seconds; -1: off. 0 resets at close
+      6 << 20;  // SO_RCVBUF, octets of payload; the largest window that is advertised
+  const CongestionFactory* congestion_control = nullptr;  // TCP_CONGESTION; nullptr: the standard one
+  std::int32_t linger = -1;                               // SO_LINGER, seconds; -1: off. 0 resets at close
 };
 
 // A picture of one connection, for ss and TCP_INFO.

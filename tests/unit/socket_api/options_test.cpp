@@ -28,6 +28,16 @@ TEST_P(SocketOptions, TellWhatASocketIs) {
   EXPECT_ERRNO(set_int(datagram, IPPROTO_IPV6, IPV6_V6ONLY, 1), ENOPROTOOPT);
 }
 
+TEST_P(SocketOptions, ChooseACongestionControlByName) {
+  const int stream = socket_ok(AF_INET, SOCK_STREAM);
+  EXPECT_NE(get_text(stream, IPPROTO_TCP, TCP_CONGESTION, 16),
+            "");  // the kernel has whatever its owner chose
+  EXPECT_EQ(set_text(stream, IPPROTO_TCP, TCP_CONGESTION, "reno"), 0) << errno_name(errno);
+  EXPECT_EQ(get_text(stream, IPPROTO_TCP, TCP_CONGESTION, 16), "reno");
+  EXPECT_ERRNO(set_text(stream, IPPROTO_TCP, TCP_CONGESTION, "nosuch"), ENOENT);
+  EXPECT_ERRNO(set_text(stream, IPPROTO_TCP, TCP_CONGESTION, ""), EINVAL);
+}
+
 TEST_P(SocketOptions, KeepWhatIsSet) {
   const int stream = socket_ok(AF_INET, SOCK_STREAM);
   struct {

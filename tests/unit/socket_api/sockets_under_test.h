@@ -92,6 +92,17 @@ class BothTest : public testing::TestWithParam<Implementation> {
     return calls_->setsockopt(fd, level, name, &value, sizeof value);
   }
   int get_int(int fd, int level, int name);
+  int set_text(int fd, int level, int name, std::string_view value) {
+    return calls_->setsockopt(fd, level, name, value.data(), static_cast<socklen_t>(value.size()));
+  }
+  // What getsockopt() gives in `size` octets of room, up to the first zero.
+  std::string get_text(int fd, int level, int name, std::size_t size) {
+    std::string value(size, '?');
+    auto length = static_cast<socklen_t>(size);
+    EXPECT_EQ(calls_->getsockopt(fd, level, name, value.data(), &length), 0);
+    EXPECT_EQ(length, size);
+    return value.c_str();
+  }
   int set_receive_timeout(int fd, int milliseconds);
 
   ssize_t send(int fd, std::string_view text, int flags = MSG_NOSIGNAL) {

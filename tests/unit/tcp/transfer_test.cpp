@@ -432,6 +432,21 @@ TEST_F(Plain, ZeroWindowIsProbedForeverWhileAnswered) {  // MUST-36, MUST-37, SH
   EXPECT_EQ(payload_of(peer.receive_all()).size(), 3000U);
 }
 
+TEST_F(
+    Plain,
+    SmallWindowIsUsedAfterTheOverrideTimeout) {  // RFC 9293 §3.8.6.2.1; a lost window update is no deadlock
+  grow_window(20);
+  write(world, connection, pattern(5000));
+  peer.receive_all();
+  acknowledge_to(peer.expected + 5000, 1000 - 1);
+  write(world, connection, pattern(3000));
+  EXPECT_TRUE(peer.receive_all().empty()) << "a window below one segment is not worth it at once";
+  world.advance(std::chrono::seconds(1));
+  const auto sent = peer.receive_all();
+  ASSERT_FALSE(sent.empty());
+  EXPECT_EQ(sent[0].payload.size(), 999U);
+}
+
 TEST_F(Plain, WindowOpeningByAByteAtATimeIsNotFollowed) {  // MUST-38, ATK-TCP-71
   write(world, connection, pattern(1000));
   peer.receive_all();

@@ -1,0 +1,114 @@
+// The seam between loss recovery and congestion control.
+//
+// An algorithm counts octets and nanoseconds. It reads no clock, allocates nothing after its creation, and
+// knows no sequence numbers: the sender decides what is delivered, what is lost, and when recovery begins and
+// ends, and tells. What the algorithm wants it says through output(), which has no side effects; the sender
+// clamps it (see Sender) and obeys.
+//
+// To write one: derive from CongestionControl, give it a CongestionFactory, and add that to
+// congestion/registry.cpp or, at run time, with TcpLayer::add_congestion_control().
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "stack/base/time.h"
+
+namespace transom::tcp {
+
+// Facts at the moment of a call. Octets unless named otherwise.
+struct CongestionView {
+  Instant now{};
+  std::uint32_t mss = 0;
+  std::uint64_t in_flight = 0;  // sent, and neither delivered nor lost
+  Duration srtt{};              // zero before the first sample
+  Duration min_rtt{};           // of the connection's life; zero before the first sample
+  bool in_fast_recovery = false;
+  bool in_timeout_recovery = false;
+  bool cwnd_limited = false;  // the window, not the application or the peer, held the sender back
+};
+
+// How fast data was delivered while one segment was in flight (draft-ietf-ccwg-bbr §4.1).
+struct RateSample {
+  std::uint64_t delivered = 0;        // octets delivered in the interval
+  Duration interval{};                // zero: there is no sample
+  std::uint64_t prior_delivered = 0;  // AckSample::total_delivered when that segment was sent
+  bool application_limited = false;   // the sender had nothing more to send then: the path may be faster
+
+  // Octets per second; 0 without a sample.
+  std::uint64_t rate() const;
+};
+
+struct AckSample {
+  std::uint64_t acked = 0;            // newly delivered, by cumulative or selective acknowledgment
+  std::uint64_t lost = 0;             // newly declared lost
+  std::uint64_t ce_marked = 0;        // of `acked`, what arrived with a congestion mark (ECN)
+  std::optional<Duration> rtt{};      // of this ACK alone
+  std::uint64_t total_delivered = 0;  // of the connection
+  RateSample rate{};
+};
+
+enum class LossKind : std::uint8_t {
+  kFastRecovery,  // recovery was entered after segments were overtaken or duplicate ACKs counted
+  kTimeout,       // the retransmission timer expired, for the first time in this window
+  kEcn,           // the peer echoed a congestion mark (RFC 3168 §6.1.2); once in a round trip
+};
+
+// Something that ss -i and the trace show.
+struct Metric {
+  std::string_view name;  // with its unit: "w_max octets"
+  double value;
+};
+
+class CongestionControl {
+ public:
+  struct Output {
+    std::uint64_t cwnd;
+    std::uint64_t ssthresh;
+    std::uint64_t pacing_rate = 0;  // octets per second; 0: not paced
+  };
+
+  virtual ~CongestionControl() = default;
+  virtual std::string_view name() const = 0;
+
+  // Data was delivered, in recovery or not.
+  virtual void on_ack(const CongestionView& view, const AckSample& ack) = 0;
+  // Once in each round trip with congestion. `view.in_flight` is what was in flight before anything counted
+  // as lost.
+  virtual void on_loss(const CongestionView& view, LossKind kind) = 0;
+  virtual void on_recovery_end(const CongestionView& view) = 0;
+  // The last on_loss() was a mistake: nothing had been lost (RFC 4015 §3.3).
+  virtual void on_undo(const CongestionView& view) = 0;
+  virtual void on_sent(const CongestionView& view, std::uint64_t octets);
+  // Nothing was sent for more than one RTO (RFC 5681 §4.1).
+  virtual void on_idle(const CongestionView& view) = 0;
+  virtual Output output() const = 0;
+
+  // Whether the sender brings the window down during recovery by proportional rate reduction (RFC 9937); an
+  // algorithm that has a rule of its own says no.
+  virtual bool wants_proportional_reduction() const { return true; }
+  // Whether it uses accurate marks, and so wants ECN to be negotiated.
+  virtual bool wants_ecn() const { return false; }
+  // Fills `out` from the front; returns how many there are.
+  virtual std::size_t metrics(std::span<Metric> out) const;
+};
+
+struct CongestionSettings {
+  std::uint64_t initial_window = 0;  // octets
+};
+
+struct CongestionFactory {
+  std::string_view name;  // as TCP_CONGESTION spells it
+  std::unique_ptr<CongestionControl> (*create)(const CongestionSettings& settings);
+};
+
+// The largest congestion window, in octets: what TCP can express.
+inline constexpr std::uint64_t kMaxCongestionWindow = std::uint64_t{1} << 30;
+
+// RFC 6928: min(10 * MSS, max(2 * MSS, 14600)); one segment after a lost SYN (RFC 5681 §3.1).
+std::uint64_t initial_window(std::uint32_t mss, bool syn_was_lost);
+
+}  // namespace transom::tcp

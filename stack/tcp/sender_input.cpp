@@ -1,0 +1,246 @@
+// What an acknowledgment or the passing of time changes: what is delivered, what is lost, and when recovery
+// begins and ends.
+#include <algorithm>
+#include <utility>
+
+#include "stack/tcp/sender.h"
+
+namespace transom::tcp {
+
+namespace {
+
+constexpr Duration kWorstDelayedAck = std::chrono::milliseconds(200);  // RFC 8985 §7.2, WCDelAckT
+constexpr Duration kProbeSlack = std::chrono::milliseconds(2);  // below it a probe mostly races the ACK
+constexpr std::uint32_t kDuplicateThreshold = 3;                // RFC 5681 §3.2
+
+// D-SACK (RFC 2883 §4): the first block lies below the acknowledgment or inside the second block.
+bool reports_duplicate(const Acknowledgment& acknowledgment) {
+  const auto& sacks = acknowledgment.sacks;
+  if (sacks.empty()) return false;
+  if (is_at_or_before(sacks[0].right, acknowledgment.ack)) return true;
+  return sacks.size() > 1 && is_at_or_after(sacks[0].left, sacks[1].left) &&
+         is_at_or_before(sacks[0].right, sacks[1].right);
+}
+
+}  // namespace
+
+bool Sender::update_window(SeqNum sequence, SeqNum ack, std::uint32_t window) {
+  const bool is_news = is_before(wl1_, sequence) || (wl1_ == sequence && is_at_or_before(wl2_, ack));
+  if (!is_news) return false;
+  const bool changed = window != window_;
+  set_window(sequence, ack, window);
+  return changed;
+}
+
+void Sender::set_window(SeqNum sequence, SeqNum ack, std::uint32_t window) {
+  window_ = window;
+  max_window_ = std::max(max_window_, window);
+  wl1_ = sequence;
+  wl2_ = ack;
+}
+
+bool Sender::acknowledge(const Acknowledgment& acknowledgment, Instant now) {
+  const bool moved = is_after(acknowledgment.ack, una_);
+  const std::uint32_t prior_in_flight = scoreboard_.in_flight();
+  const std::uint64_t lost_before = scoreboard_.total_lost();
+  const auto delivered = take_delivered(acknowledgment, moved, now);
+  const auto rtt = rtt_of(acknowledgment, delivered, now);
+  if (rtt) rtt_.sample(*rtt, prior_in_flight / (2 * mss_) + 1);
+  if (delivered.latest) rack_.on_delivered(*delivered.latest, delivered.latest_end, now);
+  if (delivered.reordered) rack_.on_reordering();
+  const bool reported = reports_duplicate(acknowledgment);
+  if (reported) {
+    rack_.on_duplicate_reported(una_, nxt_);
+    spurious_.on_duplicate_reported(
+        octets_between(acknowledgment.sacks[0].left, acknowledgment.sacks[0].right));
+  }
+  const bool is_duplicate = !moved && acknowledgment.may_be_duplicate && outstanding() > 0;
+  if (outstanding() == 0) probe_due_ = false;
+  if (probe_outstanding_) end_probe_episode(acknowledgment, is_duplicate, reported, now);
+
+  const bool was_in_fast_recovery = recovery_ == Recovery::kFast;
+  const SpuriousRecovery::Ack signs{acknowledgment.echoed_before, moved, delivered.sent.has_value()};
+  if (spurious_.is_spurious(signs)) undo_recovery(now);
+  if (in_recovery() && is_at_or_after(una_, recovery_point_)) end_recovery(now);
+  const bool found_losses = look_for_losses(moved, is_duplicate, now);
+  if (recovery_ == Recovery::kFast && delivered.newly_delivered > 0) {
+    prr_.on_ack(delivered.newly_delivered, scoreboard_.in_flight(), congestion_->output().ssthresh, mss_,
+                moved && !found_losses);
+  }
+  if (moved || delivered.newly_delivered > 0) arm_loss_detection(now);
+  if (delivered.newly_delivered == 0) return moved;
+
+  CongestionView facts = view(now);
+  facts.in_fast_recovery = facts.in_fast_recovery || was_in_fast_recovery;
+  // In slow start a window of which half is used still counts as used, since it doubles.
+  const auto output = congestion_->output();
+  facts.cwnd_limited =
+      cwnd_limited_ || (output.cwnd < output.ssthresh && output.cwnd < std::uint64_t{2} * prior_in_flight);
+  AckSample sample{
+      .acked = delivered.newly_delivered, .lost = scoreboard_.total_lost() - lost_before, .rtt = rtt};
+  sample.rate = delivery_rate_.on_delivered(delivered.newly_delivered, delivered.rate,
+                                            delivered.newest.value_or(now), now, facts.min_rtt);
+  sample.total_delivered = delivery_rate_.delivered();
+  congestion_->on_ack(facts, sample);
+  return moved;
+}
+
+// Takes the acknowledged out of the queue and marks the reported.
+Scoreboard::Delivered Sender::take_delivered(const Acknowledgment& acknowledgment, bool moved, Instant now) {
+  const Instant plausible = now - (rtt_.has_sample() ? rtt_.min_rtt() : Duration::zero());
+  auto delivered = scoreboard_.acknowledge(acknowledgment.ack, plausible);
+  if (moved) {
+    const std::uint32_t data = std::min(delivered.acked, queue_.size());  // the rest is our FIN
+    queue_.drop_front(data);
+    una_ = acknowledgment.ack;
+    duplicate_acks_ = 0;
+    timeouts_in_row_ = 0;
+    if (is_urgent_ && is_at_or_after(una_, urgent_end_)) is_urgent_ = false;
+    if (is_before(small_end_, una_)) small_end_ = una_;
+  }
+  if (!acknowledgment.sacks.empty()) {
+    if (!std::exchange(peer_sends_sack_, true)) scoreboard_.reset_duplicate_acks();
+    delivered.add(scoreboard_.apply_sacks(acknowledgment.sacks, mss_, plausible));
+  }
+  return delivered;
+}
+
+// Karn: only what was sent once, unless a timestamp tells which transmission was answered (RFC 6298 §3).
+// Neither does a segment count that waited at the receiver for the retransmission of one before it. Where the
+// peer reports a duplicate, the echoed timestamp is that of the first copy, whose ACK was lost long ago.
+std::optional<Duration> Sender::rtt_of(const Acknowledgment& acknowledgment,
+                                       const Scoreboard::Delivered& delivered, Instant now) const {
+  if (delivered.sent && !delivered.any_retransmitted) return now - *delivered.sent;
+  if (delivered.acked > 0 && !reports_duplicate(acknowledgment)) return acknowledgment.timestamp_rtt;
+  return std::nullopt;
+}
+
+// Whether these are news of losses.
+bool Sender::look_for_losses(bool una_moved, bool is_duplicate, Instant now) {
+  if (outstanding() == 0) return false;
+  const bool news = peer_sends_sack_ ? detect_by_rack(now) : detect_by_duplicates(una_moved, is_duplicate);
+  if (news && !in_recovery()) enter_recovery(Recovery::kFast, now);
+  return news;
+}
+
+bool Sender::detect_by_rack(Instant now) {
+  const bool is_certain = in_recovery() || scoreboard_.sacked_segments(mss_) >= kDuplicateThreshold;
+  const Duration window = rack_.reordering_window(rtt_, is_certain);
+  const auto losses = scoreboard_.detect_losses(rack_, window, now);
+  reordering_deadline_ = losses.some_wait ? rack_.last_deadline(window) : kNever;
+  return losses.found;
+}
+
+// NewReno (RFC 6582), for a peer that reports nothing.
+bool Sender::detect_by_duplicates(bool una_moved, bool is_duplicate) {
+  bool news = false;
+  if (is_duplicate) {
+    scoreboard_.on_duplicate_ack(mss_);
+    if (duplicate_acks_ < UINT8_MAX) ++duplicate_acks_;
+    // RFC 6582 §3.2 step 1: duplicates of what a timeout sent again do not start another recovery.
+    const bool beyond_last_recovery = !ever_recovered_ || is_after(una_, recovery_point_);
+    if (duplicate_acks_ == kDuplicateThreshold && !in_recovery() && beyond_last_recovery)
+      news = scoreboard_.mark_front_lost(mss_);
+  }
+  if (recovery_ == Recovery::kFast && una_moved) {
+    // RFC 6582 §3.2 step 3, a partial acknowledgment: the next hole is lost as well.
+    news = scoreboard_.mark_front_lost(mss_) || news;
+    force_retransmission_ = true;
+  }
+  return news;
+}
+
+// ---------------------------------------------------------------- tail loss probes and the reordering timer
+
+void Sender::arm_loss_detection(Instant now) {
+  loss_deadline_ = reordering_deadline_;
+  if (loss_deadline_ != kNever) return;
+  // RFC 8985 §7.2: nothing reported, nothing lost, no probe on its way.
+  const bool may_probe = sack_ && rtt_.has_sample() && outstanding() > 0 && !in_recovery() &&
+                         !probe_outstanding_ && scoreboard_.sacked() == 0 && window_ > 0;
+  if (!may_probe) return;
+  Duration timeout = 2 * rtt_.srtt() + kProbeSlack;
+  if (outstanding() <= mss_) timeout += kWorstDelayedAck;
+  loss_deadline_ = now + timeout;
+}
+
+void Sender::on_loss_detection_alarm(Instant now) {
+  loss_deadline_ = kNever;
+  if (outstanding() == 0) return;
+  if (reordering_deadline_ == kNever) {
+    probe_due_ = true;
+    return;
+  }
+  if (detect_by_rack(now) && !in_recovery()) enter_recovery(Recovery::kFast, now);
+  arm_loss_detection(now);
+}
+
+// RFC 8985 §7.4.2: was a loss repaired by the probe? Then it calls for the same answer as any other.
+void Sender::end_probe_episode(const Acknowledgment& acknowledgment, bool is_duplicate, bool reported,
+                               Instant now) {
+  if (is_before(acknowledgment.ack, probe_end_)) return;
+  const bool arrived_twice = reported && acknowledgment.sacks[0].right == probe_end_;
+  const bool is_answer_to_probe = is_duplicate && acknowledgment.sacks.empty();
+  if (!probe_repeats_ || arrived_twice || is_answer_to_probe) {
+    probe_outstanding_ = false;
+  } else if (is_after(acknowledgment.ack, probe_end_)) {
+    probe_outstanding_ = false;
+    congestion_->on_loss(view(now), LossKind::kFastRecovery);
+    congestion_->on_recovery_end(view(now));
+  }
+}
+
+// ---------------------------------------------------------------- recovery
+
+void Sender::end_recovery(Instant now) {
+  recovery_ = Recovery::kNone;
+  rack_.on_recovery_end();
+  scoreboard_.reset_duplicate_acks();
+  congestion_->on_recovery_end(view(now));
+}
+
+// RFC 4015: as if it had not been.
+void Sender::undo_recovery(Instant now) {
+  recovery_ = Recovery::kNone;
+  force_retransmission_ = false;
+  scoreboard_.forget_losses();
+  congestion_->on_undo(view(now));
+}
+
+void Sender::enter_recovery(Recovery kind, Instant now) {
+  CongestionView facts = view(now);
+  facts.in_flight = scoreboard_.outstanding() - scoreboard_.sacked();
+  congestion_->on_loss(facts, kind == Recovery::kFast ? LossKind::kFastRecovery : LossKind::kTimeout);
+  recovery_ = kind;
+  ever_recovered_ = true;
+  recovery_point_ = nxt_;
+  force_retransmission_ = true;
+  probe_due_ = probe_outstanding_ = false;
+  spurious_.start(kind == Recovery::kTimeout);
+  if (kind == Recovery::kFast) prr_.start(facts.in_flight);
+}
+
+void Sender::on_retransmission_timeout(Instant now) {
+  rtt_.back_off();
+  const bool is_first = timeouts_in_row_ == 0;
+  if (timeouts_in_row_ < UINT8_MAX) ++timeouts_in_row_;
+  duplicate_acks_ = 0;
+  if (is_first) {
+    enter_recovery(Recovery::kTimeout, now);
+  } else {
+    recovery_ = Recovery::kTimeout;
+    force_retransmission_ = true;
+  }
+  scoreboard_.mark_all_lost();
+  reordering_deadline_ = loss_deadline_ = kNever;
+}
+
+void Sender::on_idle(Instant now) { congestion_->on_idle(view(now)); }
+
+void Sender::on_mss_changed(std::uint32_t mss, bool shrank_on_path) {
+  mss_ = mss;
+  // RFC 1191 §6.5: what was too big is sent again at once, and is no sign of congestion.
+  if (shrank_on_path) scoreboard_.mark_longer_than_lost(mss);
+}
+
+}  // namespace transom::tcp
