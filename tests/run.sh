@@ -84,7 +84,7 @@ if [ $list = no ]; then build release; fi
 check lint/headers cmake --build --preset release -j "$jobs" --target header_check
 check lint/symbols tests/lint/symbols.sh build/release/stack/libtransom_stack.a
 check simulation/same-in-both-builds tests/simulation/compare_builds.sh
-[ $tidy = yes ] && check lint/tidy tests/lint/tidy.sh build/release
+[ $tidy = yes ] && check lint/tidy tests/lint/tidy.sh
 check install/outside-project tests/install/run.sh build/release
 
 if [ $quick = no ]; then

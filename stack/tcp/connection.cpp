@@ -93,6 +93,11 @@ const CongestionFactory& Connection::congestion_factory() const {
   return options_.congestion_control != nullptr ? *options_.congestion_control : owner_.congestion.standard();
 }
 
+bool Connection::wants_ecn() const {
+  // RFC 3168 §6.1.1.1: who gets no answer tries without, as some middleboxes drop such SYNs.
+  return owner_.config.ecn == EcnMode::kRequest && syn_retries_ == 0;
+}
+
 void Connection::establish(const Negotiated& negotiated, bool syn_was_retransmitted) {
   negotiated_ = negotiated;
   clear_alarm(Alarm::kRetransmit);
@@ -105,6 +110,7 @@ void Connection::establish(const Negotiated& negotiated, bool syn_was_retransmit
       sender_.mss(), negotiated.sack,
       congestion_factory().create({.initial_window = initial_window(sender_.mss(), syn_was_retransmitted)}));
   if (negotiated.timestamps) receiver_.start_timestamps(negotiated.ts_recent, owner_.context.now);
+  if (negotiated.ecn) ecn_.enable();
   set_state(State::kEstablished);
   last_received_ = owner_.context.now;
   restart_keep_alive();

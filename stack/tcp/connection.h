@@ -71,6 +71,7 @@ struct Negotiated {
   bool window_scaling = false;
   bool timestamps = false;
   bool sack = false;
+  bool ecn = false;
   std::uint32_t ts_recent = 0;
 };
 
@@ -158,6 +159,7 @@ class Connection {
   void set_state(State state);
   void establish(const Negotiated& negotiated, bool syn_was_retransmitted);
   const CongestionFactory& congestion_factory() const;
+  bool wants_ecn() const;    // our SYN asks for it
   void finish(Error error);  // to CLOSED
   void begin_time_wait();
   void notify() {
@@ -193,7 +195,7 @@ class Connection {
   void refresh_mss();
   std::uint32_t max_super_segment() const;
   wire::TcpHeader make_header(SeqNum sequence, wire::TcpFlags flags);
-  bool send_packet(Packet packet, const wire::TcpHeader& header);
+  bool send_packet(Packet packet, const wire::TcpHeader& header, EcnMark mark = EcnMark::kNotCapable);
   bool transmit(const Transmission& transmission);
   void send_syn();
   void send_ack(SeqNum sequence);
@@ -236,6 +238,7 @@ class Connection {
   Options options_;
   Sender sender_;
   Receiver receiver_;
+  Ecn ecn_;
   AckLimiter ack_limiter_;
   ReadinessListener* listener_ = nullptr;
   std::unique_ptr<PortHold> hold_;

@@ -59,8 +59,13 @@ void Connection::arrives_in_syn_sent(Segment& segment) {
     return;
   }
   const std::uint16_t our_mss = receive_mss(*destination_, options_);
-  const Negotiated negotiated = negotiate(
-      header.options, syn_options(owner_.config, options_, our_mss, nullptr), tuple_.remote.address.family());
+  Negotiated negotiated = negotiate(header.options, syn_options(owner_.config, options_, our_mss, nullptr),
+                                    tuple_.remote.address.family());
+  if (header.flags.ack) {
+    negotiated.ecn = wants_ecn() && agrees_to_ecn(header.flags);
+  } else {
+    negotiated.ecn = owner_.config.ecn != EcnMode::kOff && asks_for_ecn(header.flags);
+  }
   receiver_.start(header.sequence, negotiated.receive_scale, options_.receive_buffer, our_mss);
   last_received_ = context.now;
   if (!header.flags.ack) {
@@ -257,8 +262,11 @@ void Connection::take_acknowledgment(const Segment& segment) {
       acknowledgment.echoed_before = tick - std::chrono::milliseconds(elapsed) + std::chrono::milliseconds(1);
     }
   }
+  const bool was_in_recovery = sender_.in_recovery();
   const bool moved = sender_.acknowledge(acknowledgment, now);
+  if (sender_.in_recovery() && !was_in_recovery) ecn_.on_reduction(sender_.nxt());
   bytes_acked_ += queued_before - sender_.queue().size();
+  if (ecn_.on_acknowledgment(header.flags, sender_.una(), sender_.nxt())) sender_.on_congestion_echo(now);
   const bool window_changed = sender_.update_window(header.sequence, header.acknowledgment, window);
   if (window > 0) persist_backoff_ = 0;
   if (moved) {
@@ -311,6 +319,9 @@ void Connection::process_text(Segment& segment) {
     send_reset();
     finish(Error::kNone);
     return;
+  }
+  if (segment.octets > 0 && ecn_.on_text(ecn_mark_of(segment.received.traffic_class), segment.header.flags)) {
+    receiver_.need_ack(Receiver::AckNeed::kNow);
   }
   const auto accepted =
       receiver_.accept(owner_.context.pool, segment.header.sequence, Payload(std::move(segment.packet)),

@@ -63,14 +63,15 @@ wire::TcpHeader Connection::make_header(SeqNum sequence, wire::TcpFlags flags) {
   return header;
 }
 
-bool Connection::send_packet(Packet packet, const wire::TcpHeader& header) {
+bool Connection::send_packet(Packet packet, const wire::TcpHeader& header, EcnMark mark) {
   prepend_header(packet, header, tuple_);
   owner_.context.count(Counter::kTcpOutSegs);
   ++segments_out_;
   last_sent_ = owner_.context.now;
   const auto sent = owner_.ip.send(*destination_, tuple_.local.address, IpProtocol::kTcp, std::move(packet),
                                    {.ttl = options_.ttl,
-                                    .traffic_class = static_cast<std::uint8_t>(options_.traffic_class & 0xfc),
+                                    .traffic_class = static_cast<std::uint8_t>(
+                                        (options_.traffic_class & 0xfc) | static_cast<std::uint8_t>(mark)),
                                     .dont_fragment = true,
                                     .flow_label = flow_label_});
   return sent.has_value();
@@ -133,8 +134,9 @@ bool Connection::transmit(const Transmission& transmission) {
   flags.ack = true;
   flags.psh = sent.push && sent.octets > 0;
   flags.fin = sent.fin;
-  const wire::TcpHeader header = make_header(sent.begin, flags);
-  if (!send_packet(std::move(packet), header)) owner_.context.count(Counter::kIpOutDiscards);
+  wire::TcpHeader header = make_header(sent.begin, flags);
+  const EcnMark mark = ecn_.prepare(header.flags, !sent.retransmission && sent.octets > 0);
+  if (!send_packet(std::move(packet), header, mark)) owner_.context.count(Counter::kIpOutDiscards);
 
   // A packet that could not be handed down is as good as lost in the network.
   sender_.transmitted(sent, owner_.context.now);
@@ -162,6 +164,7 @@ void Connection::send_ack(SeqNum sequence) {
   wire::TcpFlags flags;
   flags.ack = true;
   wire::TcpHeader header = make_header(sequence, flags);
+  ecn_.prepare(header.flags, false);
   if (negotiated_.sack && receiver_.has_sack_blocks()) {
     const std::size_t room = negotiated_.timestamps ? 3 : 4;  // RFC 2018 §3
     header.options.sack_count =
@@ -186,6 +189,8 @@ void Connection::send_syn() {
   header.window =
       static_cast<std::uint16_t>(std::min(options_.receive_buffer, 0xffffU));  // never scaled (RFC 7323 §2.2)
   const bool answers = state_ == State::kSynReceived;
+  header.flags.ece = answers ? negotiated_.ecn : wants_ecn();
+  header.flags.cwr = !answers && wants_ecn();
   header.options = syn_options(owner_.config, options_, receive_mss(*destination_, options_), nullptr);
   if (answers) {
     header.flags.ack = true;

@@ -174,6 +174,7 @@ void Core::arrives_in_listen(Listener& listener, Segment& segment, std::optional
   listener.last_cookie_sent = context.now;
   const wire::TcpOptions ours = syn_options(config, listener.options(), 0, nullptr);
   Negotiated negotiated = negotiate(segment.header.options, ours, tuple.remote.address.family());
+  negotiated.ecn = config.ecn != EcnMode::kOff && asks_for_ecn(segment.header.flags) && negotiated.timestamps;
   if (!negotiated.timestamps) {  // nowhere to keep them
     negotiated.sack = negotiated.window_scaling = false;
     negotiated.send_scale = negotiated.receive_scale = 0;

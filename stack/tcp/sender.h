@@ -109,6 +109,8 @@ class Sender {
   // all.
   Instant loss_detection_deadline() const { return loss_deadline_; }
   void on_loss_detection_alarm(Instant now);
+  // The peer says that the network marked what it got; at most once per round trip (RFC 3168 §6.1.2).
+  void on_congestion_echo(Instant now);
   void on_idle(Instant now);
   void on_mss_changed(std::uint32_t mss, bool shrank_on_path);
 

@@ -235,6 +235,11 @@ void Sender::on_retransmission_timeout(Instant now) {
   reordering_deadline_ = loss_deadline_ = kNever;
 }
 
+void Sender::on_congestion_echo(Instant now) {
+  if (in_recovery()) return;  // the window comes down already
+  congestion_->on_loss(view(now), LossKind::kEcn);
+}
+
 void Sender::on_idle(Instant now) { congestion_->on_idle(view(now)); }
 
 void Sender::on_mss_changed(std::uint32_t mss, bool shrank_on_path) {

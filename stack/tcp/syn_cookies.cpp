@@ -12,6 +12,7 @@ constexpr std::uint32_t kHashMask = 0xffffff;
 constexpr std::uint32_t kOptionMask = 0x3f;
 constexpr std::uint32_t kNoScale = 0xf;
 constexpr std::uint32_t kSackBit = 0x10;
+constexpr std::uint32_t kEcnBit = 0x20;
 
 std::uint64_t period_of(Instant now) {
   return static_cast<std::uint64_t>(
@@ -38,8 +39,8 @@ SeqNum SynCookies::make(const FourTuple& tuple, SeqNum irs, std::uint16_t peer_m
 
 std::uint32_t SynCookies::timestamp(const FourTuple& tuple, const Negotiated& negotiated, Instant now) const {
   const std::uint32_t present = timestamp_ticks(now) + secrets_.timestamp_offset(tuple);
-  const std::uint32_t options =
-      (negotiated.window_scaling ? negotiated.send_scale : kNoScale) | (negotiated.sack ? kSackBit : 0);
+  const std::uint32_t options = (negotiated.window_scaling ? negotiated.send_scale : kNoScale) |
+                                (negotiated.sack ? kSackBit : 0) | (negotiated.ecn ? kEcnBit : 0);
   const std::uint32_t value = (present & ~kOptionMask) | options;
   return value > present ? value - (kOptionMask + 1) : value;  // never ahead of the clock
 }
@@ -61,6 +62,7 @@ std::optional<Negotiated> SynCookies::check(const Segment& ack, std::uint8_t rec
       negotiated.timestamps = true;
       negotiated.ts_recent = timestamps->value;
       negotiated.sack = (timestamps->echo & kSackBit) != 0;
+      negotiated.ecn = (timestamps->echo & kEcnBit) != 0;
       negotiated.window_scaling = scale != kNoScale;
       negotiated.send_scale = negotiated.window_scaling ? static_cast<std::uint8_t>(scale) : 0;
       negotiated.receive_scale = negotiated.window_scaling ? receive_scale : 0;

@@ -2,10 +2,10 @@
 // number of the SYN-ACK, and nothing is kept.
 //
 //     sequence number:  | time 5 | MSS index 3 |        keyed hash 24         |     time counts 64 s
-//     timestamp value:  |        clock, upper 26 bits        | - | SACK | window scale 4 |
+//     timestamp value:  |        clock, upper 26 bits        | ECN | SACK | window scale 4 |
 //
-// Window scale and SACK survive when the peer uses timestamps, since it echoes ours; without them both are
-// off.
+// Window scale, SACK and ECN survive when the peer uses timestamps, since it echoes ours; without them all
+// are off.
 #pragma once
 
 #include <optional>

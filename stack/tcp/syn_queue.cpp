@@ -31,6 +31,7 @@ void SynQueue::add(Listener& listener, const Segment& syn, std::optional<SeqNum>
   record->negotiated =
       negotiate(syn.header.options, syn_options(owner_.config, listener.options(), mss, nullptr),
                 tuple.remote.address.family());
+  record->negotiated.ecn = owner_.config.ecn != EcnMode::kOff && asks_for_ecn(syn.header.flags);
   record->interface = reply_interface(syn.received);
   ++listener.half_open;
   table_.insert(*record);
@@ -104,6 +105,7 @@ void SynQueue::send_syn_ack(Listener& listener, const FourTuple& tuple, Interfac
   if (!destination) return;
   Reply reply{.tuple = tuple, .sequence = iss, .acknowledgment = irs + 1};
   reply.flags.syn = reply.flags.ack = true;
+  reply.flags.ece = negotiated.ecn;
   reply.window = static_cast<std::uint16_t>(std::min(listener.options().receive_buffer, 0xffffU));
   reply.options.maximum_segment_size = receive_mss(**destination, listener.options());
   reply.options.sack_permitted = negotiated.sack;

@@ -15,6 +15,7 @@
 
 #include "stack/base/context.h"
 #include "stack/ip/ip_layer.h"
+#include "stack/tcp/ecn.h"
 #include "stack/tcp/types.h"
 
 namespace transom::tcp {
@@ -35,6 +36,7 @@ struct Config {
   bool timestamps = true;
   bool sack = true;
   bool window_scaling = true;
+  EcnMode ecn = EcnMode::kAgree;                  // as Linux
   std::string_view congestion_control = "cubic";  // of connections that name none
   std::uint16_t first_ephemeral_port = 32768;
   std::uint16_t last_ephemeral_port = 60999;

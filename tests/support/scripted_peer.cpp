@@ -99,6 +99,8 @@ std::string describe(const wire::TcpHeader& header, std::size_t payload) {
   if (header.flags.psh) flags += 'P';
   if (header.flags.ack) flags += 'A';
   if (header.flags.urg) flags += 'U';
+  if (header.flags.ece) flags += 'E';
+  if (header.flags.cwr) flags += 'C';
   std::string text = fmt::format("[{}] seq {} ack {} win {} len {}", flags, header.sequence.value(),
                                  header.acknowledgment.value(), header.window, payload);
   for (const auto& block : header.options.sacks())
@@ -116,6 +118,8 @@ std::string Answer::flags() const {
   if (header.flags.psh) flags += 'P';
   if (header.flags.ack) flags += 'A';
   if (header.flags.urg) flags += 'U';
+  if (header.flags.ece) flags += 'E';
+  if (header.flags.cwr) flags += 'C';
   return flags;
 }
 
@@ -151,11 +155,13 @@ void ScriptedPeer::send(const Script& script) {
     ip.source = peer_address_;
     ip.destination = host_address_;
     ip.dont_fragment = true;
+    ip.traffic_class = script.traffic_class;
     ip.write(writer);
   } else {
     wire::Ipv6Header ip;
     ip.payload_length = static_cast<std::uint16_t>(length);
     ip.next_header = IpProtocol::kTcp;
+    ip.traffic_class = script.traffic_class;
     ip.source = peer_address_;
     ip.destination = host_address_;
     ip.write(writer);

@@ -77,6 +77,7 @@ struct Script {
   wire::TcpOptions options{};
   std::uint16_t urgent_pointer = 0;
   bool corrupt_checksum = false;
+  std::uint8_t traffic_class = 0;  // DSCP and ECN
 };
 
 // A segment that the host sent.
