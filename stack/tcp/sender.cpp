@@ -5,10 +5,6 @@
 
 namespace transom::tcp {
 
-namespace {
-constexpr std::uint32_t kDuplicateThreshold = 3;  // RFC 5681 §3.2
-}  // namespace
-
 void Sender::establish(std::uint32_t mss, bool sack, std::unique_ptr<CongestionControl> congestion_control) {
   mss_ = mss;
   sack_ = sack;
