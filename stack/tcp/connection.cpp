@@ -62,11 +62,12 @@ Connection::Connection(ConnectionOwner& owner, const FourTuple& tuple, ip::Desti
                        const Options& options)
     : owner_(owner),
       tuple_(tuple),
+      trace_(owner.context, tuple_),
       destination_(std::move(destination)),
       timestamp_offset_(owner.secrets.timestamp_offset(tuple)),
       flow_label_(tuple.remote.address.is_v6() ? owner.secrets.flow_label(tuple) : 0),
       options_(options),
-      sender_(owner.config.min_rto) {
+      sender_(owner.config.min_rto, &trace_) {
   deadlines_.fill(kNever);
 }
 
@@ -74,7 +75,7 @@ Connection::~Connection() = default;
 
 void Connection::set_state(State state) {
   if (state == state_) return;
-  owner_.context.tell(TcpStateEvent{tuple_.local, tuple_.remote, to_string(state_), to_string(state)});
+  trace_.tell<TcpStateEvent>(to_string(state_), to_string(state));
   state_ = state;
 }
 
@@ -111,6 +112,8 @@ void Connection::establish(const Negotiated& negotiated, bool syn_was_retransmit
       congestion_factory().create({.initial_window = initial_window(sender_.mss(), syn_was_retransmitted)}));
   if (negotiated.timestamps) receiver_.start_timestamps(negotiated.ts_recent, owner_.context.now);
   if (negotiated.ecn) ecn_.enable();
+  trace_.tell<TcpNegotiatedEvent>(sender_.mss(), negotiated.send_scale, negotiated.receive_scale,
+                                  negotiated.timestamps, negotiated.sack, negotiated.ecn);
   set_state(State::kEstablished);
   last_received_ = owner_.context.now;
   restart_keep_alive();

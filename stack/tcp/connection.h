@@ -218,6 +218,7 @@ class Connection {
 
   ConnectionOwner& owner_;
   FourTuple tuple_;
+  Trace trace_;
   ip::DestinationRef destination_;
   State state_ = State::kClosed;
   Error error_ = Error::kNone;
@@ -244,6 +245,7 @@ class Connection {
   std::unique_ptr<PortHold> hold_;
 
   std::array<Instant, static_cast<std::size_t>(Alarm::kCount)> deadlines_;
+  std::uint64_t output_cause_ = 0;  // of the output() that is pending
   Timer timer_{call_member<&Connection::on_timer>, this};
   Instant last_sent_{};
   Instant last_received_{};

@@ -14,7 +14,9 @@ constexpr Duration kDelayedAck = std::chrono::milliseconds(40);  // RFC 9293 MUS
 }  // namespace
 
 void Connection::want_output() {
-  if (!output_pending) owner_.wants_output(*this);
+  if (output_pending) return;
+  output_cause_ = owner_.context.cause;
+  owner_.wants_output(*this);
 }
 
 // RFC 9293 §3.7.1: what the path takes and the peer takes, less the options of every segment.
@@ -78,6 +80,7 @@ bool Connection::send_packet(Packet packet, const wire::TcpHeader& header, EcnMa
 }
 
 void Connection::output() {
+  const CauseScope scope(owner_.context, output_cause_);
   output_pending = false;
   if (!is_synchronised() || state_ == State::kTimeWait || state_ == State::kSynReceived) return;
   refresh_mss();
@@ -136,6 +139,10 @@ bool Connection::transmit(const Transmission& transmission) {
   flags.fin = sent.fin;
   wire::TcpHeader header = make_header(sent.begin, flags);
   const EcnMark mark = ecn_.prepare(header.flags, !sent.retransmission && sent.octets > 0);
+  const Reason reason = sent.probe            ? Reason::kTailLossProbe
+                        : sent.retransmission ? Reason::kRetransmission
+                                              : Reason::kNewData;
+  trace_.tell<TcpSendEvent>(sent.begin, sent.begin + sent.length(), reason);
   if (!send_packet(std::move(packet), header, mark)) owner_.context.count(Counter::kIpOutDiscards);
 
   // A packet that could not be handed down is as good as lost in the network.

@@ -19,10 +19,14 @@ void Connection::set_alarm(Alarm alarm, Instant when) {
 }
 
 void Connection::on_timer() {
+  const CauseScope scope(owner_.context, 0);
   const Instant now = owner_.context.now;
   const auto is_due = [&](Alarm alarm) {
     if (deadline(alarm) > now) return false;
     clear_alarm(alarm);
+    constexpr Reason kTimers[] = {Reason::kRetransmit, Reason::kLossDetection, Reason::kPersist,
+                                  Reason::kDelayedAck, Reason::kKeepAlive};
+    owner_.context.cause = trace_.tell<TcpTimerEvent>(kTimers[static_cast<std::size_t>(alarm)]);
     return true;
   };
   if (is_due(Alarm::kDelayedAck)) {

@@ -39,8 +39,11 @@ void Scoreboard::on_sent(SeqNum begin, std::uint32_t length, bool fin, const Rat
   outstanding_ += length;
 }
 
-void Scoreboard::set_lost(SentSegment& segment) {
+void Scoreboard::set_lost(SentSegment& segment, Losses& losses) {
   if (segment.sacked || segment.lost) return;
+  losses.begin = losses.octets == 0 ? segment.begin : earlier_of(losses.begin, segment.begin);
+  losses.end = losses.octets == 0 ? segment.end() : later_of(losses.end, segment.end());
+  losses.octets += segment.length;
   lost_from_ = lost_ == 0 ? segment.begin : earlier_of(lost_from_, segment.begin);
   segment.lost = true;
   lost_ += segment.length;
@@ -175,8 +178,7 @@ Scoreboard::Losses Scoreboard::detect_losses(const Rack& rack, Duration window, 
       losses.some_wait = true;
       break;
     }
-    set_lost(segment);
-    losses.found = true;
+    set_lost(segment, losses);
   }
   judged_to_ = i < segments_.size() ? segments_[i].begin : segments_.back().end();
 
@@ -190,8 +192,7 @@ Scoreboard::Losses Scoreboard::detect_losses(const Rack& rack, Duration window, 
       if (segment.sacked || segment.lost || segment.sent != again.sent) continue;
       is_open = true;
       if (!is_due) break;
-      set_lost(segment);
-      losses.found = true;
+      set_lost(segment, losses);
       losses.retransmissions += segment.length;
     }
     if (is_open && !is_due) {
@@ -203,34 +204,38 @@ Scoreboard::Losses Scoreboard::detect_losses(const Rack& rack, Duration window, 
   return losses;
 }
 
-bool Scoreboard::mark_front_lost(std::uint32_t mss) {
-  if (segments_.empty() || segments_.front().sacked || segments_.front().lost) return false;
+Scoreboard::Losses Scoreboard::mark_front_lost(std::uint32_t mss) {
+  Losses losses;
+  if (segments_.empty() || segments_.front().sacked || segments_.front().lost) return losses;
   if (segments_.front().length > mss) split(0, mss);
-  set_lost(segments_.front());
-  return true;
+  set_lost(segments_.front(), losses);
+  return losses;
 }
 
-bool Scoreboard::mark_all_lost() {
-  if (segments_.empty()) return false;
-  const bool reneged = segments_.front().sacked;
+Scoreboard::Losses Scoreboard::mark_all_lost() {
+  Losses losses;
+  if (segments_.empty()) return losses;
+  losses.reneged = segments_.front().sacked;
   reno_delivered_ = 0;
   for (std::size_t i = 0; i < segments_.size(); ++i) {
-    if (reneged && segments_[i].sacked) {
+    if (losses.reneged && segments_[i].sacked) {
       segments_[i].sacked = false;
       sacked_ -= segments_[i].length;
       --sacked_entries_;
     }
-    set_lost(segments_[i]);
+    set_lost(segments_[i], losses);
   }
   retransmissions_.clear();
   judged_to_ = segments_.back().end();
-  return reneged;
+  return losses;
 }
 
-void Scoreboard::mark_longer_than_lost(std::uint32_t mss) {
+Scoreboard::Losses Scoreboard::mark_longer_than_lost(std::uint32_t mss) {
+  Losses losses;
   for (std::size_t i = 0; i < segments_.size(); ++i) {
-    if (segments_[i].length > mss) set_lost(segments_[i]);
+    if (segments_[i].length > mss) set_lost(segments_[i], losses);
   }
+  return losses;
 }
 
 std::optional<SentSegment> Scoreboard::next_lost(std::uint32_t limit) {

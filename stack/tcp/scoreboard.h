@@ -58,8 +58,10 @@ class Scoreboard {
     void add(const Delivered& more);
   };
   struct Losses {
-    bool found = false;
+    std::uint32_t octets = 0;  // declared lost now, between `begin` and `end`
+    SeqNum begin, end;
     std::uint32_t retransmissions = 0;  // numbers among them that had been sent again
+    bool reneged = false;               // the peer has taken a report back
     bool some_wait = false;             // overtaken, but may still come within the reordering window
   };
 
@@ -89,10 +91,10 @@ class Scoreboard {
   Losses detect_losses(const Rack& rack, Duration window, Instant now);
   // Declares the first outstanding segment lost (NewReno: third duplicate ACK, partial ACK). At most `mss`
   // numbers of it.
-  bool mark_front_lost(std::uint32_t mss);
+  Losses mark_front_lost(std::uint32_t mss);
   // After a timeout: everything that was not SACKed is lost. A SACKed first segment means that the peer has
-  // taken its report back (reneged, RFC 2018 §8): then nothing it reported counts. True when it has.
-  bool mark_all_lost();
+  // taken its report back (reneged, RFC 2018 §8): then nothing it reported counts.
+  Losses mark_all_lost();
 
   // The first lost range not yet retransmitted, at most `limit` numbers; nullopt when there is none.
   std::optional<SentSegment> next_lost(std::uint32_t limit);
@@ -103,14 +105,14 @@ class Scoreboard {
   void forget_losses();
 
   // Entries longer than the MSS that the path has turned out to have are lost for sure (RFC 1191 §6.5).
-  void mark_longer_than_lost(std::uint32_t mss);
+  Losses mark_longer_than_lost(std::uint32_t mss);
 
   const SentSegment& front() const { return segments_.front(); }
 
  private:
   std::size_t find(SeqNum sequence) const;  // the entry that holds it, or the first behind
   void split(std::size_t index, std::uint32_t length);
-  void set_lost(SentSegment& segment);
+  void set_lost(SentSegment& segment, Losses& losses);
   void set_sacked(SentSegment& segment, Delivered& delivered, Instant plausible);
   void note_delivery(const SentSegment& segment, Delivered& delivered, Instant plausible) const;
 

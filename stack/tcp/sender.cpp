@@ -51,7 +51,11 @@ std::uint64_t Sender::congestion_room() const {
 std::expected<Transmission, SendLimit> Sender::poll(const SendPolicy& policy) {
   if (probe_due_) return poll_probe(policy);
   auto next = scoreboard_.has_lost() ? poll_retransmission(policy) : poll_new_data(policy);
-  if (next) return next;
+  if (next) {
+    told_limit_.reset();
+    return next;
+  }
+  if (trace_ != nullptr && trace_->is_on()) tell_limit(next.error());
   if (next.error() == SendLimit::kCongestion) {
     cwnd_limited_ = true;
   } else if (next.error() == SendLimit::kNothingToSend || next.error() == SendLimit::kWindow) {
@@ -60,6 +64,14 @@ std::expected<Transmission, SendLimit> Sender::poll(const SendPolicy& policy) {
       delivery_rate_.on_application_limited(scoreboard_.in_flight());
   }
   return next;
+}
+
+void Sender::tell_limit(SendLimit limit) {
+  if (told_limit_ == limit) return;
+  told_limit_ = limit;
+  constexpr Reason kReasons[] = {Reason::kNothingToSend, Reason::kPeerWindow, Reason::kCongestionWindow,
+                                 Reason::kNagle,         Reason::kCorked,     Reason::kSillyWindow};
+  tell<TcpLimitEvent>(kReasons[static_cast<std::size_t>(limit)], unsent());
 }
 
 std::expected<Transmission, SendLimit> Sender::poll_retransmission(const SendPolicy& policy) {

@@ -24,6 +24,7 @@
 #include "stack/tcp/scoreboard.h"
 #include "stack/tcp/send_queue.h"
 #include "stack/tcp/spurious_recovery.h"
+#include "stack/tcp/trace.h"
 
 namespace transom::tcp {
 
@@ -67,7 +68,8 @@ struct Acknowledgment {
 
 class Sender {
  public:
-  explicit Sender(Duration min_rto) : rtt_(min_rto) {}
+  // `trace`: where decisions are told; may be absent.
+  explicit Sender(Duration min_rto, const Trace* trace = nullptr) : trace_(trace), rtt_(min_rto) {}
 
   // --- the handshake
   void set_initial_sequence(SeqNum iss) { una_ = nxt_ = iss; }
@@ -150,19 +152,31 @@ class Sender {
   std::expected<Transmission, SendLimit> poll_retransmission(const SendPolicy& policy);
   std::expected<Transmission, SendLimit> poll_new_data(const SendPolicy& policy);
   std::optional<SendLimit> why_partial_must_wait(std::uint32_t octets, const SendPolicy& policy) const;
-  void enter_recovery(Recovery kind, Instant now);
+  void enter_recovery(Recovery kind, Reason reason, Instant now);
   bool look_for_losses(bool una_moved, bool is_duplicate, Instant now);
   bool detect_by_rack(Instant now);
   bool detect_by_duplicates(bool una_moved, bool is_duplicate);
+  bool declare(const Scoreboard::Losses& losses, Reason reason);
   Scoreboard::Delivered take_delivered(const Acknowledgment& acknowledgment, bool moved, Instant now);
   std::optional<Duration> rtt_of(const Acknowledgment& acknowledgment, const Scoreboard::Delivered& delivered,
                                  Instant now) const;
   void undo_recovery(Instant now);
   void end_recovery(Instant now);
+  void reduce(LossKind kind, Reason reason, const CongestionView& facts);
+  void tell_cwnd(std::uint64_t before, Reason reason) const;
+  void tell_limit(SendLimit limit);
+  template <typename What, typename... Members>
+  void tell(Members&&... members) const {
+    if (trace_ != nullptr) trace_->tell<What>(std::forward<Members>(members)...);
+  }
+  void count(Counter counter, std::uint64_t amount = 1) const {
+    if (trace_ != nullptr) trace_->count(counter, amount);
+  }
   void arm_loss_detection(Instant now);
   std::expected<Transmission, SendLimit> poll_probe(const SendPolicy& policy);
   void end_probe_episode(const Acknowledgment& acknowledgment, bool is_duplicate, bool reported, Instant now);
 
+  const Trace* trace_;
   SeqNum una_;
   SeqNum nxt_;
   SeqNum wl1_;
@@ -187,6 +201,7 @@ class Sender {
   bool probe_repeats_ = false;  // it was a retransmission
   std::uint8_t duplicate_acks_ = 0;
   std::uint8_t timeouts_in_row_ = 0;
+  std::optional<SendLimit> told_limit_;
 
   SendQueue queue_;
   Scoreboard scoreboard_;

@@ -33,6 +33,7 @@ bool Sender::update_window(SeqNum sequence, SeqNum ack, std::uint32_t window) {
 }
 
 void Sender::set_window(SeqNum sequence, SeqNum ack, std::uint32_t window) {
+  if (window != window_) tell<TcpPeerWindowEvent>(window_, window);
   window_ = window;
   max_window_ = std::max(max_window_, window);
   wl1_ = sequence;
@@ -45,11 +46,15 @@ bool Sender::acknowledge(const Acknowledgment& acknowledgment, Instant now) {
   const std::uint64_t lost_before = scoreboard_.total_lost();
   const auto delivered = take_delivered(acknowledgment, moved, now);
   const auto rtt = rtt_of(acknowledgment, delivered, now);
-  if (rtt) rtt_.sample(*rtt, prior_in_flight / (2 * mss_) + 1);
+  if (rtt) {
+    rtt_.sample(*rtt, prior_in_flight / (2 * mss_) + 1);
+    tell<TcpRttEvent>(*rtt, rtt_.srtt(), rtt_.rttvar(), rtt_.rto());
+  }
   if (delivered.latest) rack_.on_delivered(*delivered.latest, delivered.latest_end, now);
   if (delivered.reordered) rack_.on_reordering();
   const bool reported = reports_duplicate(acknowledgment);
   if (reported) {
+    count(Counter::kTcpExtTCPDSACKRecv);
     rack_.on_duplicate_reported(una_, nxt_);
     spurious_.on_duplicate_reported(
         octets_between(acknowledgment.sacks[0].left, acknowledgment.sacks[0].right));
@@ -81,7 +86,9 @@ bool Sender::acknowledge(const Acknowledgment& acknowledgment, Instant now) {
   sample.rate = delivery_rate_.on_delivered(delivered.newly_delivered, delivered.rate,
                                             delivered.newest.value_or(now), now, facts.min_rtt);
   sample.total_delivered = delivery_rate_.delivered();
+  const std::uint64_t before = cwnd();
   congestion_->on_ack(facts, sample);
+  tell_cwnd(before, output.cwnd < output.ssthresh ? Reason::kSlowStart : Reason::kCongestionAvoidance);
   return moved;
 }
 
@@ -119,7 +126,8 @@ std::optional<Duration> Sender::rtt_of(const Acknowledgment& acknowledgment,
 bool Sender::look_for_losses(bool una_moved, bool is_duplicate, Instant now) {
   if (outstanding() == 0) return false;
   const bool news = peer_sends_sack_ ? detect_by_rack(now) : detect_by_duplicates(una_moved, is_duplicate);
-  if (news && !in_recovery()) enter_recovery(Recovery::kFast, now);
+  if (news && !in_recovery())
+    enter_recovery(Recovery::kFast, peer_sends_sack_ ? Reason::kOvertaken : Reason::kDuplicateAcks, now);
   return news;
 }
 
@@ -128,7 +136,15 @@ bool Sender::detect_by_rack(Instant now) {
   const Duration window = rack_.reordering_window(rtt_, is_certain);
   const auto losses = scoreboard_.detect_losses(rack_, window, now);
   reordering_deadline_ = losses.some_wait ? rack_.last_deadline(window) : kNever;
-  return losses.found;
+  if (losses.retransmissions > 0) count(Counter::kTcpExtTCPLostRetransmit);
+  return declare(losses, Reason::kOvertaken);
+}
+
+// True when there are any.
+bool Sender::declare(const Scoreboard::Losses& losses, Reason reason) {
+  if (losses.octets == 0) return false;
+  tell<TcpLossEvent>(losses.begin, losses.end, losses.octets, reason);
+  return true;
 }
 
 // NewReno (RFC 6582), for a peer that reports nothing.
@@ -140,11 +156,11 @@ bool Sender::detect_by_duplicates(bool una_moved, bool is_duplicate) {
     // RFC 6582 §3.2 step 1: duplicates of what a timeout sent again do not start another recovery.
     const bool beyond_last_recovery = !ever_recovered_ || is_after(una_, recovery_point_);
     if (duplicate_acks_ == kDuplicateThreshold && !in_recovery() && beyond_last_recovery)
-      news = scoreboard_.mark_front_lost(mss_);
+      news = declare(scoreboard_.mark_front_lost(mss_), Reason::kDuplicateAcks);
   }
   if (recovery_ == Recovery::kFast && una_moved) {
     // RFC 6582 §3.2 step 3, a partial acknowledgment: the next hole is lost as well.
-    news = scoreboard_.mark_front_lost(mss_) || news;
+    news = declare(scoreboard_.mark_front_lost(mss_), Reason::kPartialAck) || news;
     force_retransmission_ = true;
   }
   return news;
@@ -171,7 +187,7 @@ void Sender::on_loss_detection_alarm(Instant now) {
     probe_due_ = true;
     return;
   }
-  if (detect_by_rack(now) && !in_recovery()) enter_recovery(Recovery::kFast, now);
+  if (detect_by_rack(now) && !in_recovery()) enter_recovery(Recovery::kFast, Reason::kOvertaken, now);
   arm_loss_detection(now);
 }
 
@@ -185,32 +201,54 @@ void Sender::end_probe_episode(const Acknowledgment& acknowledgment, bool is_dup
     probe_outstanding_ = false;
   } else if (is_after(acknowledgment.ack, probe_end_)) {
     probe_outstanding_ = false;
-    congestion_->on_loss(view(now), LossKind::kFastRecovery);
+    reduce(LossKind::kFastRecovery, Reason::kProbeRepaired, view(now));
     congestion_->on_recovery_end(view(now));
   }
 }
 
 // ---------------------------------------------------------------- recovery
 
+void Sender::tell_cwnd(std::uint64_t before, Reason reason) const {
+  if (trace_ == nullptr || !trace_->is_on() || cwnd() == before) return;
+  trace_->tell<TcpCongestionEvent>(before, cwnd(), congestion_->output().ssthresh,
+                                   std::uint64_t{scoreboard_.in_flight()}, reason);
+}
+
+void Sender::reduce(LossKind kind, Reason reason, const CongestionView& facts) {
+  const std::uint64_t before = cwnd();
+  congestion_->on_loss(facts, kind);
+  tell_cwnd(before, reason);
+}
+
 void Sender::end_recovery(Instant now) {
+  const std::uint64_t before = cwnd();
   recovery_ = Recovery::kNone;
   rack_.on_recovery_end();
   scoreboard_.reset_duplicate_acks();
   congestion_->on_recovery_end(view(now));
+  tell<TcpRecoveryEvent>(RecoveryPhase::kLeft, recovery_point_, Reason::kAllAcknowledged);
+  tell_cwnd(before, Reason::kAllAcknowledged);
 }
 
 // RFC 4015: as if it had not been.
 void Sender::undo_recovery(Instant now) {
+  const std::uint64_t before = cwnd();
+  if (recovery_ == Recovery::kTimeout) count(Counter::kTcpExtTCPSpuriousRTOs);
   recovery_ = Recovery::kNone;
   force_retransmission_ = false;
   scoreboard_.forget_losses();
   congestion_->on_undo(view(now));
+  tell<TcpRecoveryEvent>(RecoveryPhase::kUndone, recovery_point_, Reason::kNothingWasLost);
+  tell_cwnd(before, Reason::kNothingWasLost);
 }
 
-void Sender::enter_recovery(Recovery kind, Instant now) {
+void Sender::enter_recovery(Recovery kind, Reason reason, Instant now) {
   CongestionView facts = view(now);
   facts.in_flight = scoreboard_.outstanding() - scoreboard_.sacked();
-  congestion_->on_loss(facts, kind == Recovery::kFast ? LossKind::kFastRecovery : LossKind::kTimeout);
+  tell<TcpRecoveryEvent>(RecoveryPhase::kEntered, nxt_, reason);
+  if (kind == Recovery::kFast)
+    count(peer_sends_sack_ ? Counter::kTcpExtTCPSackRecovery : Counter::kTcpExtTCPRenoRecovery);
+  reduce(kind == Recovery::kFast ? LossKind::kFastRecovery : LossKind::kTimeout, reason, facts);
   recovery_ = kind;
   ever_recovered_ = true;
   recovery_point_ = nxt_;
@@ -226,26 +264,32 @@ void Sender::on_retransmission_timeout(Instant now) {
   if (timeouts_in_row_ < UINT8_MAX) ++timeouts_in_row_;
   duplicate_acks_ = 0;
   if (is_first) {
-    enter_recovery(Recovery::kTimeout, now);
+    enter_recovery(Recovery::kTimeout, Reason::kTimeout, now);
   } else {
     recovery_ = Recovery::kTimeout;
     force_retransmission_ = true;
   }
-  scoreboard_.mark_all_lost();
+  const auto losses = scoreboard_.mark_all_lost();
+  if (losses.reneged) count(Counter::kTcpExtTCPSACKReneging);
+  declare(losses, Reason::kTimeout);
   reordering_deadline_ = loss_deadline_ = kNever;
 }
 
 void Sender::on_congestion_echo(Instant now) {
   if (in_recovery()) return;  // the window comes down already
-  congestion_->on_loss(view(now), LossKind::kEcn);
+  reduce(LossKind::kEcn, Reason::kCongestionEcho, view(now));
 }
 
-void Sender::on_idle(Instant now) { congestion_->on_idle(view(now)); }
+void Sender::on_idle(Instant now) {
+  const std::uint64_t before = cwnd();
+  congestion_->on_idle(view(now));
+  tell_cwnd(before, Reason::kIdle);
+}
 
 void Sender::on_mss_changed(std::uint32_t mss, bool shrank_on_path) {
   mss_ = mss;
   // RFC 1191 §6.5: what was too big is sent again at once, and is no sign of congestion.
-  if (shrank_on_path) scoreboard_.mark_longer_than_lost(mss);
+  if (shrank_on_path) declare(scoreboard_.mark_longer_than_lost(mss), Reason::kTooBigForPath);
 }
 
 }  // namespace transom::tcp

@@ -1,0 +1,58 @@
+// Why the stack did what it did: each with words for people and the section that says so. The code path that
+// takes a decision names its reason; nobody guesses it afterwards.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace transom {
+
+// clang-format off
+#define TRANSOM_REASONS(X)                                                                                     \
+  /* what is sent */                                                                                           \
+  X(NewData, "new data", "RFC 9293 3.8")                                                                       \
+  X(Retransmission, "counts as lost", "RFC 9293 3.8.1")                                                        \
+  X(TailLossProbe, "probe: no ACK came for two round trips", "RFC 8985 7.3")                                   \
+  /* what is not sent */                                                                                       \
+  X(NothingToSend, "the application has nothing more", "RFC 9293 3.8")                                         \
+  X(PeerWindow, "the peer's window is full", "RFC 9293 3.8.6")                                                 \
+  X(CongestionWindow, "the congestion window is full", "RFC 5681 3.1")                                         \
+  X(Nagle, "a small segment is on its way already", "RFC 9293 3.7.4")                                          \
+  X(Corked, "the application asked to wait for a full segment", "tcp(7) TCP_CORK")                             \
+  X(SillyWindow, "the peer's window is too small to be worth it", "RFC 9293 3.8.6.2.1")                        \
+  /* what is lost */                                                                                           \
+  X(Overtaken, "RACK: segments sent later were delivered", "RFC 8985 6.2")                                     \
+  X(DuplicateAcks, "three duplicate ACKs", "RFC 5681 3.2")                                                     \
+  X(PartialAck, "a partial acknowledgment in recovery", "RFC 6582 3.2")                                        \
+  X(Timeout, "the retransmission timer expired", "RFC 6298 5.4")                                               \
+  X(TooBigForPath, "larger than the path takes", "RFC 1191 6.5")                                               \
+  X(ProbeRepaired, "a probe repaired a loss", "RFC 8985 7.4")                                                  \
+  /* recovery */                                                                                               \
+  X(AllAcknowledged, "all that was outstanding is acknowledged", "RFC 6675 5")                                 \
+  X(NothingWasLost, "nothing had been lost: undone", "RFC 4015 3")                                             \
+  /* the congestion window */                                                                                  \
+  X(SlowStart, "slow start", "RFC 5681 3.1")                                                                   \
+  X(CongestionAvoidance, "congestion avoidance", "RFC 5681 3.1")                                               \
+  X(CongestionEcho, "the peer echoed a congestion mark", "RFC 3168 6.1.2")                                     \
+  X(Idle, "nothing was sent for a retransmission timeout", "RFC 5681 4.1")                                     \
+  /* states and timers */                                                                                      \
+  X(Segment, "a segment arrived", "RFC 9293 3.10.7")                                                           \
+  X(User, "the application asked for it", "RFC 9293 3.9.1")                                                    \
+  X(Retransmit, "retransmission", "RFC 6298 5")                                                                \
+  X(LossDetection, "loss probe or reordering", "RFC 8985 6, 7")                                                \
+  X(Persist, "window probe", "RFC 9293 3.8.6.1")                                                               \
+  X(DelayedAck, "delayed ACK", "RFC 9293 3.8.6.3")                                                             \
+  X(KeepAlive, "keep-alive", "RFC 9293 3.8.4")
+// clang-format on
+
+enum class Reason : std::uint8_t {
+#define TRANSOM_ENUMERATOR(name, words, source) k##name,
+  TRANSOM_REASONS(TRANSOM_ENUMERATOR)
+#undef TRANSOM_ENUMERATOR
+};
+
+std::string_view to_string(Reason reason);  // "TailLossProbe"
+std::string_view words_of(Reason reason);   // "probe: no ACK came for two round trips"
+std::string_view source_of(Reason reason);  // "RFC 8985 7.3"
+
+}  // namespace transom
