@@ -28,7 +28,9 @@ MacAddress random_mac(Random& random) {
 // ---------------------------------------------------------------- Stack
 
 Stack::Stack(const StackConfig& config)
-    : pool_(config.buffers), host_(pool_, host_config(config)), pump_(pool_, host_), loop_(pump_) {}
+    : pool_(config.buffers), host_(pool_, host_config(config)), pump_(pool_, host_), loop_(pump_) {
+  host_.set_observer(config.observer);
+}
 
 Stack::~Stack() = default;
 

@@ -28,6 +28,7 @@ struct StackConfig {
   HostConfig host = {};                     // its seed and start are replaced
   std::optional<Seed> seed = std::nullopt;  // none: from the system
   BufferPool::Limits buffers = {};
+  Observer* observer = nullptr;  // is told everything, under the lock; outlives the Stack
 };
 
 // What differs from what the device says of itself.

@@ -102,6 +102,9 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
   command.add_option("--pcap", options.capture, "Write what passes the device to this file")
       ->type_name("FILE")
       ->group(group);
+  command.add_option("--trace", options.traces, "Write what the stack decides, and why, to this file")
+      ->type_name("FILE.txt|FILE.jsonl|FILE.pcapng")
+      ->group(group);
   command.add_option("--snap-length", options.capture_length, "Octets kept of each captured frame")
       ->check(CLI::Range(64, 262144))
       ->type_name("OCTETS")

@@ -22,6 +22,7 @@ struct DeviceOptions {
   std::vector<IpAddress> gateways;
   std::string capture;  // pcap file; empty: none
   std::uint32_t capture_length = 262144;
+  std::vector<std::string> traces;  // files; what they end in says which kind
   std::optional<drivers::FaultOptions> faults;
   std::optional<std::uint64_t> seed;
 

@@ -60,6 +60,8 @@ LocalHost::LocalHost(const DeviceOptions& options) {
   if (options.seed) config.seed = seed_from_number(*options.seed);
   // Room for all fragments of the largest datagram while the neighbour is being found.
   config.host.link.max_pending_packets = 64;
+  open_traces(options);
+  if (!options.traces.empty()) config.observer = &trace_;
   stack_ = std::make_unique<sockets::Stack>(config);
   sockets::InterfaceOptions interface;
   interface.name = device_name_;
@@ -71,6 +73,19 @@ LocalHost::LocalHost(const DeviceOptions& options) {
 }
 
 LocalHost::~LocalHost() = default;
+
+void LocalHost::open_traces(const DeviceOptions& options) {
+  const Duration offset = drivers::wall_clock_offset();
+  for (const std::string& path : options.traces) {
+    auto sink =
+        drivers::make_trace({.path = path,
+                             .wall_clock = [offset](Instant now) { return now.time_since_epoch() + offset; },
+                             .snap_length = options.capture_length});
+    if (!sink) throw Failure(Exit::kUsage, sink.error().message);
+    trace_.add(std::move(*sink));
+    report_.push_back(fmt::format("trace     {}", path));
+  }
+}
 
 void LocalHost::choose_addresses(const DeviceOptions& options) {
   addresses_ = options.addresses;

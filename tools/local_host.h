@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "drivers/trace/trace_sinks.h"
 #include "socket_api/stack_instance.h"
 #include "tools/device_options.h"
 
@@ -34,6 +35,7 @@ class LocalHost {
  private:
   void choose_addresses(const DeviceOptions& options);
   std::unique_ptr<drivers::Device> open_device(const DeviceOptions& options);
+  void open_traces(const DeviceOptions& options);
   void set_up_kernel_end(const DeviceOptions& options);
   void add_addresses(const DeviceOptions& options);
 
@@ -43,6 +45,7 @@ class LocalHost {
   std::vector<IpPrefix> addresses_;
   std::vector<IpPrefix> kernel_addresses_;
   std::vector<std::string> report_;
+  drivers::TraceFanOut trace_;
   std::unique_ptr<sockets::Stack> stack_;
   InterfaceId interface_{};
 };

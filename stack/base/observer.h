@@ -24,6 +24,7 @@ enum class Direction : std::uint8_t { kIn, kOut };
 struct PacketEvent {
   Direction direction;
   InterfaceId interface;
+  bool has_ethernet_header;  // else a bare IP packet
   const Packet& packet;
 };
 

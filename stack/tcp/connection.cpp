@@ -122,6 +122,7 @@ void Connection::establish(const Negotiated& negotiated, bool syn_was_retransmit
 void Connection::establish_passively(SeqNum iss, SeqNum irs, const Negotiated& negotiated, const Segment& ack,
                                      bool syn_ack_was_retransmitted) {
   is_passive_ = true;
+  state_ = State::kSynReceived;  // that of the record it comes from
   iss_ = iss;
   sender_.set_initial_sequence(iss);
   sender_.syn_sent();

@@ -33,6 +33,8 @@ void SynQueue::add(Listener& listener, const Segment& syn, std::optional<SeqNum>
                 tuple.remote.address.family());
   record->negotiated.ecn = owner_.config.ecn != EcnMode::kOff && asks_for_ecn(syn.header.flags);
   record->interface = reply_interface(syn.received);
+  owner_.context.tell(
+      TcpStateEvent{tuple.local, tuple.remote, to_string(State::kListen), to_string(State::kSynReceived)});
   ++listener.half_open;
   table_.insert(*record);
   send_syn_ack(*record);

@@ -1,0 +1,176 @@
+#include "drivers/trace/event_text.h"
+
+#include <fmt/format.h>
+
+#include "stack/wire/ethernet.h"
+#include "stack/wire/ipv4.h"
+#include "stack/wire/ipv6.h"
+#include "stack/wire/tcp.h"
+
+namespace transom::drivers {
+
+namespace {
+
+std::string because(Reason reason) { return fmt::format("{} [{}]", words_of(reason), source_of(reason)); }
+
+double milliseconds(Duration duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
+
+}  // namespace
+
+std::optional<ConnectionName> connection_of(const Event& event) {
+  return std::visit(
+      [](const auto& what) -> std::optional<ConnectionName> {
+        if constexpr (requires { what.local; }) return ConnectionName{what.local, what.remote};
+        return std::nullopt;
+      },
+      event.what);
+}
+
+std::string_view name_of(const Event& event) {
+  struct Names {
+    std::string_view operator()(const PacketEvent&) const { return "packet"; }
+    std::string_view operator()(const DropEvent&) const { return "drop"; }
+    std::string_view operator()(const AddressConflictEvent&) const { return "address_conflict"; }
+    std::string_view operator()(const TcpStateEvent&) const { return "tcp_state"; }
+    std::string_view operator()(const TcpNegotiatedEvent&) const { return "tcp_negotiated"; }
+    std::string_view operator()(const TcpSendEvent&) const { return "tcp_send"; }
+    std::string_view operator()(const TcpLimitEvent&) const { return "tcp_limit"; }
+    std::string_view operator()(const TcpRttEvent&) const { return "tcp_rtt"; }
+    std::string_view operator()(const TcpCongestionEvent&) const { return "tcp_congestion"; }
+    std::string_view operator()(const TcpLossEvent&) const { return "tcp_loss"; }
+    std::string_view operator()(const TcpRecoveryEvent&) const { return "tcp_recovery"; }
+    std::string_view operator()(const TcpPeerWindowEvent&) const { return "tcp_peer_window"; }
+    std::string_view operator()(const TcpTimerEvent&) const { return "tcp_timer"; }
+  };
+  return std::visit(Names{}, event.what);
+}
+
+struct EventText::Words {
+  EventText& state;
+
+  // The range begin:end, counted from the first data octet of this connection as 1.
+  std::string range(const Endpoint& local, const Endpoint& remote, SeqNum begin, SeqNum end) const {
+    const SeqNum first = state.first_.try_emplace({local, remote}, begin).first->second;
+    return fmt::format("{}:{}", static_cast<std::int64_t>(begin - first) + 1,
+                       static_cast<std::int64_t>(end - first) + 1);
+  }
+
+  std::string operator()(const PacketEvent&) const { return {}; }
+  std::string operator()(const DropEvent& what) const {
+    return fmt::format("dropped: {}", to_string(what.reason));
+  }
+  std::string operator()(const AddressConflictEvent& what) const {
+    return fmt::format("{} is claimed by {}", to_string(what.address), to_string(what.other));
+  }
+  std::string operator()(const TcpStateEvent& what) const {
+    return fmt::format("{} → {}", what.from, what.to);
+  }
+  std::string operator()(const TcpNegotiatedEvent& what) const {
+    return fmt::format("agreed on mss {}, window scale {},{}{}{}{}", what.mss, what.send_scale,
+                       what.receive_scale, what.timestamps ? ", timestamps" : "", what.sack ? ", sack" : "",
+                       what.ecn ? ", ecn" : "");
+  }
+  std::string operator()(const TcpSendEvent& what) const {
+    const std::string numbers = range(what.local, what.remote, what.begin, what.end);
+    if (what.reason == Reason::kNewData) return fmt::format("sends {}", numbers);
+    return fmt::format("{} {}: {}", what.reason == Reason::kRetransmission ? "retransmits" : "sends", numbers,
+                       because(what.reason));
+  }
+  std::string operator()(const TcpLimitEvent& what) const {
+    return fmt::format("sends nothing more, {} octets wait: {}", what.unsent, because(what.reason));
+  }
+  std::string operator()(const TcpRttEvent& what) const {
+    return fmt::format("rtt {:.3f} ms; srtt {:.3f}, rttvar {:.3f}, rto {:.0f} ms", milliseconds(what.sample),
+                       milliseconds(what.srtt), milliseconds(what.rttvar), milliseconds(what.rto));
+  }
+  std::string operator()(const TcpCongestionEvent& what) const {
+    return fmt::format("cwnd {} → {}: {}", what.before, what.cwnd, because(what.reason));
+  }
+  std::string operator()(const TcpLossEvent& what) const {
+    return fmt::format("lost {}, {} octets: {}", range(what.local, what.remote, what.begin, what.end),
+                       what.octets, because(what.reason));
+  }
+  std::string operator()(const TcpRecoveryEvent& what) const {
+    switch (what.phase) {
+      case RecoveryPhase::kEntered:
+        return fmt::format("enters recovery: {}", because(what.reason));
+      case RecoveryPhase::kLeft:
+        return fmt::format("leaves recovery: {}", because(what.reason));
+      case RecoveryPhase::kUndone:
+        return fmt::format("undoes recovery: {}", because(what.reason));
+    }
+    return {};
+  }
+  std::string operator()(const TcpPeerWindowEvent& what) const {
+    return fmt::format("peer's window {} → {}", what.before, what.window);
+  }
+  std::string operator()(const TcpTimerEvent& what) const {
+    return fmt::format("timer: {}", because(what.timer));
+  }
+};
+
+std::string EventText::text(const Event& event) { return std::visit(Words{*this}, event.what); }
+
+// ---------------------------------------------------------------- frames
+
+namespace {
+
+std::string describe_tcp(const IpAddress& source, const IpAddress& destination, Bytes segment) {
+  wire::Reader reader(segment);
+  const auto header = wire::TcpHeader::parse(reader);
+  if (!header) return fmt::format("{} > {}: malformed TCP", to_string(source), to_string(destination));
+  std::string flags;
+  const auto flag = [&](bool is_set, char letter) {
+    if (is_set) flags += letter;
+  };
+  flag(header->flags.syn, 'S');
+  flag(header->flags.fin, 'F');
+  flag(header->flags.rst, 'R');
+  flag(header->flags.psh, 'P');
+  flag(header->flags.urg, 'U');
+  flag(header->flags.ece, 'E');
+  flag(header->flags.cwr, 'W');
+  flag(header->flags.ack, '.');
+  return fmt::format("{} > {}: Flags [{}], seq {}, ack {}, win {}, length {}",
+                     to_string(Endpoint{source, header->source_port}),
+                     to_string(Endpoint{destination, header->destination_port}), flags,
+                     header->sequence.value(), header->acknowledgment.value(), header->window,
+                     segment.size() - header->size());
+}
+
+std::string describe_ip(Bytes packet) {
+  if (packet.empty()) return "empty";
+  wire::Reader reader(packet);
+  if (packet[0] >> 4 == 4) {
+    const auto header = wire::Ipv4Header::parse(reader);
+    if (!header) return "malformed IPv4";
+    const Bytes payload =
+        packet.first(std::min<std::size_t>(packet.size(), header->total_length)).subspan(reader.position());
+    if (header->protocol == IpProtocol::kTcp && header->fragment_offset == 0)
+      return describe_tcp(header->source, header->destination, payload);
+    return fmt::format("{} > {}: protocol {}, length {}", to_string(header->source),
+                       to_string(header->destination), static_cast<int>(header->protocol), payload.size());
+  }
+  const auto header = wire::Ipv6Header::parse(reader);
+  if (!header) return "malformed IPv6";
+  const Bytes payload = packet.subspan(reader.position());
+  if (header->next_header == IpProtocol::kTcp)
+    return describe_tcp(header->source, header->destination, payload);
+  return fmt::format("{} > {}: protocol {}, length {}", to_string(header->source),
+                     to_string(header->destination), static_cast<int>(header->next_header), payload.size());
+}
+
+}  // namespace
+
+std::string describe_frame(Bytes frame, bool has_ethernet_header) {
+  if (!has_ethernet_header) return describe_ip(frame);
+  wire::Reader reader(frame);
+  const auto header = wire::EthernetHeader::parse(reader);
+  if (!header) return "malformed Ethernet";
+  if (header->type == wire::EtherType::kArp) return "ARP";
+  if (header->type != wire::EtherType::kIpv4 && header->type != wire::EtherType::kIpv6)
+    return fmt::format("ethertype 0x{:04x}", static_cast<unsigned>(header->type));
+  return describe_ip(frame.subspan(reader.position()));
+}
+
+}  // namespace transom::drivers

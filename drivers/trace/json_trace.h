@@ -1,0 +1,21 @@
+// A trace as JSON lines: one object per event. The fields of each event are in docs/trace.md; "v" is the
+// version of that schema.
+#pragma once
+
+#include "drivers/trace/event_text.h"
+#include "drivers/trace/output_file.h"
+
+namespace transom::drivers {
+
+inline constexpr int kTraceSchemaVersion = 1;
+
+class JsonTrace final : public Observer {
+ public:
+  explicit JsonTrace(OutputFile file) : file_(std::move(file)) {}
+  void on_event(const Event& event) override;
+
+ private:
+  OutputFile file_;
+};
+
+}  // namespace transom::drivers

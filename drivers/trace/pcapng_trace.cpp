@@ -1,0 +1,58 @@
+#include "drivers/trace/pcapng_trace.h"
+
+#include <utility>
+
+#include "stack/wire/ethernet.h"
+
+namespace transom::drivers {
+
+namespace {
+constexpr std::size_t kMaxComments = 64;  // of one frame
+}
+
+PcapngTrace::PcapngTrace(OutputFile file, std::function<Duration(Instant)> wall_clock,
+                         std::uint32_t snap_length)
+    : writer_(std::move(file), PcapngWriter::kEthernet, snap_length), wall_clock_(std::move(wall_clock)) {}
+
+PcapngTrace::~PcapngTrace() { write_held(); }
+
+void PcapngTrace::on_event(const Event& event) {
+  if (const auto* packet = std::get_if<PacketEvent>(&event.what)) return hold(*packet, event);
+  std::string text = words_.text(event);
+  if (text.empty()) return;
+  auto& comments = holds_ && event.cause == held_id_ ? held_comments_ : next_comments_;
+  // Why something is sent belongs to the frame that carries it, whatever caused it.
+  const bool is_send = std::holds_alternative<TcpSendEvent>(event.what);
+  auto& target = is_send ? next_comments_ : comments;
+  if (target.size() < kMaxComments) target.push_back(std::move(text));
+}
+
+void PcapngTrace::hold(const PacketEvent& packet, const Event& event) {
+  write_held();
+  const std::size_t header = packet.has_ethernet_header ? 0 : wire::EthernetHeader::kSize;
+  held_.assign(header + packet.packet.size(), 0);
+  packet.packet.copy_out(0, MutableBytes(held_).subspan(header));
+  if (header > 0) {
+    const bool is_v4 = held_.size() > header && held_[header] >> 4 == 4;
+    held_[12] = is_v4 ? 0x08 : 0x86;
+    held_[13] = is_v4 ? 0x00 : 0xdd;
+  }
+  holds_ = true;
+  held_id_ = event.id;
+  held_time_ = event.time;
+  held_interface_ = packet.interface;
+  if (packet.direction == Direction::kOut) held_comments_ = std::exchange(next_comments_, {});
+}
+
+void PcapngTrace::write_held() {
+  if (!std::exchange(holds_, false)) return;
+  auto known = interfaces_.find(held_interface_);
+  if (known == interfaces_.end()) {
+    const auto name = fmt::format("interface {}", static_cast<std::uint16_t>(held_interface_));
+    known = interfaces_.emplace(held_interface_, writer_.add_interface(name)).first;
+  }
+  writer_.packet(known->second, wall_clock_(held_time_), held_, held_.size(), held_comments_);
+  held_comments_.clear();
+}
+
+}  // namespace transom::drivers

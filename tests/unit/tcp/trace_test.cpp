@@ -1,0 +1,172 @@
+// What a connection tells an observer, and what it names as the cause.
+#include "tests/support/scripted_peer.h"
+
+namespace transom::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Recorder final : public Observer {
+ public:
+  void on_event(const Event& event) override {
+    if (!std::holds_alternative<PacketEvent>(event.what)) events.push_back(event);
+    EXPECT_EQ(event.id, last + 1);
+    EXPECT_LT(event.cause, event.id);
+    last = event.id;
+    if (const auto* packet = std::get_if<PacketEvent>(&event.what);
+        packet && packet->direction == Direction::kIn)
+      last_packet_in = event.id;
+  }
+  template <typename What>
+  std::vector<What> all() const {
+    std::vector<What> found;
+    for (const Event& event : events) {
+      if (const auto* what = std::get_if<What>(&event.what)) found.push_back(*what);
+    }
+    return found;
+  }
+  template <typename What>
+  std::uint64_t cause_of_last() const {
+    std::uint64_t cause = ~std::uint64_t{0};
+    for (const Event& event : events) {
+      if (std::holds_alternative<What>(event.what)) cause = event.cause;
+    }
+    return cause;
+  }
+
+  std::vector<Event> events;
+  std::uint64_t last = 0;
+  std::uint64_t last_packet_in = 0;
+};
+
+class TcpTrace : public testing::Test {
+ protected:
+  TcpTrace() { world.host().set_observer(&trace); }
+  ~TcpTrace() override { world.host().set_observer(nullptr); }
+
+  tcp::Connection& connect() {
+    wire::TcpOptions options;
+    options.maximum_segment_size = 1000;
+    options.sack_permitted = true;
+    return peer.connect_to(world.listen(80), options);
+  }
+  void acknowledge(std::uint32_t to, std::vector<wire::SackBlock> blocks = {}) {
+    Script script{.flags = "A", .sequence = peer.next, .acknowledgment = to};
+    for (const auto& block : blocks) script.options.add_sack(block);
+    peer.send(script);
+  }
+
+  Recorder trace;
+  HostUnderTest world;
+  ScriptedPeer peer{world, 4000, 80};
+};
+
+TEST_F(TcpTrace, TellsTheStatesOfAPassiveOpenAndWhatWasAgreedOn) {
+  connect();
+  const auto states = trace.all<TcpStateEvent>();
+  ASSERT_EQ(states.size(), 2U);
+  EXPECT_EQ(states[0].from, "LISTEN");
+  EXPECT_EQ(states[0].to, "SYN-RECEIVED");
+  EXPECT_EQ(states[1].from, "SYN-RECEIVED");
+  EXPECT_EQ(states[1].to, "ESTABLISHED");
+  const auto agreed = trace.all<TcpNegotiatedEvent>();
+  ASSERT_EQ(agreed.size(), 1U);
+  EXPECT_EQ(agreed[0].mss, 1000U);
+  EXPECT_TRUE(agreed[0].sack);
+  EXPECT_FALSE(agreed[0].timestamps);
+}
+
+TEST_F(TcpTrace, NamesTheApplicationAsTheCauseOfWhatItSends) {
+  tcp::Connection& connection = connect();
+  write(world, connection, pattern(1000));
+  const auto sent = trace.all<TcpSendEvent>();
+  ASSERT_EQ(sent.size(), 1U);
+  EXPECT_EQ(sent[0].reason, Reason::kNewData);
+  EXPECT_EQ(sent[0].end - sent[0].begin, 1000);
+  EXPECT_EQ(trace.cause_of_last<TcpSendEvent>(), 0U);
+}
+
+TEST_F(TcpTrace, SaysWhatKeepsItFromSendingOnceWhileThatStays) {
+  tcp::Connection& connection = connect();
+  trace.events.clear();
+  write(world, connection, pattern(30000));
+  write(world, connection, pattern(30000));
+  const auto limits = trace.all<TcpLimitEvent>();
+  ASSERT_EQ(limits.size(), 1U);
+  EXPECT_EQ(limits[0].reason, Reason::kCongestionWindow);
+  EXPECT_EQ(limits[0].unsent, 20000U);
+}
+
+TEST_F(TcpTrace, ExplainsAFastRetransmit) {
+  tcp::Connection& connection = connect();
+  write(world, connection, pattern(10000));
+  peer.receive_all();
+  world.advance(10ms);
+  trace.events.clear();
+  const std::uint32_t base = peer.expected;
+  acknowledge(base, {{SeqNum(base + 1000), SeqNum(base + 6000)}});
+  const auto losses = trace.all<TcpLossEvent>();
+  ASSERT_EQ(losses.size(), 1U);
+  EXPECT_EQ(losses[0].begin, SeqNum(base));
+  EXPECT_EQ(losses[0].end, SeqNum(base + 1000));
+  EXPECT_EQ(losses[0].reason, Reason::kOvertaken);
+  const auto recoveries = trace.all<TcpRecoveryEvent>();
+  ASSERT_EQ(recoveries.size(), 1U);
+  EXPECT_EQ(recoveries[0].phase, RecoveryPhase::kEntered);
+  const auto sent = trace.all<TcpSendEvent>();
+  ASSERT_FALSE(sent.empty());
+  EXPECT_EQ(sent[0].reason, Reason::kRetransmission);
+  EXPECT_EQ(trace.cause_of_last<TcpLossEvent>(), trace.last_packet_in);
+  EXPECT_EQ(trace.cause_of_last<TcpSendEvent>(), trace.last_packet_in);
+  const auto windows = trace.all<TcpCongestionEvent>();
+  ASSERT_FALSE(windows.empty());
+  EXPECT_LT(windows.front().cwnd, windows.front().before);
+}
+
+TEST_F(TcpTrace, NamesTheTimerAsTheCauseOfAProbe) {
+  tcp::Connection& connection = connect();
+  write(world, connection, pattern(1000));
+  peer.receive_all();
+  peer.expected += 1000;
+  world.advance(10ms);
+  acknowledge(peer.expected);
+  write(world, connection, pattern(3000));
+  trace.events.clear();
+  world.advance(100ms);
+  const auto timers = trace.all<TcpTimerEvent>();
+  ASSERT_FALSE(timers.empty());
+  EXPECT_EQ(timers[0].timer, Reason::kLossDetection);
+  const auto sent = trace.all<TcpSendEvent>();
+  ASSERT_EQ(sent.size(), 1U);
+  EXPECT_EQ(sent[0].reason, Reason::kTailLossProbe);
+  EXPECT_NE(trace.cause_of_last<TcpSendEvent>(), 0U);
+}
+
+TEST_F(TcpTrace, TellsEachRttSample) {
+  tcp::Connection& connection = connect();
+  write(world, connection, pattern(1000));
+  peer.receive_all();
+  trace.events.clear();
+  world.advance(25ms);
+  acknowledge(peer.expected + 1000);
+  const auto samples = trace.all<TcpRttEvent>();
+  ASSERT_EQ(samples.size(), 1U);
+  EXPECT_EQ(samples[0].sample, 25ms);
+}
+
+TEST_F(TcpTrace, TellsWhenTheWindowsOfARecoveryAreUndone) {
+  tcp::Connection& connection = connect();
+  write(world, connection, pattern(4000));
+  peer.receive_all();
+  world.advance(3s);  // timeouts: the ACKs were late, not lost
+  peer.receive_all();
+  trace.events.clear();
+  acknowledge(peer.expected + 4000);
+  const auto recoveries = trace.all<TcpRecoveryEvent>();
+  ASSERT_FALSE(recoveries.empty());
+  EXPECT_EQ(recoveries[0].phase, RecoveryPhase::kUndone);
+  EXPECT_EQ(recoveries[0].reason, Reason::kNothingWasLost);
+}
+
+}  // namespace
+}  // namespace transom::test
