@@ -88,7 +88,8 @@ void FrameSender::queue(Interface& interface, Packet frame) {
   interface.statistics().tx_bytes += frame.size();
   context_.count(Counter::kLinkOutFrames);
   if (context_.observer != nullptr) {
-    context_.tell(PacketEvent{Direction::kOut, interface.id(), interface.type() == LinkType::kEthernet, frame});
+    context_.tell(
+        PacketEvent{Direction::kOut, interface.id(), interface.type() == LinkType::kEthernet, frame});
   }
   interface.transmit_queue().push(std::move(frame));
 }

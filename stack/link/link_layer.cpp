@@ -182,7 +182,8 @@ void LinkLayer::receive(Interface& interface, Packet frame) {
   context.count(Counter::kLinkInFrames);
   ++interface.statistics().rx_packets;
   interface.statistics().rx_bytes += frame.size();
-  const CauseScope scope(context, context.tell(PacketEvent{Direction::kIn, interface.id(), interface.type() == LinkType::kEthernet, frame}));
+  const CauseScope scope(context, context.tell(PacketEvent{Direction::kIn, interface.id(),
+                                                           interface.type() == LinkType::kEthernet, frame}));
   if (interface.type() == LinkType::kEthernet) {
     implementation_->receive_ethernet(interface, std::move(frame));
   } else {
