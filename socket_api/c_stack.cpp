@@ -103,9 +103,10 @@ OrError<void> add_interface(Stack& stack, const transom_config& config) {
   }
   for (const IpAddress& gateway : *gateways) {
     const auto added = stack.add_route({IpAddress::any(gateway.family()), 0}, gateway, interface);
-    if (!added)
+    if (!added) {
       return complain(to_number(errno_of(added.error())),
                       fmt::format("gateway {}: {}", gateway, to_string(added.error())));
+    }
   }
   constexpr Duration kPatience = std::chrono::seconds(5);
   if (const auto ready = stack.wait_for_addresses(kPatience); !ready) {

@@ -44,6 +44,7 @@ sockaddr_un address_of(const std::string& path) {
 
 // 0 or errno.
 int connect_to(int socket, const std::string& path) {
+  if (socket < 0) return errno;
   const sockaddr_un address = address_of(path);
   return connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
 }
@@ -100,6 +101,7 @@ std::string find_host(const std::string& which) {
   if (paths.empty()) fail(Exit::kFailed, "no host is running; start one: transom up");
   if (paths.size() > 1) {
     std::vector<std::string> names;
+    names.reserve(paths.size());
     for (const fs::path path : paths) names.push_back(path.stem());
     fail(Exit::kUsage, "several hosts are running; choose one with --host: {}", fmt::join(names, ", "));
   }

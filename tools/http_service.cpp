@@ -17,7 +17,7 @@ namespace transom::tools {
 namespace {
 
 constexpr std::size_t kMaxHead = 16384;
-constexpr std::size_t kChunk = 256 * 1024;
+constexpr std::size_t kChunk = std::size_t{256} * 1024;
 constexpr std::uint32_t kSendBuffer = 1 << 20;
 
 constexpr std::string_view kWelcome =

@@ -188,9 +188,10 @@ class Pinger final : ReadinessListener {
     if (duplicates_ > 0) fmt::print("+{} duplicates, ", duplicates_);
     if (damaged_ > 0) fmt::print("+{} damaged, ", damaged_);
     fmt::print("{:.6g}% packet loss, time {:.0f}ms\n", loss, milliseconds(elapsed));
-    if (received_ > 0)
+    if (received_ > 0) {
       fmt::print("rtt min/avg/max/mdev = {:.3f}/{:.3f}/{:.3f}/{:.3f} ms\n", minimum, average, maximum,
                  deviation);
+    }
   }
 
   const PingOptions& options_;

@@ -41,10 +41,10 @@ PcapngWriter::PcapngWriter(OutputFile file, std::uint16_t link_type, std::uint32
   put(body, std::uint16_t{1});  // version 1.0
   put(body, std::uint16_t{0});
   put(body, ~std::uint64_t{0});  // the length of the section is not known
-  block(kSectionHeader, std::move(body));
+  block(kSectionHeader, body);
 }
 
-void PcapngWriter::block(std::uint32_t type, std::string body) {
+void PcapngWriter::block(std::uint32_t type, std::string_view body) {
   const auto length = static_cast<std::uint32_t>(body.size() + 12);
   std::string out;
   put(out, type);
@@ -62,7 +62,7 @@ std::uint32_t PcapngWriter::add_interface(std::string_view name) {
   put_option(body, kInterfaceName, name);
   put_option(body, kTimeResolution, "\x09");  // 10⁻⁹ s
   end_options(body);
-  block(kInterfaceDescription, std::move(body));
+  block(kInterfaceDescription, body);
   return interfaces_++;
 }
 
@@ -80,7 +80,7 @@ void PcapngWriter::packet(std::uint32_t interface, Duration time, Bytes octets, 
   pad(body);
   for (const std::string& comment : comments) put_option(body, kComment, comment);
   if (!comments.empty()) end_options(body);
-  block(kEnhancedPacket, std::move(body));
+  block(kEnhancedPacket, body);
 }
 
 }  // namespace transom::drivers

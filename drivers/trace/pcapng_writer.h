@@ -25,7 +25,7 @@ class PcapngWriter {
               std::span<const std::string> comments);
 
  private:
-  void block(std::uint32_t type, std::string body);
+  void block(std::uint32_t type, std::string_view body);
 
   OutputFile file_;
   std::uint16_t link_type_;

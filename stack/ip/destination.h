@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "stack/base/address.h"
+#include "stack/base/age_list.h"
 #include "stack/base/time.h"
-#include "stack/ip/age_list.h"
 #include "stack/link/link_layer.h"
 
 namespace transom::ip {

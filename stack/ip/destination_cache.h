@@ -3,9 +3,9 @@
 // allocated.
 #pragma once
 
+#include "stack/base/age_list.h"
 #include "stack/base/context.h"
 #include "stack/base/keyed_table.h"
-#include "stack/ip/age_list.h"
 #include "stack/ip/destination.h"
 #include "stack/ip/routing.h"
 

@@ -107,9 +107,10 @@ void Icmp::receive(const Received& received, Packet packet) {
   context_.count(is_v4 ? Counter::kIcmpInMsgs : Counter::kIcmp6InMsgs);
   wire::Reader reader(packet.head());
   const auto header = wire::IcmpHeader::parse(reader);
-  if (!header)
+  if (!header) {
     return context_.drop(DropReason::kIcmpTruncated,
                          is_v4 ? Counter::kIcmpInErrors : Counter::kIcmp6InErrors);
+  }
   if (!is_intact(received, packet)) {
     context_.count(is_v4 ? Counter::kIcmpInCsumErrors : Counter::kIcmp6InCsumErrors);
     return context_.drop(DropReason::kIcmpBadChecksum,
@@ -225,9 +226,10 @@ void Icmp::answer_echo(const Received& received, const wire::IcmpHeader& request
   wire::Writer blank(packet.head());
   reply.write(blank);
   wire::ChecksumSum sum;
-  if (!is_v4)
+  if (!is_v4) {
     sum = wire::pseudo_header_sum(source, received.source, IpProtocol::kIcmpv6,
                                   static_cast<std::uint32_t>(packet.size()));
+  }
   wire::add_packet(sum, packet);
   reply.checksum = sum.checksum();
   wire::Writer writer(packet.head());
@@ -253,9 +255,10 @@ void Icmp::receive_error(const Received& received, const wire::IcmpHeader& heade
   constexpr std::size_t kMinTransport = 8;
   const bool is_usable = quoted && quoted->source.is_v4() == is_v4 && quoted->destination.is_v4() == is_v4 &&
                          quoted->is_first && quoted->transport.size() >= kMinTransport;
-  if (!is_usable)
+  if (!is_usable) {
     return context_.drop(DropReason::kIcmpQuoteMalformed,
                          is_v4 ? Counter::kIcmpInErrors : Counter::kIcmp6InErrors);
+  }
   if (!addresses_.is_local(quoted->source)) return context_.drop(DropReason::kIcmpQuoteUnmatched);
 
   IcmpError error;

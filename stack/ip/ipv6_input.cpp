@@ -127,9 +127,8 @@ void Ipv6Input::process(link::Interface& interface, bool to_unicast, bool is_rea
       case IpProtocol::kFragment: {
         Packet whole;
         if (take_fragment(walk, packet, is_reassembled, whole) == Step::kOn) break;
-        if (whole)
-          process(interface, to_unicast, true,
-                  std::move(whole));  // one level deep: a second fragment header is refused
+        // One level deep: a second fragment header is refused.
+        if (whole) process(interface, to_unicast, true, std::move(whole));
         return;
       }
       default:

@@ -12,9 +12,9 @@
 #include <array>
 #include <vector>
 
+#include "stack/base/age_list.h"
 #include "stack/base/context.h"
 #include "stack/base/keyed_table.h"
-#include "stack/ip/age_list.h"
 #include "stack/ip/icmp_errors.h"
 
 namespace transom::ip {

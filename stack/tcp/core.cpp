@@ -307,7 +307,7 @@ std::vector<Info> Core::infos() const {
     info.state = State::kSynReceived;
     info.interface = record.interface;
     info.timer = "on";
-    info.timer_expires = record.links.deadline - context.now;
+    info.timer_expires = record.deadline - context.now;
     infos.push_back(info);
   });
   connections_.for_each([&](const Connection& connection) { infos.push_back(connection.info()); });
@@ -317,7 +317,7 @@ std::vector<Info> Core::infos() const {
     info.state = State::kTimeWait;
     info.interface = record.interface;
     info.timer = "timewait";
-    info.timer_expires = record.links.deadline - context.now;
+    info.timer_expires = record.deadline - context.now;
     infos.push_back(info);
   });
   return infos;

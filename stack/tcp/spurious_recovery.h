@@ -31,7 +31,8 @@ class SpuriousRecovery {
   void on_duplicate_reported(std::uint32_t octets) { duplicates_ += octets; }
 
   struct Ack {
-    std::optional<Instant> echoed_before;  // what it answers was sent before this; nullopt without timestamps
+    std::optional<Instant>
+        echoed_before{};  // what it answers was sent before this; nullopt without timestamps
     bool moved_una = false;
     bool delivered_original = false;  // something that was sent only once
   };

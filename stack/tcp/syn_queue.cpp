@@ -52,7 +52,7 @@ void SynQueue::remove(HalfOpen& record) {
 void SynQueue::remove_all_of(const Listener& listener) {
   for (auto& list : lists_) {
     for (HalfOpen* record = list.first(); record != nullptr;) {
-      HalfOpen* const following = record->links.later;
+      HalfOpen* const following = record->links.newer;
       if (record->listener == &listener) remove(*record);
       record = following;
     }

@@ -13,7 +13,8 @@ namespace transom::tcp {
 
 struct HalfOpen {
   FourTuple tuple;
-  ExpiryLinks<HalfOpen> links;
+  AgeLinks<HalfOpen> links;
+  Instant deadline;
   Listener* listener = nullptr;
   SeqNum iss;
   SeqNum irs;

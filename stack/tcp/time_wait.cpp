@@ -101,7 +101,7 @@ bool TimeWaitTable::segment_arrives(TimeWaitRecord& record, const Segment& segme
 }
 
 bool TimeWaitTable::may_be_reused(const TimeWaitRecord& record) const {
-  const Duration age = owner_.context.now - (record.links.deadline - 2 * owner_.config.msl);
+  const Duration age = owner_.context.now - (record.deadline - 2 * owner_.config.msl);
   return record.timestamps && age > std::chrono::seconds(1);
 }
 

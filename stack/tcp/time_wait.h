@@ -11,7 +11,8 @@ namespace transom::tcp {
 
 struct TimeWaitRecord {
   FourTuple tuple;
-  ExpiryLinks<TimeWaitRecord> links;
+  AgeLinks<TimeWaitRecord> links;
+  Instant deadline;
   SeqNum send_next;
   SeqNum receive_next;
   std::uint32_t ts_recent = 0;

@@ -5,7 +5,7 @@
 
 #include <cstddef>
 
-namespace transom::ip {
+namespace transom {
 
 template <typename T>
 struct AgeLinks {
@@ -39,4 +39,4 @@ class AgeList {
   std::size_t size_ = 0;
 };
 
-}  // namespace transom::ip
+}  // namespace transom
