@@ -257,7 +257,8 @@ void Connection::take_acknowledgment(const Segment& segment) {
     const std::uint32_t elapsed = timestamp_now() - header.options.timestamps->echo;
     constexpr std::uint32_t kPlausible = 10 * 60 * 1000;  // a made-up echo must not become an RTT of days
     if (elapsed < kPlausible) {
-      acknowledgment.timestamp_rtt = std::chrono::milliseconds(elapsed);
+      // Below one tick of that clock nothing is known.
+      acknowledgment.timestamp_rtt = std::chrono::milliseconds(std::max(elapsed, 1U));
       const auto tick = std::chrono::floor<std::chrono::milliseconds>(now);
       acknowledgment.echoed_before = tick - std::chrono::milliseconds(elapsed) + std::chrono::milliseconds(1);
     }

@@ -447,6 +447,17 @@ TEST_F(
   EXPECT_EQ(sent[0].payload.size(), 999U);
 }
 
+TEST_F(WithTimestamps, RttOfARetransmissionIsNoFinerThanTheTimestampClock) {
+  write(world, connection, pattern(1000));
+  peer.receive_all();
+  world.advance(seconds(3));
+  const auto again = peer.receive_all();
+  ASSERT_FALSE(again.empty());
+  peer.timestamp_echo = again.back().header.options.timestamps->value;
+  acknowledge_to(again.back().sequence() + 1000);
+  EXPECT_GE(connection.info().srtt, milliseconds(1));
+}
+
 TEST_F(Plain, WindowOpeningByAByteAtATimeIsNotFollowed) {  // MUST-38, ATK-TCP-71
   write(world, connection, pattern(1000));
   peer.receive_all();
