@@ -78,6 +78,13 @@ Outcome<void> TcpSocket::set_tcp_option(Session& session, int name, Bytes value)
       return set_number(options_.syn_retries, 1, kMaxProbes);
     case TCP_USER_TIMEOUT:
       return set_number(options_.user_timeout, 0, INT32_MAX);
+    case TCP_NOTSENT_LOWAT: {
+      const auto octets = read_option<int>(value);
+      if (!octets) return std::unexpected(octets.error());
+      // As Linux: unsigned, and 0 for no limit.
+      options_.not_sent_low_water = *octets == 0 ? UINT32_MAX : static_cast<std::uint32_t>(*octets);
+      return {};
+    }
     case TCP_MAXSEG: {
       const auto size = read_option<int>(value);
       if (!size) return std::unexpected(size.error());
@@ -122,6 +129,9 @@ Outcome<std::size_t> TcpSocket::get_tcp_option(Session& session, int name, Mutab
       return write_int_option(out, options_.syn_retries);
     case TCP_USER_TIMEOUT:
       return write_int_option(out, static_cast<int>(options_.user_timeout));
+    case TCP_NOTSENT_LOWAT:
+      return write_int_option(
+          out, options_.not_sent_low_water == UINT32_MAX ? 0 : static_cast<int>(options_.not_sent_low_water));
     case TCP_MAXSEG: {
       if (phase_ == Phase::kConnected)
         return write_int_option(out, static_cast<int>(connection_->info().send_mss));

@@ -173,9 +173,7 @@ Result<std::size_t> Connection::send(std::span<const Bytes> pieces, SendFlags fl
     return std::unexpected(Error::kBrokenPipe);
   std::size_t taken = 0;
   for (const Bytes& piece : pieces) {
-    const std::size_t queued = sender_.queue().size();
-    const std::size_t room = options_.send_buffer > queued ? options_.send_buffer - queued : 0;
-    const Bytes part = piece.first(std::min(piece.size(), room));
+    const Bytes part = piece.first(std::min(piece.size(), send_room()));
     const std::size_t here = sender_.queue().append(owner_.context.pool, part);
     taken += here;
     if (here < piece.size()) break;
@@ -187,6 +185,16 @@ Result<std::size_t> Connection::send(std::span<const Bytes> pieces, SendFlags fl
   send_more_ = flags.more;
   want_output();
   return taken;
+}
+
+// How many octets the user may write now.
+std::size_t Connection::send_room() const {
+  const std::size_t queued = sender_.queue().size();
+  const std::size_t unsent = sender_.unsent();
+  const std::size_t buffer = options_.send_buffer > queued ? options_.send_buffer - queued : 0;
+  const std::size_t low_water =
+      options_.not_sent_low_water > unsent ? options_.not_sent_low_water - unsent : 0;
+  return std::min(buffer, low_water);
 }
 
 Result<std::size_t> Connection::receive(MutableBytes out, ReceiveFlags flags) {
@@ -297,8 +305,9 @@ Readiness Connection::readiness() const {
   ready.readable = receiver_.readable() > 0 || read_ended || ready.error;
   // A third of the buffer must be free before a blocked writer is worth waking.
   const std::size_t queued = sender_.queue().size();
-  ready.writable = !connecting &&
-                   (write_ended || ready.error || queued + options_.send_buffer / 3 <= options_.send_buffer);
+  ready.writable =
+      !connecting && (write_ended || ready.error ||
+                      (queued + options_.send_buffer / 3 <= options_.send_buffer && send_room() > 0));
   ready.priority = receiver_.has_urgent() && !options_.out_of_band_inline;
   ready.read_hang_up = read_ended;
   ready.hang_up = over || (read_ended && write_ended);

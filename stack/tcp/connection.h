@@ -171,6 +171,7 @@ class Connection {
            state_ == State::kLastAck || state_ == State::kClosing;
   }
   void after_fin_queued();
+  std::size_t send_room() const;
 
   // --- connection_input.cpp: one function per check of RFC 9293 §3.10.7
   void arrives_in_syn_sent(Segment& segment);

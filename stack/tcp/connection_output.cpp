@@ -90,6 +90,7 @@ void Connection::output() {
 
   std::optional<SendLimit> limit;
   if (may_send_data()) {
+    const bool was_full = options_.not_sent_low_water != UINT32_MAX && !readiness().writable;
     if (sender_.outstanding() == 0 && sender_.has_work() &&
         owner_.context.now - last_sent_ > sender_.rtt().rto()) {
       sender_.on_idle(owner_.context.now);  // RFC 5681 §4.1
@@ -103,6 +104,7 @@ void Connection::output() {
       if (!transmit(*next)) break;
     }
     override_limits_ = false;
+    if (was_full && readiness().writable) notify();
   }
   if (receiver_.ack_need() == Receiver::AckNeed::kNow ||
       (receiver_.ack_need() != Receiver::AckNeed::kNone && options_.quick_ack)) {

@@ -54,6 +54,8 @@ struct Options {
   std::uint32_t keep_interval = 75;  // TCP_KEEPINTVL, seconds
   std::uint32_t user_timeout = 0;    // TCP_USER_TIMEOUT, milliseconds; 0: about 15 minutes of retransmissions
   std::uint32_t send_buffer = 4 << 20;  // SO_SNDBUF, octets of payload
+  std::uint32_t not_sent_low_water =
+      UINT32_MAX;  // TCP_NOTSENT_LOWAT: with so many octets unsent no more is taken
   std::uint32_t receive_buffer =
       6 << 20;  // SO_RCVBUF, octets of payload; the largest window that is advertised
   const CongestionFactory* congestion_control = nullptr;  // TCP_CONGESTION; nullptr: the standard one

@@ -43,11 +43,21 @@ TEST_P(SocketOptions, KeepWhatIsSet) {
   struct {
     int level, name, value;
   } const numbers[] = {
-      {SOL_SOCKET, SO_REUSEADDR, 1}, {SOL_SOCKET, SO_REUSEPORT, 1},   {SOL_SOCKET, SO_KEEPALIVE, 1},
-      {SOL_SOCKET, SO_OOBINLINE, 1}, {SOL_SOCKET, SO_BROADCAST, 1},   {IPPROTO_TCP, TCP_NODELAY, 1},
-      {IPPROTO_TCP, TCP_CORK, 1},    {IPPROTO_TCP, TCP_KEEPIDLE, 77}, {IPPROTO_TCP, TCP_KEEPINTVL, 7},
-      {IPPROTO_TCP, TCP_KEEPCNT, 5}, {IPPROTO_TCP, TCP_SYNCNT, 3},    {IPPROTO_TCP, TCP_USER_TIMEOUT, 12345},
-      {IPPROTO_IP, IP_TTL, 33},      {IPPROTO_IP, IP_TOS, 0x88},
+      {SOL_SOCKET, SO_REUSEADDR, 1},
+      {SOL_SOCKET, SO_REUSEPORT, 1},
+      {SOL_SOCKET, SO_KEEPALIVE, 1},
+      {SOL_SOCKET, SO_OOBINLINE, 1},
+      {SOL_SOCKET, SO_BROADCAST, 1},
+      {IPPROTO_TCP, TCP_NODELAY, 1},
+      {IPPROTO_TCP, TCP_CORK, 1},
+      {IPPROTO_TCP, TCP_KEEPIDLE, 77},
+      {IPPROTO_TCP, TCP_KEEPINTVL, 7},
+      {IPPROTO_TCP, TCP_KEEPCNT, 5},
+      {IPPROTO_TCP, TCP_SYNCNT, 3},
+      {IPPROTO_TCP, TCP_USER_TIMEOUT, 12345},
+      {IPPROTO_TCP, TCP_NOTSENT_LOWAT, 16384},
+      {IPPROTO_IP, IP_TTL, 33},
+      {IPPROTO_IP, IP_TOS, 0x88},
   };
   for (const auto& [level, name, value] : numbers) {
     EXPECT_EQ(set_int(stream, level, name, value), 0) << level << ' ' << name << ' ' << errno_name(errno);

@@ -447,6 +447,20 @@ TEST_F(
   EXPECT_EQ(sent[0].payload.size(), 999U);
 }
 
+TEST_F(Plain, NoMoreIsTakenThanTheLowWaterMarkOfUnsentOctets) {  // TCP_NOTSENT_LOWAT
+  tcp::Options options = connection.options();
+  options.not_sent_low_water = 5000;
+  world.with([&] { connection.set_options(options); });
+  EXPECT_EQ(write(world, connection, pattern(20000)), 5000U) << "nothing was sent yet";
+  EXPECT_EQ(write(world, connection, pattern(20000)), 5000U) << "that has been sent meanwhile";
+  EXPECT_TRUE(connection.readiness().writable) << "the first flight takes these too";
+  EXPECT_EQ(write(world, connection, pattern(20000)), 5000U);
+  EXPECT_FALSE(connection.readiness().writable) << "the congestion window is full, and so is the mark";
+  peer.receive_all();
+  acknowledge_to(peer.expected + 10000);
+  EXPECT_TRUE(connection.readiness().writable);
+}
+
 TEST_F(WithTimestamps, RttOfARetransmissionIsNoFinerThanTheTimestampClock) {
   write(world, connection, pattern(1000));
   peer.receive_all();
