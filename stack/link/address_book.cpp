@@ -127,6 +127,8 @@ void AddressBook::become_duplicate(Entry& entry, const MacAddress& other) {
   entry.timer.cancel();
   entry.interface.find_address(entry.address)->state = AddressState::kDuplicated;
   if (entry.address.is_v4()) ++history_of(entry.interface).conflicts;
+  // RFC 4862 §5.4.5: a MAC address that is not ours alone makes every packet doubtful.
+  if (entry.address == link_local_address(entry.interface.mac())) entry.interface.stop_ipv6();
   report(entry, other);
   changed();
 }

@@ -32,6 +32,9 @@ bool pad(Packet& frame) {
 
 void FrameSender::send(Interface& interface, Packet payload, const MacAddress& destination,
                        wire::EtherType type) {
+  if (type == wire::EtherType::kIpv6 && interface.ipv6_is_stopped()) {
+    return drop(interface, DropReason::kInterfaceDown, Counter::kLinkOutQueueDrops);
+  }
   // A super-segment counts as one: the queue may grow by its segments, never by more than one packet too
   // many.
   if (interface.transmit_queue().size() >= interface.config().transmit_limit) {

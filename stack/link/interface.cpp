@@ -84,4 +84,11 @@ void Interface::leave(const IpAddress& group) {
   if (found != memberships_.end() && --found->joins == 0) memberships_.erase(found);
 }
 
+IpAddress link_local_address(const MacAddress& mac) {
+  const auto& octets = mac.octets();
+  const auto flipped = static_cast<std::uint8_t>(octets[0] ^ 2);
+  return IpAddress::v6({0xfe, 0x80, 0, 0, 0, 0, 0, 0, flipped, octets[1], octets[2], 0xff, 0xfe, octets[3],
+                        octets[4], octets[5]});
+}
+
 }  // namespace transom::link

@@ -113,6 +113,10 @@ class Interface {
   void join(const IpAddress& group);
   void leave(const IpAddress& group);
 
+  // No IPv6 in or out any more: another node has our MAC address (RFC 4862 §5.4.5).
+  void stop_ipv6() { ipv6_is_stopped_ = true; }
+  bool ipv6_is_stopped() const { return ipv6_is_stopped_; }
+
   // Frames (or bare packets) ready for the driver, in order.
   PacketQueue& transmit_queue() { return transmit_queue_; }
   const PacketQueue& transmit_queue() const { return transmit_queue_; }
@@ -131,6 +135,10 @@ class Interface {
   std::vector<Membership> memberships_;
   PacketQueue transmit_queue_;
   InterfaceStatistics statistics_;
+  bool ipv6_is_stopped_ = false;
 };
+
+// fe80::/64 with the modified EUI-64 identifier of RFC 2464 §4.
+IpAddress link_local_address(const MacAddress& mac);
 
 }  // namespace transom::link

@@ -54,12 +54,8 @@ Interface& LinkLayer::Implementation::add_interface(const InterfaceConfig& confi
   caches_.push_back(std::make_unique<NeighbourCache>(context_, config_, interface, *this));
   constexpr std::uint32_t kMinIpv6Mtu = 1280;
   if (config.type == LinkType::kEthernet && config.link_local && config.mtu >= kMinIpv6Mtu) {
-    // RFC 4862 §5.3 with the modified EUI-64 identifier of RFC 2464 §4.
-    const auto& mac = config.mac.octets();
-    const auto flipped = static_cast<std::uint8_t>(mac[0] ^ 2);
-    const IpAddress address = IpAddress::v6(
-        {0xfe, 0x80, 0, 0, 0, 0, 0, 0, flipped, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]});
-    (void)addresses_.add(interface, {address, 64});  // cannot be in use on an interface that is new
+    // RFC 4862 §5.3. It cannot be in use on an interface that is new.
+    (void)addresses_.add(interface, {link_local_address(config.mac), 64});
   }
   return interface;
 }
@@ -106,6 +102,7 @@ void LinkLayer::Implementation::receive_ethernet(Interface& interface, Packet fr
       if (version != (header->type == wire::EtherType::kIpv4 ? 4U : 6U)) {
         return discard(interface, DropReason::kIpBadVersion);
       }
+      if (version == 6 && interface.ipv6_is_stopped()) return discard(interface, DropReason::kInterfaceDown);
       return network_->receive(interface, std::move(frame));
     }
     default:  // 802.3 lengths (RFC 1042) among them

@@ -336,6 +336,26 @@ TEST_F(LinkLocal, IsFormedFromTheMacAndDetectedFirst_R2464_02_R4862_01) {
   EXPECT_EQ(eth_->addresses()[0].state, AddressState::kPreferred);
 }
 
+TEST_F(LinkLocal, WhenAnotherHasItIpv6StopsAndIpv4GoesOn_R4862_04) {
+  add("10.0.0.1/24");
+  add("2001:db8::1/64");
+  advance(30s);
+  sent();
+  const IpAddress own = address("fe80::11:22ff:fe33:4455");
+  ASSERT_TRUE(link_.remove_address(*eth_, own));
+  add("fe80::11:22ff:fe33:4455/64");  // detected anew
+  receive_ndp({IpAddress(), solicited_node_multicast(own)}, solicitation(own));
+  EXPECT_EQ(state_of("fe80::11:22ff:fe33:4455"), AddressState::kDuplicated);
+  sent();
+  send("2001:db8::2");
+  advance(10s);
+  EXPECT_TRUE(sent().empty()) << "nothing goes out";
+  solicit("2001:db8::2", "2001:db8::1", kPeerMac);
+  EXPECT_TRUE(sent().empty()) << "and nothing comes in";
+  arp_request(kPeerMac, "10.0.0.2", "10.0.0.1");
+  EXPECT_EQ(sent().size(), 1U);
+}
+
 TEST_F(LinkLocal, IsNotFormedWhereIpv6CannotWork) {
   link::InterfaceConfig config = forming().interface;
   config.mtu = 1279;
