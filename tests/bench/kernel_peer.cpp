@@ -6,6 +6,8 @@
 //   kernel_peer source ADDRESS PORT SECONDS      connect, write, report Gbit/s
 //   kernel_peer request ADDRESS PORT SECONDS     connect, one octet out and back, report round trips
 //   kernel_peer serve                            discard on 9, chargen on 19, echo on 7; until killed
+//
+// The congestion control is that of the environment variable KERNEL_PEER_CONGESTION_CONTROL, if it is set.
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
@@ -37,6 +39,13 @@ constexpr std::size_t kChunk = 256 * 1024;
 
 double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
+void choose_congestion_control(int descriptor) {
+  const char* const name = std::getenv("KERNEL_PEER_CONGESTION_CONTROL");
+  if (name == nullptr) return;
+  const auto length = static_cast<socklen_t>(std::strlen(name));
+  if (setsockopt(descriptor, IPPROTO_TCP, TCP_CONGESTION, name, length) != 0) fail(name);
+}
+
 int connect_to(const char* address, const char* port) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -44,7 +53,9 @@ int connect_to(const char* address, const char* port) {
   addrinfo* found = nullptr;
   if (getaddrinfo(address, port, &hints, &found) != 0) fail("address");
   const int descriptor = socket(found->ai_family, SOCK_STREAM, 0);
-  if (descriptor < 0 || connect(descriptor, found->ai_addr, found->ai_addrlen) != 0) fail("connect");
+  if (descriptor < 0) fail("socket");
+  choose_congestion_control(descriptor);
+  if (connect(descriptor, found->ai_addr, found->ai_addrlen) != 0) fail("connect");
   freeaddrinfo(found);
   const int on = 1;
   setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -102,6 +113,8 @@ void serve_one(int descriptor, Service service) {
 
 int listen_on(std::uint16_t port) {
   const int descriptor = socket(AF_INET6, SOCK_STREAM, 0);
+  if (descriptor < 0) fail("socket");
+  choose_congestion_control(descriptor);
   const int on = 1;
   setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   sockaddr_in6 address{};

@@ -16,7 +16,6 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = ROOT / "build" / "release" / "bin"
 PREFIX = f"tb{os.getpid()}"
-CONGESTION_CONTROL = "cubic"
 
 # The kernel's side always runs kernel_peer; the other side is Transom's services, or kernel_peer serving.
 WORK = [
@@ -38,7 +37,6 @@ class Side:
         self.process = None
         run("ip", "netns", "add", self.namespace)
         self.inside("ip", "link", "set", "lo", "up")
-        self.inside("sysctl", "-qw", f"net.ipv4.tcp_congestion_control={CONGESTION_CONTROL}")
 
     def inside(self, *command):
         return run("ip", "netns", "exec", self.namespace, *command)
@@ -83,8 +81,7 @@ def main():
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--kernel-congestion-control", default="cubic", help="of the kernel's TCP (cubic)")
     arguments = parser.parse_args()
-    global CONGESTION_CONTROL
-    CONGESTION_CONTROL = arguments.kernel_congestion_control
+    os.environ["KERNEL_PEER_CONGESTION_CONTROL"] = arguments.kernel_congestion_control
     if os.geteuid() != 0:
         sys.exit("run.py: needs root to make network namespaces; try: sudo tests/bench/run.py")
     sides = []
