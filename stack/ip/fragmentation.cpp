@@ -1,6 +1,7 @@
 #include "stack/ip/fragmentation.h"
 
 #include <algorithm>
+#include <array>
 
 #include "stack/wire/checksum.h"
 
@@ -38,16 +39,39 @@ bool cut(const Packet& payload, std::size_t header_size, std::uint32_t mtu, Pack
   return true;
 }
 
+// RFC 791 §3.1: an option without the copied flag is in the first fragment only. The others keep its place,
+// filled with No Operation.
+void blank_uncopied_options(MutableBytes options) {
+  constexpr std::uint8_t kCopied = 0x80;
+  std::size_t at = 0;
+  while (at < options.size() && options[at] != wire::Ipv4Option::kEndOfList) {
+    if (options[at] == wire::Ipv4Option::kNoOperation) {
+      ++at;
+      continue;
+    }
+    if (at + 1 >= options.size() || options[at + 1] < 2) return;
+    const std::size_t length = std::min<std::size_t>(options[at + 1], options.size() - at);
+    if ((options[at] & kCopied) == 0)
+      std::ranges::fill(options.subspan(at, length), wire::Ipv4Option::kNoOperation);
+    at += length;
+  }
+}
+
 }  // namespace
 
 bool fragment_ipv4(const wire::Ipv4Header& header, const Packet& payload, std::uint32_t mtu,
                    PacketQueue& out) {
   const std::size_t header_size = header.size();
+  std::array<std::uint8_t, wire::Ipv4Header::kMaxSize> copied{};
+  const MutableBytes later_options = MutableBytes(copied).first(header.options.size());
+  std::ranges::copy(header.options, later_options.begin());
+  blank_uncopied_options(later_options);
   return cut(payload, header_size, mtu, out, [&](wire::Writer& writer, const Piece& piece) {
     wire::Ipv4Header own = header;
     own.total_length = static_cast<std::uint16_t>(header_size + piece.size);
-    own.fragment_offset = static_cast<std::uint16_t>(piece.offset);
-    own.more_fragments = !piece.is_last;
+    own.fragment_offset = static_cast<std::uint16_t>(header.fragment_offset + piece.offset);
+    own.more_fragments = header.more_fragments || !piece.is_last;
+    if (piece.offset != 0) own.options = later_options;
     own.write(writer);
   });
 }

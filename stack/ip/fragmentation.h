@@ -1,5 +1,5 @@
-// Cutting a datagram into fragments (RFC 791 §3.2, RFC 8200 §4.5). Only the source does it here; nothing is
-// forwarded.
+// Cutting a datagram into fragments (RFC 791 §3.2, RFC 8200 §4.5): the source does it, and for IPv4 routers
+// too, even with what is a fragment already.
 #pragma once
 
 #include "stack/base/packet.h"
@@ -9,7 +9,8 @@
 namespace transom::ip {
 
 // Appends to `out` packets of at most `mtu` octets, each with its header, that together carry `payload`.
-// Lengths, offsets and flags of `header` are filled in; its identification is the caller's. False, and `out`
+// Lengths, offsets and flags of `header` are filled in (offsets count on from its own); its identification is
+// the caller's. False, and `out`
 // as it was, when the pool is exhausted or the MTU leaves no room.
 bool fragment_ipv4(const wire::Ipv4Header& header, const Packet& payload, std::uint32_t mtu,
                    PacketQueue& out);

@@ -40,6 +40,8 @@ void count_out(Context& context, IpFamily family, std::uint8_t type) {
   switch (static_cast<Icmpv6Type>(type)) {
     case Icmpv6Type::kTimeExceeded:
       return context.count(Counter::kIcmp6OutTimeExcds);
+    case Icmpv6Type::kPacketTooBig:
+      return context.count(Counter::kIcmp6OutPktTooBigs);
     case Icmpv6Type::kParameterProblem:
       return context.count(Counter::kIcmp6OutParmProblems);
     default:
@@ -65,6 +67,38 @@ IcmpErrorMessage IcmpErrorMessage::reassembly_timeout(IpFamily family) {
   constexpr std::uint8_t kReassembly = 1;
   if (family == IpFamily::kIpv4) return message(IcmpType::kTimeExceeded, kReassembly);
   return message(Icmpv6Type::kTimeExceeded, kReassembly);
+}
+
+IcmpErrorMessage IcmpErrorMessage::hop_limit_exceeded(IpFamily family) {
+  constexpr std::uint8_t kInTransit = 0;
+  if (family == IpFamily::kIpv4) return message(IcmpType::kTimeExceeded, kInTransit);
+  return message(Icmpv6Type::kTimeExceeded, kInTransit);
+}
+
+IcmpErrorMessage IcmpErrorMessage::no_route(IpFamily family) {
+  if (family == IpFamily::kIpv4)
+    return message(IcmpType::kDestinationUnreachable, wire::IcmpUnreachable::kNetwork);
+  return message(Icmpv6Type::kDestinationUnreachable, wire::Icmpv6Unreachable::kNoRoute);
+}
+
+IcmpErrorMessage IcmpErrorMessage::host_unreachable(IpFamily family) {
+  if (family == IpFamily::kIpv4)
+    return message(IcmpType::kDestinationUnreachable, wire::IcmpUnreachable::kHost);
+  return message(Icmpv6Type::kDestinationUnreachable, wire::Icmpv6Unreachable::kAddress);
+}
+
+// RFC 1191 §4, RFC 4443 §3.2.
+IcmpErrorMessage IcmpErrorMessage::too_big(IpFamily family, std::uint32_t mtu) {
+  if (family == IpFamily::kIpv4)
+    return message(IcmpType::kDestinationUnreachable, wire::IcmpUnreachable::kFragmentationNeeded,
+                   std::min(mtu, 0xffffU));
+  IcmpErrorMessage error = message(Icmpv6Type::kPacketTooBig, std::uint8_t{0}, mtu);
+  error.even_to_multicast = true;
+  return error;
+}
+
+IcmpErrorMessage IcmpErrorMessage::beyond_scope() {
+  return message(Icmpv6Type::kDestinationUnreachable, wire::Icmpv6Unreachable::kBeyondScope);
 }
 
 IcmpErrorMessage IcmpErrorMessage::parameter_problem(Problem problem, std::size_t pointer) {

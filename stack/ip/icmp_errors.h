@@ -18,6 +18,12 @@ struct IcmpErrorMessage {
   // `pointer` is the offset of the octet that names the protocol; IPv6 only.
   static IcmpErrorMessage protocol_unreachable(IpFamily family, std::uint32_t pointer);
   static IcmpErrorMessage reassembly_timeout(IpFamily family);
+  // What only routers say.
+  static IcmpErrorMessage hop_limit_exceeded(IpFamily family);
+  static IcmpErrorMessage no_route(IpFamily family);
+  static IcmpErrorMessage host_unreachable(IpFamily family);
+  static IcmpErrorMessage too_big(IpFamily family, std::uint32_t mtu);  // of the next link, octets
+  static IcmpErrorMessage beyond_scope();                               // IPv6 only
   // RFC 4443 §3.4.
   enum class Problem : std::uint8_t { kHeaderField = 0, kNextHeader = 1, kOption = 2, kIncompleteChain = 3 };
   static IcmpErrorMessage parameter_problem(Problem problem, std::size_t pointer);

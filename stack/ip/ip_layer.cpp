@@ -3,6 +3,7 @@
 #include "stack/base/ring.h"
 #include "stack/ip/delivery.h"
 #include "stack/ip/echo_sockets.h"
+#include "stack/ip/forwarding.h"
 #include "stack/ip/icmp.h"
 #include "stack/ip/icmp_errors.h"
 #include "stack/ip/ipv4_input.h"
@@ -30,12 +31,13 @@ class IpLayer::Implementation {
             context, link, config, addresses, destinations, path_mtu,
             [this](link::Interface& interface, Packet packet) { receive_own(interface, std::move(packet)); }),
         errors(context, config, addresses, destinations, output),
+        forwarding(context, config, addresses, destinations, output, errors),
         echo_sockets(context),
         icmp(context, config, link, addresses, destinations, path_mtu, output, transports, echo_sockets),
         delivery(context, transports, icmp, errors),
         reassembly(context, config, errors),
-        ipv4(context, addresses, reassembly, delivery),
-        ipv6(context, addresses, reassembly, delivery, errors) {}
+        ipv4(context, addresses, forwarding, reassembly, delivery),
+        ipv6(context, addresses, forwarding, reassembly, delivery, errors) {}
 
   void receive(link::Interface& interface, Packet packet) {
     if (packet.head().empty()) return context.drop(DropReason::kIpTruncated, Counter::kIpInHdrErrors);
@@ -56,6 +58,7 @@ class IpLayer::Implementation {
       if (destination->next_hop != quoted->destination)
         routing.gateway_failed(interface, destination->next_hop);
     }
+    forwarding.report_unreachable(interface, *quoted, packet);
     if (!quoted->is_first) return;
     IcmpError error;
     error.kind = IcmpErrorKind::kHostUnreachable;
@@ -94,6 +97,7 @@ class IpLayer::Implementation {
   PathMtu path_mtu;
   Output output;
   IcmpErrors errors;
+  Forwarding forwarding;
   EchoSockets echo_sockets;
   Icmp icmp;
   Delivery delivery;

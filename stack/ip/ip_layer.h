@@ -3,7 +3,8 @@
 //
 // Reception follows the strong host model (RFC 1122 §3.3.4.2): a packet must be for an address of the
 // interface on which it arrives. The host's own addresses are reached through the loopback interface, and
-// 127/8 and ::1 never appear on another.
+// 127/8 and ::1 never appear on another. A router (IpConfig::forwarding) takes packets for any of its
+// addresses on every interface (RFC 1812 §5.2.3) and passes others on.
 //
 //   receive:  header checks ─► for us? ─► reassembly ─► extension headers / options ─► ICMP here, else the
 //   Transport send:     Destination (route, source, MTU) ─► IP header ─► fragments if allowed ─► link layer
@@ -33,6 +34,7 @@ struct IpConfig {
   int icmp_errors_per_second = 1000;     // all destinations together; bursts of 50
   int icmp_errors_per_destination = 10;  // per second
   bool answer_broadcast_echo = false;
+  bool forwarding = false;  // be a router: pass on what is for others, between all interfaces
 };
 
 // How a datagram is to be sent. Defaults are the stack's.

@@ -44,6 +44,11 @@ void Ipv4Input::receive(link::Interface& interface, Packet packet) {
   wire::Ipv4Header header;
   if (!parse(packet, header) || !accept_source(interface, header)) return;
   const Addressed whom = addressed(interface, header);
+  if (whom == Addressed::kToOthers && forwarding_.is_enabled()) {
+    if (header.options.empty() || accept_options(header.options))
+      forwarding_.forward(interface, header, std::move(packet));
+    return;
+  }
   if (!accept_destination(interface, header, packet.info(), whom)) return;
   const bool to_unicast =
       whom == Addressed::kToUs && !packet.info().link_broadcast && !packet.info().link_multicast;
@@ -103,8 +108,9 @@ Ipv4Input::Addressed Ipv4Input::addressed(const link::Interface& interface,
     return interface.is_member(destination) ? Addressed::kToGroup : Addressed::kToOthers;
   if (destination.is_limited_broadcast() || interface.is_directed_broadcast(destination))
     return Addressed::kToGroup;
-  const bool is_loopback = interface.type() == link::LinkType::kLoopback;
-  return is_loopback && addresses_.is_local(destination) ? Addressed::kToUs : Addressed::kToOthers;
+  const bool takes_all = interface.type() == link::LinkType::kLoopback || forwarding_.is_enabled();
+  const bool is_ours = takes_all && !destination.is_loopback() && addresses_.is_local(destination);
+  return is_ours ? Addressed::kToUs : Addressed::kToOthers;
 }
 
 bool Ipv4Input::accept_destination(const link::Interface& interface, const wire::Ipv4Header& header,

@@ -7,6 +7,7 @@
 
 #include "stack/ip/addresses.h"
 #include "stack/ip/delivery.h"
+#include "stack/ip/forwarding.h"
 #include "stack/ip/reassembly.h"
 #include "stack/wire/ipv4.h"
 
@@ -14,8 +15,13 @@ namespace transom::ip {
 
 class Ipv4Input {
  public:
-  Ipv4Input(Context& context, const Addresses& addresses, Reassembly& reassembly, Delivery& delivery)
-      : context_(context), addresses_(addresses), reassembly_(reassembly), delivery_(delivery) {}
+  Ipv4Input(Context& context, const Addresses& addresses, Forwarding& forwarding, Reassembly& reassembly,
+            Delivery& delivery)
+      : context_(context),
+        addresses_(addresses),
+        forwarding_(forwarding),
+        reassembly_(reassembly),
+        delivery_(delivery) {}
 
   // A packet from the link, starting at its IP header.
   void receive(link::Interface& interface, Packet packet);
@@ -38,6 +44,7 @@ class Ipv4Input {
 
   Context& context_;
   const Addresses& addresses_;
+  Forwarding& forwarding_;
   Reassembly& reassembly_;
   Delivery& delivery_;
 };

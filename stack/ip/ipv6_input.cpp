@@ -40,9 +40,12 @@ void Ipv6Input::receive(link::Interface& interface, Packet packet) {
   context_.count(Counter::kIp6InReceives);
   context_.count(Counter::kIp6InOctets, packet.size());
   wire::Ipv6Header header;
-  if (!parse(packet, header) || !accept_source(interface, header.source) ||
-      !accept_destination(interface, header.destination))
-    return;
+  if (!parse(packet, header) || !accept_source(interface, header.source)) return;
+  if (forwarding_.is_enabled() && !header.destination.is_multicast() &&
+      !addresses_.is_local(header.destination)) {
+    return forwarding_.forward(interface, header, std::move(packet));
+  }
+  if (!accept_destination(interface, header.destination)) return;
   const PacketInfo& info = packet.info();
   const bool to_unicast = !header.destination.is_multicast() && !info.link_broadcast && !info.link_multicast;
   if (header.destination.is_multicast()) context_.count(Counter::kIp6InMcastPkts);
@@ -97,9 +100,10 @@ bool Ipv6Input::accept_destination(const link::Interface& interface, const IpAdd
     context_.drop(DropReason::kIpMartianDestination, Counter::kIp6InAddrErrors);
     return false;
   }
+  const bool takes_all = is_loopback || forwarding_.is_enabled();
   const bool is_ours = destination.is_multicast() ? interface.is_member(destination)
                                                   : interface.usable_address(destination) != nullptr ||
-                                                        (is_loopback && addresses_.is_local(destination));
+                                                        (takes_all && addresses_.is_local(destination));
   if (!is_ours) context_.drop(DropReason::kIpNotForUs, Counter::kIp6InAddrErrors);
   return is_ours;
 }

@@ -10,6 +10,7 @@
 
 #include "stack/ip/addresses.h"
 #include "stack/ip/delivery.h"
+#include "stack/ip/forwarding.h"
 #include "stack/ip/reassembly.h"
 #include "stack/wire/ipv6.h"
 
@@ -17,10 +18,11 @@ namespace transom::ip {
 
 class Ipv6Input {
  public:
-  Ipv6Input(Context& context, const Addresses& addresses, Reassembly& reassembly, Delivery& delivery,
-            IcmpErrors& errors)
+  Ipv6Input(Context& context, const Addresses& addresses, Forwarding& forwarding, Reassembly& reassembly,
+            Delivery& delivery, IcmpErrors& errors)
       : context_(context),
         addresses_(addresses),
+        forwarding_(forwarding),
         reassembly_(reassembly),
         delivery_(delivery),
         errors_(errors) {}
@@ -58,6 +60,7 @@ class Ipv6Input {
 
   Context& context_;
   const Addresses& addresses_;
+  Forwarding& forwarding_;
   Reassembly& reassembly_;
   Delivery& delivery_;
   IcmpErrors& errors_;

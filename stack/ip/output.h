@@ -23,7 +23,10 @@ class Output {
   Result<void> send(Destination& destination, const IpAddress& source, IpProtocol protocol, Packet packet,
                     const SendOptions& options);
 
-  // True while send() runs: the link layer may call back from inside it.
+  // A packet of somebody else's, whole with its header, that fits the link.
+  void forward(Destination& destination, Packet packet) { transmit(destination, std::move(packet)); }
+
+  // True while send() or forward() runs: the link layer may call back from inside it.
   bool is_sending() const { return sending_ > 0; }
 
  private:
