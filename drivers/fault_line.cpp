@@ -1,5 +1,6 @@
 #include "drivers/fault_line.h"
 
+#include "drivers/frame_damage.h"
 #include "drivers/frame_layout.h"
 #include "stack/wire/ethernet.h"
 
@@ -47,23 +48,10 @@ void FaultLine::damage_and_queue(Packet frame, Instant now) {
   release_held(now, true);
 }
 
-// Only octets that some checksum of IP or above covers are touched: what hits the link header, the frame
-// check sequence of a real link has already turned into loss, and an ARP packet has nothing else that could
-// reveal the damage.
 bool FaultLine::corrupt(Packet& frame) {
   const auto ip_offset = ip_offset_of(frame.head(), type_);
   if (!ip_offset || frame.size() <= *ip_offset) return false;
-  const std::uint64_t bit = random_.below((frame.size() - *ip_offset) * 8);
-  const std::size_t position = *ip_offset + bit / 8;
-  if (position >= frame.head().size()) {
-    // The octets behind the head are not ours alone: the sender will retransmit from them.
-    Packet whole = frame.clone();
-    if (!whole) return false;
-    frame = std::move(whole);
-  }
-  frame.head()[position] ^= static_cast<std::uint8_t>(1U << (bit % 8));
-  frame.info().checksum = ChecksumState::kUnknown;
-  return true;
+  return flip_bit(frame, type_, random_.below((frame.size() - *ip_offset) * 8));
 }
 
 bool FaultLine::truncate(Packet& frame) {

@@ -2,46 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <array>
-#include <charconv>
 #include <optional>
 #include <set>
+
+#include "drivers/units.h"
 
 namespace transom::drivers {
 
 namespace {
-
-template <typename Number>
-std::optional<Number> parse_number(std::string_view text) {
-  Number number{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
-std::optional<double> parse_percentage(std::string_view text) {
-  if (!text.ends_with('%')) return std::nullopt;
-  const auto percent = parse_number<double>(text.substr(0, text.size() - 1));
-  if (!percent || !(*percent >= 0 && *percent <= 100)) return std::nullopt;  // this refuses NaN too
-  return *percent / 100;
-}
-
-std::optional<Duration> parse_duration(std::string_view text) {
-  struct Unit {
-    std::string_view suffix;
-    double nanoseconds;
-  };
-  // "s" is the end of the others, so it comes last.
-  static constexpr std::array<Unit, 4> kUnits{{{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}}};
-  static constexpr double kHour = 3600e9;
-  for (const Unit& unit : kUnits) {
-    if (!text.ends_with(unit.suffix)) continue;
-    const auto count = parse_number<double>(text.substr(0, text.size() - unit.suffix.size()));
-    if (!count || !(*count >= 0 && *count * unit.nanoseconds <= kHour)) return std::nullopt;
-    return Duration(static_cast<std::int64_t>(*count * unit.nanoseconds));
-  }
-  return std::nullopt;
-}
 
 template <typename Value>
 bool store(std::optional<Value> value, Value& place) {
@@ -67,7 +35,7 @@ Word apply(std::string_view key, std::string_view value, FaultOptions& options) 
   if (key == "delay") return duration(options.delay);
   if (key == "jitter") return duration(options.jitter);
   if (key == "seed")
-    return store(parse_number<std::uint64_t>(value), options.seed) ? Word::kGood : Word::kBadNumber;
+    return store(parse_count(value), options.seed) ? Word::kGood : Word::kBadNumber;
   return Word::kUnknown;
 }
 
@@ -78,7 +46,7 @@ std::string complaint(Word kind, std::string_view word, std::string_view key) {
                          key);
     case Word::kBadDuration:
       return fmt::format(
-          "bad fault '{}': {} takes a time of at most an hour in ns, us, ms or s, as in {}=10ms", word, key,
+          "bad fault '{}': {} takes a time of at most a day in ns, us, ms, s or min, as in {}=10ms", word, key,
           key);
     case Word::kBadNumber:
       return fmt::format("bad fault '{}': {} takes a whole number, as in {}=7", word, key, key);

@@ -4,7 +4,7 @@
 #   tests/install_packages.sh [build]     "build": only what the build needs
 set -euo pipefail
 
-build=(g++ cmake ninja-build ccache pkg-config libfmt-dev libpcap-dev libcli11-dev nlohmann-json3-dev)
+build=(g++ cmake ninja-build ccache pkg-config libfmt-dev libpcap-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev)
 run=(iproute2 iputils-ping curl tcpdump ethtool)
 test=(libgtest-dev libgmock-dev clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev tshark nmap wrk netcat-openbsd traceroute
       python3 binutils util-linux)

@@ -22,6 +22,7 @@ void add_ss(CLI::App& app, Selection& selected);
 void add_netstat(CLI::App& app, Selection& selected);
 void add_nstat(CLI::App& app, Selection& selected);
 void add_ip(CLI::App& app, Selection& selected);
+void add_sim(CLI::App& app, Selection& selected);
 void add_doctor(CLI::App& app, Selection& selected);
 
 }  // namespace transom::tools

@@ -61,7 +61,7 @@ LocalHost::LocalHost(const DeviceOptions& options) {
   // Room for all fragments of the largest datagram while the neighbour is being found.
   config.host.link.max_pending_packets = 64;
   open_traces(options);
-  if (!options.traces.empty()) config.observer = &trace_;
+  if (!options.traces.empty()) config.observer = &trace_.add_host({});
   stack_ = std::make_unique<sockets::Stack>(config);
   sockets::InterfaceOptions interface;
   interface.name = device_name_;

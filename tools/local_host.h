@@ -45,7 +45,7 @@ class LocalHost {
   std::vector<IpPrefix> addresses_;
   std::vector<IpPrefix> kernel_addresses_;
   std::vector<std::string> report_;
-  drivers::TraceFanOut trace_;
+  drivers::TraceFiles trace_;
   std::unique_ptr<sockets::Stack> stack_;
   InterfaceId interface_{};
 };

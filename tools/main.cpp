@@ -40,6 +40,7 @@ int run(int argc, char** argv) {
   add_netstat(app, selected);
   add_nstat(app, selected);
   add_ip(app, selected);
+  add_sim(app, selected);
   add_doctor(app, selected);
 
   try {

@@ -5,7 +5,7 @@ namespace transom::drivers {
 namespace {
 
 // Writes the members of one kind of event. None of the strings needs escaping: names, addresses and our own
-// words.
+// words; what names hosts sees to that.
 struct Members {
   std::string& out;
 
@@ -95,11 +95,12 @@ struct Members {
 
 }  // namespace
 
-void JsonTrace::on_event(const Event& event) {
+void JsonTrace::write(std::string_view host, const Event& event) {
   std::string line =
       fmt::format("{{\"v\":{},\"id\":{},\"cause\":{},\"t_ns\":{},\"event\":\"{}\"", kTraceSchemaVersion,
                   event.id, event.cause, event.time.time_since_epoch().count(), name_of(event));
   const Members members{line};
+  if (!host.empty()) members.text("host", host);
   if (const auto connection = connection_of(event)) {
     members.text("local", to_string(connection->local));
     members.text("remote", to_string(connection->remote));

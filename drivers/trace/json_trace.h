@@ -4,15 +4,16 @@
 
 #include "drivers/trace/event_text.h"
 #include "drivers/trace/output_file.h"
+#include "drivers/trace/trace_sink.h"
 
 namespace transom::drivers {
 
 inline constexpr int kTraceSchemaVersion = 1;
 
-class JsonTrace final : public Observer {
+class JsonTrace final : public TraceSink {
  public:
   explicit JsonTrace(OutputFile file) : file_(std::move(file)) {}
-  void on_event(const Event& event) override;
+  void write(std::string_view host, const Event& event) override;
 
  private:
   OutputFile file_;

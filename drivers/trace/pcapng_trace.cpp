@@ -16,8 +16,8 @@ PcapngTrace::PcapngTrace(OutputFile file, std::function<Duration(Instant)> wall_
 
 PcapngTrace::~PcapngTrace() { write_held(); }
 
-void PcapngTrace::on_event(const Event& event) {
-  if (const auto* packet = std::get_if<PacketEvent>(&event.what)) return hold(*packet, event);
+void PcapngTrace::write(std::string_view host, const Event& event) {
+  if (const auto* packet = std::get_if<PacketEvent>(&event.what)) return hold(host, *packet, event);
   std::string text = words_.text(event);
   if (text.empty()) return;
   auto& comments = holds_ && event.cause == held_id_ ? held_comments_ : next_comments_;
@@ -27,7 +27,7 @@ void PcapngTrace::on_event(const Event& event) {
   if (target.size() < kMaxComments) target.push_back(std::move(text));
 }
 
-void PcapngTrace::hold(const PacketEvent& packet, const Event& event) {
+void PcapngTrace::hold(std::string_view host, const PacketEvent& packet, const Event& event) {
   write_held();
   const std::size_t header = packet.has_ethernet_header ? 0 : wire::EthernetHeader::kSize;
   held_.assign(header + packet.packet.size(), 0);
@@ -40,7 +40,7 @@ void PcapngTrace::hold(const PacketEvent& packet, const Event& event) {
   holds_ = true;
   held_id_ = event.id;
   held_time_ = event.time;
-  held_interface_ = packet.interface;
+  held_interface_ = {std::string(host), packet.interface};
   if (packet.direction == Direction::kOut) held_comments_ = std::exchange(next_comments_, {});
 }
 
@@ -48,7 +48,9 @@ void PcapngTrace::write_held() {
   if (!std::exchange(holds_, false)) return;
   auto known = interfaces_.find(held_interface_);
   if (known == interfaces_.end()) {
-    const auto name = fmt::format("interface {}", static_cast<std::uint16_t>(held_interface_));
+    const auto& [host, interface] = held_interface_;
+    const auto name =
+        fmt::format("{}{}interface {}", host, host.empty() ? "" : " ", static_cast<std::uint16_t>(interface));
     known = interfaces_.emplace(held_interface_, writer_.add_interface(name)).first;
   }
   writer_.packet(known->second, wall_clock_(held_time_), held_, held_.size(), held_comments_);

@@ -4,9 +4,10 @@
 
 namespace transom::drivers {
 
-void TextTrace::on_event(const Event& event) {
+void TextTrace::write(std::string_view host, const Event& event) {
   const auto nanoseconds = event.time.time_since_epoch().count();
   std::string line = fmt::format("{}.{:09} ", nanoseconds / 1'000'000'000, nanoseconds % 1'000'000'000);
+  if (!host.empty()) line += fmt::format("{:<8} ", host);
   if (const auto* packet = std::get_if<PacketEvent>(&event.what)) {
     std::vector<std::uint8_t> octets(packet->packet.size());
     packet->packet.copy_out(0, octets);

@@ -3,13 +3,14 @@
 
 #include "drivers/trace/event_text.h"
 #include "drivers/trace/output_file.h"
+#include "drivers/trace/trace_sink.h"
 
 namespace transom::drivers {
 
-class TextTrace final : public Observer {
+class TextTrace final : public TraceSink {
  public:
   explicit TextTrace(OutputFile file) : file_(std::move(file)) {}
-  void on_event(const Event& event) override;
+  void write(std::string_view host, const Event& event) override;
 
  private:
   OutputFile file_;

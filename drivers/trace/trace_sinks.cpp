@@ -6,7 +6,7 @@
 
 namespace transom::drivers {
 
-std::expected<std::unique_ptr<Observer>, DeviceError> make_trace(const TraceOptions& options) {
+std::expected<std::unique_ptr<TraceSink>, DeviceError> make_trace(const TraceOptions& options) {
   const auto ends_in = [&](std::string_view suffix) { return options.path.ends_with(suffix); };
   const bool is_json = ends_in(".jsonl");
   const bool is_pcapng = ends_in(".pcapng");

@@ -1,4 +1,5 @@
-// Where a trace can go. Each is an Observer; a Host has one, so TraceFanOut passes events on to several.
+// Where a trace can go. A Host has one Observer, and a file may be about several Hosts: TraceFiles stands
+// between them.
 //
 //   text     one line for a person                       .txt, or "-" for standard output
 //   JSON     one object per line, schema version 1       .jsonl; docs/trace.md describes the fields
@@ -12,7 +13,7 @@
 #include <vector>
 
 #include "drivers/device.h"
-#include "stack/base/observer.h"
+#include "drivers/trace/trace_sink.h"
 
 namespace transom::drivers {
 
@@ -24,17 +25,34 @@ struct TraceOptions {
 };
 
 // What has been told is in the file when the sink is destroyed.
-std::expected<std::unique_ptr<Observer>, DeviceError> make_trace(const TraceOptions& options);
+std::expected<std::unique_ptr<TraceSink>, DeviceError> make_trace(const TraceOptions& options);
 
-class TraceFanOut final : public Observer {
+// Several files about several hosts.
+class TraceFiles {
  public:
-  void add(std::unique_ptr<Observer> sink) { sinks_.push_back(std::move(sink)); }
-  void on_event(const Event& event) override {
-    for (const auto& sink : sinks_) sink->on_event(event);
+  void add(std::unique_ptr<TraceSink> sink) { sinks_.push_back(std::move(sink)); }
+  bool empty() const { return sinks_.empty(); }
+  // To be given to a Host. `name` tells hosts apart; empty when there is only one.
+  Observer& add_host(std::string name) {
+    hosts_.push_back(std::make_unique<HostObserver>(*this, std::move(name)));
+    return *hosts_.back();
   }
 
  private:
-  std::vector<std::unique_ptr<Observer>> sinks_;
+  class HostObserver final : public Observer {
+   public:
+    HostObserver(TraceFiles& files, std::string name) : files_(files), name_(std::move(name)) {}
+    void on_event(const Event& event) override {
+      for (const auto& sink : files_.sinks_) sink->write(name_, event);
+    }
+
+   private:
+    TraceFiles& files_;
+    std::string name_;
+  };
+
+  std::vector<std::unique_ptr<TraceSink>> sinks_;
+  std::vector<std::unique_ptr<HostObserver>> hosts_;
 };
 
 }  // namespace transom::drivers

@@ -342,6 +342,7 @@ Info Connection::info() const {
   info.srtt = rtt.srtt();
   info.rttvar = rtt.rttvar();
   info.min_rtt = rtt.has_sample() ? rtt.min_rtt() : Duration{};
+  info.latest_rtt = rtt.latest();
   info.backoff = rtt.backoff();
   if (const CongestionControl* congestion = sender_.congestion_control()) {
     const auto output = congestion->output();

@@ -72,7 +72,7 @@ struct Info {
   std::uint32_t send_mss = 0, receive_mss = 0;
   std::uint8_t send_scale = 0, receive_scale = 0;
   bool timestamps = false, sack = false;
-  Duration rto{}, srtt{}, rttvar{}, min_rtt{};
+  Duration rto{}, srtt{}, rttvar{}, min_rtt{}, latest_rtt{};
   std::uint64_t cwnd = 0, ssthresh = 0, in_flight = 0;  // octets
   std::uint64_t send_window = 0, receive_window = 0;    // octets
   std::uint8_t backoff = 0;

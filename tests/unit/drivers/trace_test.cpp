@@ -25,7 +25,7 @@ class TraceFile : public testing::Test {
   ~TraceFile() override { std::filesystem::remove_all(directory_); }
 
   std::string path(const std::string& name) const { return directory_ / name; }
-  std::unique_ptr<Observer> open(const std::string& name) {
+  std::unique_ptr<TraceSink> open(const std::string& name) {
     auto sink = make_trace({.path = path(name)});
     EXPECT_TRUE(sink) << sink.error().message;
     return std::move(*sink);
@@ -54,9 +54,9 @@ class TraceFile : public testing::Test {
 TEST_F(TraceFile, SaysALossInWordsWithItsSource) {
   {
     const auto sink = open("trace.txt");
-    sink->on_event({Instant(std::chrono::milliseconds(1500)),
+    sink->write({}, {Instant(std::chrono::milliseconds(1500)),
                     TcpSendEvent{kLocal, kRemote, SeqNum(5000), SeqNum(6460), Reason::kNewData}, 1, 0});
-    sink->on_event({Instant(std::chrono::milliseconds(1600)),
+    sink->write({}, {Instant(std::chrono::milliseconds(1600)),
                     TcpLossEvent{kLocal, kRemote, SeqNum(5000), SeqNum(6460), 1460, Reason::kOvertaken}, 2,
                     0});
   }
@@ -73,19 +73,19 @@ TEST_F(TraceFile, WritesOneJsonObjectPerEvent) {
   {
     const auto sink = open("trace.jsonl");
     const Packet packet = frame(60);
-    sink->on_event(
+    sink->write({}, 
         {Instant(std::chrono::seconds(1)), PacketEvent{Direction::kIn, InterfaceId{2}, true, packet}, 1, 0});
-    sink->on_event({Instant(std::chrono::seconds(1)), DropEvent{DropReason::kTcpPaws}, 2, 1});
-    sink->on_event(
+    sink->write({}, {Instant(std::chrono::seconds(1)), DropEvent{DropReason::kTcpPaws}, 2, 1});
+    sink->write({}, 
         {Instant(std::chrono::seconds(2)), TcpStateEvent{kLocal, kRemote, "LISTEN", "SYN-RECEIVED"}, 3, 1});
-    sink->on_event({Instant(std::chrono::seconds(2)),
+    sink->write({}, {Instant(std::chrono::seconds(2)),
                     TcpNegotiatedEvent{kLocal, kRemote, 1448, 7, 10, true, true, false}, 4, 1});
-    sink->on_event(
+    sink->write({}, 
         {Instant(std::chrono::seconds(2)), TcpLimitEvent{kLocal, kRemote, Reason::kNagle, 5}, 5, 0});
-    sink->on_event({Instant(std::chrono::seconds(2)),
+    sink->write({}, {Instant(std::chrono::seconds(2)),
                     TcpCongestionEvent{kLocal, kRemote, 14480, 28960, 1 << 30, 1448, Reason::kSlowStart}, 6,
                     1});
-    sink->on_event(
+    sink->write({}, 
         {Instant(std::chrono::seconds(3)),
          TcpRecoveryEvent{kLocal, kRemote, RecoveryPhase::kUndone, SeqNum(7), Reason::kNothingWasLost}, 7,
          1});
@@ -117,10 +117,10 @@ TEST_F(TraceFile, PcapngIsReadBackByLibpcapWithItsTimes) {
     const auto sink = open("trace.pcapng");
     const Packet first = frame(60);
     const Packet second = frame(61);  // needs padding
-    sink->on_event({Instant(std::chrono::nanoseconds(1'000'000'007)),
+    sink->write({}, {Instant(std::chrono::nanoseconds(1'000'000'007)),
                     PacketEvent{Direction::kIn, InterfaceId{2}, true, first}, 1, 0});
-    sink->on_event({Instant(std::chrono::nanoseconds(1'000'000'007)), DropEvent{DropReason::kTcpPaws}, 2, 1});
-    sink->on_event({Instant(std::chrono::nanoseconds(2'000'000'009)),
+    sink->write({}, {Instant(std::chrono::nanoseconds(1'000'000'007)), DropEvent{DropReason::kTcpPaws}, 2, 1});
+    sink->write({}, {Instant(std::chrono::nanoseconds(2'000'000'009)),
                     PacketEvent{Direction::kOut, InterfaceId{3}, false, second}, 3, 0});
   }
   char error[PCAP_ERRBUF_SIZE];
@@ -148,10 +148,10 @@ TEST_F(TraceFile, CommentsStandWithTheFrameTheyAreAbout) {
     const auto sink = open("trace.pcapng");
     const Packet packet = frame(60);
     const Instant now(std::chrono::seconds(1));
-    sink->on_event({now, PacketEvent{Direction::kIn, InterfaceId{2}, true, packet}, 1, 0});
-    sink->on_event({now, TcpLossEvent{kLocal, kRemote, SeqNum(1), SeqNum(2), 1, Reason::kOvertaken}, 2, 1});
-    sink->on_event({now, TcpSendEvent{kLocal, kRemote, SeqNum(1), SeqNum(2), Reason::kRetransmission}, 3, 1});
-    sink->on_event({now, PacketEvent{Direction::kOut, InterfaceId{2}, true, packet}, 4, 1});
+    sink->write({}, {now, PacketEvent{Direction::kIn, InterfaceId{2}, true, packet}, 1, 0});
+    sink->write({}, {now, TcpLossEvent{kLocal, kRemote, SeqNum(1), SeqNum(2), 1, Reason::kOvertaken}, 2, 1});
+    sink->write({}, {now, TcpSendEvent{kLocal, kRemote, SeqNum(1), SeqNum(2), Reason::kRetransmission}, 3, 1});
+    sink->write({}, {now, PacketEvent{Direction::kOut, InterfaceId{2}, true, packet}, 4, 1});
   }
   const std::string file = octets("trace.pcapng");
   const std::string data(60, '\xab');
