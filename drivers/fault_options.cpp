@@ -34,8 +34,7 @@ Word apply(std::string_view key, std::string_view value, FaultOptions& options) 
   if (key == "truncate") return percentage(options.truncate);
   if (key == "delay") return duration(options.delay);
   if (key == "jitter") return duration(options.jitter);
-  if (key == "seed")
-    return store(parse_count(value), options.seed) ? Word::kGood : Word::kBadNumber;
+  if (key == "seed") return store(parse_count(value), options.seed) ? Word::kGood : Word::kBadNumber;
   return Word::kUnknown;
 }
 
@@ -46,8 +45,8 @@ std::string complaint(Word kind, std::string_view word, std::string_view key) {
                          key);
     case Word::kBadDuration:
       return fmt::format(
-          "bad fault '{}': {} takes a time of at most a day in ns, us, ms, s or min, as in {}=10ms", word, key,
-          key);
+          "bad fault '{}': {} takes a time of at most a day in ns, us, ms, s or min, as in {}=10ms", word,
+          key, key);
     case Word::kBadNumber:
       return fmt::format("bad fault '{}': {} takes a whole number, as in {}=7", word, key, key);
     default:

@@ -109,8 +109,8 @@ json to_json(const std::string& name, const drivers::sim::Channel& channel, Dura
                  {"lost", statistics.lost + statistics.faulted + statistics.too_long},
                  {"max_queue_octets", queue.max_octets}};
   if (channel.rate() > 0) {
-    object["utilisation"] =
-        static_cast<double>(statistics.sent_octets) * 8 / (static_cast<double>(channel.rate()) * seconds(duration));
+    object["utilisation"] = static_cast<double>(statistics.sent_octets) * 8 /
+                            (static_cast<double>(channel.rate()) * seconds(duration));
   }
   return object;
 }
@@ -139,21 +139,24 @@ void print_flows(Scenario& scenario) {
     const auto sent = static_cast<double>(report.info.bytes_sent);
     const double again = sent > 0 ? static_cast<double>(report.info.bytes_retransmitted) / sent * 100 : 0;
     rows.push_back({report.name, report.congestion_control, format_rate(report.goodput),
-                    format_size(report.delivered), format_duration(report.rtt_p50), format_duration(report.rtt_p95),
-                    fmt::format("{:.2f} %", again), note});
+                    format_size(report.delivered), format_duration(report.rtt_p50),
+                    format_duration(report.rtt_p95), fmt::format("{:.2f} %", again), note});
   }
   print_table(rows, {2, 3, 4, 5, 6});
 }
 
 // Only those that were anybody's limit.
 void print_channels(Scenario& scenario) {
-  std::vector<std::vector<std::string>> rows{{"link", "rate", "used", "packets", "dropped", "marked", "lost", "longest queue"}};
+  std::vector<std::vector<std::string>> rows{
+      {"link", "rate", "used", "packets", "dropped", "marked", "lost", "longest queue"}};
   for_each_channel(scenario, [&](const std::string& name, const drivers::sim::Channel& channel) {
     const json facts = to_json(name, channel, scenario.simulation().now().time_since_epoch());
     const auto number = [&](const char* key) { return facts[key].get<std::uint64_t>(); };
     if (number("sent_packets") == 0) return;
     rows.push_back({name, channel.rate() == 0 ? "-" : format_rate(channel.rate()),
-                    facts.contains("utilisation") ? fmt::format("{:.1f} %", facts["utilisation"].get<double>() * 100) : "-",
+                    facts.contains("utilisation")
+                        ? fmt::format("{:.1f} %", facts["utilisation"].get<double>() * 100)
+                        : "-",
                     fmt::format("{}", number("sent_packets")),
                     fmt::format("{}", number("dropped_full") + number("dropped_early")),
                     fmt::format("{}", number("marked")), fmt::format("{}", number("lost")),
@@ -172,7 +175,8 @@ int run(const SimOptions& options) {
     traces.add(std::move(*trace));
   }
   if (!options.traces.empty()) {
-    for (const auto& node : scenario->simulation().nodes()) node->host().set_observer(&traces.add_host(node->name()));
+    for (const auto& node : scenario->simulation().nodes())
+      node->host().set_observer(&traces.add_host(node->name()));
   }
 
   const bool shows_progress = !options.is_quiet && isatty(STDERR_FILENO) != 0;
@@ -187,8 +191,9 @@ int run(const SimOptions& options) {
     csv.write(*scenario);
     if (shows_progress && std::chrono::steady_clock::now() - shown > std::chrono::milliseconds(200)) {
       shown = std::chrono::steady_clock::now();
-      fmt::print(stderr, "\r{:.1f} of {:.1f} s virtual, {:.1f} s real ", seconds(scenario->simulation().now().time_since_epoch()),
-                 seconds(scenario->duration()), real_time());
+      fmt::print(stderr, "\r{:.1f} of {:.1f} s virtual, {:.1f} s real ",
+                 seconds(scenario->simulation().now().time_since_epoch()), seconds(scenario->duration()),
+                 real_time());
     }
     return !is_interrupted;
   });
@@ -237,7 +242,8 @@ void add_sim(CLI::App& app, Selection& selected) {
       ->required();
   command->add_option("--seed", options->seed, "In place of the scenario's")->type_name("NUMBER");
   command->add_flag("--json", options->as_json, "Print one JSON object");
-  command->add_option("--csv", options->csv, "Write a line per flow and sample to this file")->type_name("FILE");
+  command->add_option("--csv", options->csv, "Write a line per flow and sample to this file")
+      ->type_name("FILE");
   command->add_option("--trace", options->traces, "Write a trace: .txt, .jsonl, .pcapng or - ; repeatable")
       ->type_name("FILE")
       ->allow_extra_args(false);

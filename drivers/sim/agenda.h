@@ -1,5 +1,5 @@
-// Who has something to do next: a binary heap of deadlines, one per participant, each of which can be moved in
-// O(log n). Equal deadlines come in the order of the participants' numbers, so a run is reproducible.
+// Who has something to do next: a binary heap of deadlines, one per participant, each of which can be moved
+// in O(log n). Equal deadlines come in the order of the participants' numbers, so a run is reproducible.
 #pragma once
 
 #include <vector>

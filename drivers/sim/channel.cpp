@@ -37,8 +37,8 @@ std::expected<DeliveryTrace, std::string> DeliveryTrace::parse(std::string_view 
     const bool is_ordered = time && (trace.milliseconds.empty() || *time >= trace.milliseconds.back());
     constexpr std::uint64_t kDay = 86'400'000;
     if (!is_ordered || *time > kDay) {
-      return std::unexpected(
-          fmt::format("line {}: '{}' is not a time in milliseconds that is at least the one before", line_number, line));
+      return std::unexpected(fmt::format(
+          "line {}: '{}' is not a time in milliseconds that is at least the one before", line_number, line));
     }
     trace.milliseconds.push_back(*time);
   }
@@ -78,7 +78,8 @@ void Channel::put(Packet packet, Instant now) {
   if (verdict.mark) (void)mark_congestion(packet, type_);
   if (verdict.corrupt_byte) {
     const auto layout = layout_of(packet.head(), type_);
-    const std::uint64_t byte = *verdict.corrupt_byte + (layout ? layout->transport_offset - layout->ip_offset : 0);
+    const std::uint64_t byte =
+        *verdict.corrupt_byte + (layout ? layout->transport_offset - layout->ip_offset : 0);
     bool is_hit = false;
     for (std::uint64_t bit = 0; bit < 8; ++bit) is_hit |= flip_bit(packet, type_, byte * 8 + bit);
     statistics_.corrupted += is_hit ? 1 : 0;
@@ -148,7 +149,8 @@ void Channel::serve(Instant now) {
     const std::uint64_t octets = packet.size();
     ++statistics_.sent;
     statistics_.sent_octets += octets;
-    free_at_ = options_.trace.milliseconds.empty() ? now + time_to_send(octets) : next_opportunity(now, octets);
+    free_at_ =
+        options_.trace.milliseconds.empty() ? now + time_to_send(octets) : next_opportunity(now, octets);
     depart(std::move(packet), free_at_);
   }
 }

@@ -40,16 +40,16 @@ struct ChannelOptions {
   Duration delay{};
   Duration jitter{};         // each packet's delay varies evenly by up to this, either way; that may reorder
   bool keeps_order = false;  // a jittered packet waits for those before it
-  LossModel loss;
+  LossModel loss{};
   double reorder = 0;             // sent without delay, and so ahead of others (tc-netem(8))
   std::uint64_t reorder_gap = 1;  // of this many packets only the last is a candidate
   double duplicate = 0;
-  double corrupt = 0;  // one bit is turned
+  double corrupt = 0;     // one bit is turned
   std::uint32_t mtu = 0;  // longer IP packets vanish without a word; 0: none do
   std::string queue = "pfifo limit 1000";
-  DeliveryTrace trace;  // in place of a rate, when it is not empty
-  std::vector<PacketFault> faults;
-  std::vector<ChannelChange> changes;  // in the order of their times
+  DeliveryTrace trace{};  // in place of a rate, when it is not empty
+  std::vector<PacketFault> faults{};
+  std::vector<ChannelChange> changes{};  // in the order of their times
 };
 
 struct ChannelStatistics {
@@ -102,9 +102,9 @@ class Channel {
   PacketFaults faults_;
   std::size_t next_change_ = 0;
   bool is_up_ = true;
-  Instant free_at_{};          // when the transmitter has finished
-  std::uint64_t remainder_ = 0;  // of the last division by the rate: no time is lost to rounding
-  std::uint64_t opportunity_ = 0;        // the next of the trace, counted through all periods
+  Instant free_at_{};                     // when the transmitter has finished
+  std::uint64_t remainder_ = 0;           // of the last division by the rate: no time is lost to rounding
+  std::uint64_t opportunity_ = 0;         // the next of the trace, counted through all periods
   std::uint64_t opportunity_octets_ = 0;  // left of the one before
   std::uint64_t since_reordered_ = 0;
   Ring<InFlight> held_;    // by packet faults, in order of release

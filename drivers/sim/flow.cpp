@@ -7,7 +7,9 @@ namespace transom::drivers::sim {
 // What both ends know.
 struct TcpFlow::Shared {
   Shared(Simulation& a_simulation, Node& to, FlowOptions&& the_options)
-      : simulation(a_simulation), options(std::move(the_options)), remote{to.address(options.family), Port{}} {}
+      : simulation(a_simulation),
+        options(std::move(the_options)),
+        remote{to.address(options.family), Port{}} {}
 
   bool is_request_response() const { return options.response > 0; }
   void read(std::uint64_t octets) {
@@ -29,27 +31,38 @@ struct TcpFlow::Shared {
 
 namespace {
 
-// Reads and compares what there is, at most `limit`; nullopt at the end of the stream or an error.
+struct ReadResult {
+  std::uint64_t octets = 0;
+  bool has_ended = false;  // the stream, or with an error
+};
+
+// Reads and compares what there is, at most `limit`.
 template <typename Shared>
-std::optional<std::uint64_t> read_pattern(Shared& shared, tcp::Connection& connection, std::uint64_t position,
-                                          std::uint64_t limit) {
+ReadResult read_pattern(Shared& shared, tcp::Connection& connection, std::uint64_t position,
+                        std::uint64_t limit) {
   const MutableBytes scratch = shared.simulation.scratch();  // what is read is compared and forgotten
-  std::uint64_t total = 0;
-  while (total < limit) {
-    const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(limit - total, scratch.size()));
+  ReadResult result;
+  while (result.octets < limit) {
+    const auto piece =
+        static_cast<std::size_t>(std::min<std::uint64_t>(limit - result.octets, scratch.size()));
     const auto got = connection.receive(scratch.first(piece));
     if (!got && got.error() == Error::kWouldBlock) break;
     if (!got) shared.error = got.error();
-    if (!got || *got == 0) return total > 0 ? std::optional(total) : std::nullopt;
-    if (!shared.simulation.pattern().equals(position + total, scratch.first(*got))) shared.is_intact = false;
-    total += *got;
+    if (!got || *got == 0) {
+      result.has_ended = true;
+      break;
+    }
+    if (!shared.simulation.pattern().equals(position + result.octets, scratch.first(*got)))
+      shared.is_intact = false;
+    result.octets += *got;
   }
-  return total;
+  return result;
 }
 
 // Writes up to `end`; the new position.
 template <typename Shared>
-std::uint64_t write_pattern(Shared& shared, tcp::Connection& connection, std::uint64_t position, std::uint64_t end) {
+std::uint64_t write_pattern(Shared& shared, tcp::Connection& connection, std::uint64_t position,
+                            std::uint64_t end) {
   while (position < end) {
     const Bytes piece = shared.simulation.pattern().at(
         position, static_cast<std::size_t>(std::min<std::uint64_t>(end - position, Pattern::kMaxPiece)));
@@ -106,15 +119,15 @@ class TcpFlow::Sender final : public Application {
     if (!is_stopped) position_ = write_pattern(shared_, *connection_, position_, end);
     if ((is_stopped || position_ == end) && !std::exchange(has_shut_, true)) connection_->shutdown_send();
     // The peer closes when it has everything; until then it says nothing.
-    if (!read_pattern(shared_, *connection_, 0, 1)) finish();
+    if (read_pattern(shared_, *connection_, 0, 1).has_ended) finish();
   }
 
   void talk() {
     const std::uint64_t response = shared_.options.response;
-    const auto got = read_pattern(shared_, *connection_, answered_, round_ * response - answered_);
-    if (!got && answered_ < round_ * response) return finish();
-    answered_ += got.value_or(0);
-    if (got && *got > 0) shared_.read(*got);
+    const ReadResult got = read_pattern(shared_, *connection_, answered_, round_ * response - answered_);
+    answered_ += got.octets;
+    if (got.octets > 0) shared_.read(got.octets);
+    if (got.has_ended) return finish();
     if (round_ > 0 && answered_ == round_ * response && is_waiting_) {
       is_waiting_ = false;
       const Duration took = shared_.simulation.now() - asked_;
@@ -180,12 +193,10 @@ class TcpFlow::Receiver final : public Application {
       listener_ = nullptr;
     }
     if (connection_ == nullptr) return;
-    const auto got = read_pattern(shared_, *connection_, position_, allowance());
-    if (!got) return finish();
-    if (*got > 0) {
-      position_ += *got;
-      shared_.read(*got);
-    }
+    const ReadResult got = read_pattern(shared_, *connection_, position_, allowance());
+    position_ += got.octets;
+    if (got.octets > 0) shared_.read(got.octets);
+    if (got.has_ended) return finish();
     if (!shared_.is_request_response()) return;
     const std::uint64_t complete = position_ / std::max<std::uint64_t>(shared_.options.octets, 1);
     answered_ = write_pattern(shared_, *connection_, answered_, complete * shared_.options.response);
@@ -233,7 +244,9 @@ TcpFlow::TcpFlow(Simulation& simulation, Node& from, Node& to, FlowOptions optio
 
 TcpFlow::~TcpFlow() = default;
 
-bool TcpFlow::is_over() const { return sender_->is_done() && (receiver_->is_done() || shared_->error != Error::kNone); }
+bool TcpFlow::is_over() const {
+  return sender_->is_done() && (receiver_->is_done() || shared_->error != Error::kNone);
+}
 const FlowOptions& TcpFlow::options() const { return shared_->options; }
 tcp::Connection* TcpFlow::sender() { return sender_->connection(); }
 tcp::Connection* TcpFlow::receiver() { return receiver_->connection(); }
@@ -245,7 +258,9 @@ void TcpFlow::sample() {
 }
 
 FlowReport TcpFlow::report() const {
-  const auto duration = [](std::uint64_t nanoseconds) { return Duration(static_cast<std::int64_t>(nanoseconds)); };
+  const auto duration = [](std::uint64_t nanoseconds) {
+    return Duration(static_cast<std::int64_t>(nanoseconds));
+  };
   const Shared& shared = *shared_;
   FlowReport report{.name = shared.options.name,
                     .congestion_control = {},

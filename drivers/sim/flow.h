@@ -11,15 +11,15 @@ namespace transom::drivers::sim {
 struct FlowOptions {
   std::string name;
   IpFamily family = IpFamily::kIpv4;
-  std::string congestion_control;  // of both ends; empty: the Host's standard
+  std::string congestion_control{};  // of both ends; empty: the Host's standard
   Instant start{};
-  Instant stop = kNever;      // nothing is written after this
-  std::uint64_t octets = 0;   // to send; 0: until `stop`
-  std::uint64_t response = 0;  // octets that come back for each `octets` (request and response); 0: none
-  std::uint64_t rounds = 1;    // of request and response
-  Duration think{};            // between a response and the next request
+  Instant stop = kNever;        // nothing is written after this
+  std::uint64_t octets = 0;     // to send; 0: until `stop`
+  std::uint64_t response = 0;   // octets that come back for each `octets` (request and response); 0: none
+  std::uint64_t rounds = 1;     // of request and response
+  Duration think{};             // between a response and the next request
   std::uint64_t read_rate = 0;  // octets per second that the receiver takes; 0: whatever comes
-  tcp::Options options;
+  tcp::Options options{};
 };
 
 // What there is to say of a flow so far, or at its end.

@@ -119,8 +119,10 @@ std::expected<PacketFault, std::string> parse_packet_fault(std::string_view text
     }
   }
   if (!has_kind)
-    return refuse("it names no kind of packet: packet, data, retransmission, ack, syn, syn-ack, fin, rst, udp or icmp");
-  if (has_byte != (fault.action == Action::kCorrupt)) return refuse("corrupt, and nothing else, needs a byte");
+    return refuse(
+        "it names no kind of packet: packet, data, retransmission, ack, syn, syn-ack, fin, rst, udp or icmp");
+  if (has_byte != (fault.action == Action::kCorrupt))
+    return refuse("corrupt, and nothing else, needs a byte");
   if (has_delay != (fault.action == Action::kDelay)) return refuse("delay, and nothing else, needs a time");
   return fault;
 }
@@ -132,7 +134,8 @@ PacketFaults::Kinds PacketFaults::kinds_of(const Packet& packet) {
   const auto layout = layout_of(packet.head(), type_);
   if (!layout) return kinds;
   if (layout->protocol == IpProtocol::kUdp) add(PacketKind::kUdp);
-  if (layout->protocol == IpProtocol::kIcmp || layout->protocol == IpProtocol::kIcmpv6) add(PacketKind::kIcmp);
+  if (layout->protocol == IpProtocol::kIcmp || layout->protocol == IpProtocol::kIcmpv6)
+    add(PacketKind::kIcmp);
   if (layout->protocol != IpProtocol::kTcp || layout->is_fragment) return kinds;
   wire::Reader reader(packet.head().subspan(layout->transport_offset));
   const auto header = wire::TcpHeader::parse(reader);

@@ -4,8 +4,8 @@
 //   corrupt byte 20 of data segment 7        delay data segments 5-9 by 30ms
 //   mark every data segment                  drop the 1st fin
 //
-// Packets are counted, per kind, where they enter one direction of a link, from 1. Bytes are counted from 0 at
-// the transport header.
+// Packets are counted, per kind, where they enter one direction of a link, from 1. Bytes are counted from 0
+// at the transport header.
 #pragma once
 
 #include <cstdint>

@@ -26,11 +26,11 @@
 namespace transom::drivers::sim {
 
 struct QueueStatistics {
-  std::uint64_t queued = 0;          // packets taken
-  std::uint64_t dropped_full = 0;    // no room
-  std::uint64_t dropped_early = 0;   // by decision of the discipline
-  std::uint64_t marked = 0;          // with "congestion experienced"
-  std::uint64_t max_octets = 0;      // the longest it has been
+  std::uint64_t queued = 0;         // packets taken
+  std::uint64_t dropped_full = 0;   // no room
+  std::uint64_t dropped_early = 0;  // by decision of the discipline
+  std::uint64_t marked = 0;         // with "congestion experienced"
+  std::uint64_t max_octets = 0;     // the longest it has been
 };
 
 // A packet and when it came.

@@ -20,13 +20,13 @@ namespace {
 // Which words a discipline knows, and where their values go.
 class Words {
  public:
-  Words& count(std::string_view name, std::uint64_t& place) { return add(name, place, parse_count, "a count"); }
+  Words& count(std::string_view name, std::uint64_t& place) {
+    return add(name, place, parse_count, "a count");
+  }
   Words& size(std::string_view name, std::uint64_t& place) { return add(name, place, parse_size, "a size"); }
   Words& rate(std::string_view name, std::uint64_t& place) { return add(name, place, parse_rate, "a rate"); }
   Words& time(std::string_view name, Duration& place) { return add(name, place, parse_duration, "a time"); }
-  Words& decimal(std::string_view name, double& place) {
-    return add(name, place, parse_decimal, "a number");
-  }
+  Words& decimal(std::string_view name, double& place) { return add(name, place, parse_decimal, "a number"); }
   Words& flag(std::string_view name, bool& place) {
     flags_.emplace(name, &place);
     flags_.emplace(fmt::format("no{}", name), &place);
@@ -99,7 +99,8 @@ void add_codel_words(Words& words, CodelParameters& parameters) {
 std::expected<std::unique_ptr<Queue>, std::string> make_queue(std::string_view text, link::LinkType type,
                                                               const Seed& seed) {
   std::vector<std::string_view> rest = split(text);
-  if (rest.empty()) return std::unexpected("no queue is named; known are pfifo, bfifo, red, codel, fq_codel, pie, dualpi2");
+  if (rest.empty())
+    return std::unexpected("no queue is named; known are pfifo, bfifo, red, codel, fq_codel, pie, dualpi2");
   const std::string_view name = rest.front();
   rest.erase(rest.begin());
   Words words;
@@ -162,7 +163,8 @@ std::expected<std::unique_ptr<Queue>, std::string> make_queue(std::string_view t
         .decimal("beta", parameters.beta)
         .flag("ecn", parameters.ecn);
     return made([&]() -> std::expected<std::unique_ptr<Queue>, std::string> {
-      if (parameters.tupdate <= Duration::zero()) return std::unexpected("queue pie: tupdate must not be zero");
+      if (parameters.tupdate <= Duration::zero())
+        return std::unexpected("queue pie: tupdate must not be zero");
       return std::make_unique<PieQueue>(type, parameters, seed);
     });
   }
@@ -181,8 +183,8 @@ std::expected<std::unique_ptr<Queue>, std::string> make_queue(std::string_view t
       return std::make_unique<DualPi2Queue>(type, parameters, seed);
     });
   }
-  return std::unexpected(fmt::format(
-      "unknown queue '{}'; known are pfifo, bfifo, red, codel, fq_codel, pie, dualpi2", name));
+  return std::unexpected(
+      fmt::format("unknown queue '{}'; known are pfifo, bfifo, red, codel, fq_codel, pie, dualpi2", name));
 }
 
 }  // namespace transom::drivers::sim

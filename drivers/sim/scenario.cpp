@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <toml++/toml.h>
 #include <fstream>
 #include <set>
 #include <sstream>
-#include <toml++/toml.h>
 
 #include "drivers/sim/topology.h"
 #include "drivers/units.h"
@@ -14,14 +14,16 @@ namespace transom::drivers::sim {
 
 namespace {
 
-// What is wrong in the file, and where. Thrown and caught within this file only: reading is not on any packet's
-// path, and each line below would otherwise need its own "if".
+// What is wrong in the file, and where. Thrown and caught within this file only: reading is not on any
+// packet's path, and each line below would otherwise need its own "if".
 struct Complaint {
   std::string text;
   toml::source_region where;
 };
 
-[[noreturn]] void complain(const toml::node& node, std::string text) { throw Complaint{std::move(text), node.source()}; }
+[[noreturn]] void complain(const toml::node& node, std::string text) {
+  throw Complaint{std::move(text), node.source()};
+}
 
 // One table, in which every word must be known.
 class Section {
@@ -97,7 +99,8 @@ class Section {
   const toml::table* table(std::string_view key) {
     const toml::node* const found = node(key);
     if (found == nullptr) return nullptr;
-    if (!found->is_table()) complain(*found, fmt::format("{} is a table: {} = {{ ... }} or [{}]", key, key, key));
+    if (!found->is_table())
+      complain(*found, fmt::format("{} is a table: {} = {{ ... }} or [{}]", key, key, key));
     return found->as_table();
   }
 
@@ -130,7 +133,8 @@ std::string read_file(const toml::node& node, const std::string& path) {
 
 class ScenarioReader {
  public:
-  ScenarioReader(Scenario& scenario, std::string directory) : scenario_(scenario), directory_(std::move(directory)) {}
+  ScenarioReader(Scenario& scenario, std::string directory)
+      : scenario_(scenario), directory_(std::move(directory)) {}
 
   void read(const toml::table& root, std::optional<std::uint64_t> seed) {
     Section section(root, "a scenario");
@@ -138,8 +142,8 @@ class ScenarioReader {
     const auto given = section.integer("seed", 0, INT64_MAX);
     scenario_.seed_ = seed.value_or(given.value_or(1));
     scenario_.duration_ = section.time("duration").value_or(scenario_.duration_);
-    scenario_.sample_interval_ =
-        std::max(section.time("sample").value_or(scenario_.sample_interval_), Duration(std::chrono::microseconds(1)));
+    scenario_.sample_interval_ = std::max(section.time("sample").value_or(scenario_.sample_interval_),
+                                          Duration(std::chrono::microseconds(1)));
     scenario_.simulation_ = std::make_unique<Simulation>(scenario_.seed_);
     if (const toml::table* const tcp = section.table("tcp")) read_tcp(*tcp);
     const toml::table* const topology = section.table("topology");
@@ -169,7 +173,9 @@ class ScenarioReader {
     const std::string ecn = section.text("ecn", "agree");
     if (ecn != "off" && ecn != "agree" && ecn != "request")
       complain(*section.node("ecn"), "ecn is \"off\", \"agree\" or \"request\"");
-    config.ecn = ecn == "off" ? tcp::EcnMode::kOff : ecn == "agree" ? tcp::EcnMode::kAgree : tcp::EcnMode::kRequest;
+    config.ecn = ecn == "off"     ? tcp::EcnMode::kOff
+                 : ecn == "agree" ? tcp::EcnMode::kAgree
+                                  : tcp::EcnMode::kRequest;
     section.finish();
   }
 
@@ -192,8 +198,8 @@ class ScenarioReader {
     });
     if (const toml::node* const trace = section.node("trace")) {
       const std::string path = section.text("trace");
-      options.trace = parsed(
-          *trace, DeliveryTrace::parse(read_file(*trace, path.starts_with('/') ? path : directory_ + "/" + path)));
+      options.trace = parsed(*trace, DeliveryTrace::parse(read_file(
+                                         *trace, path.starts_with('/') ? path : directory_ + "/" + path)));
     }
     section.each("change", [&](const toml::table& table) { options.changes.push_back(read_change(table)); });
     std::ranges::stable_sort(options.changes, {}, &ChannelChange::at);
@@ -248,7 +254,8 @@ class ScenarioReader {
     Section section(table, "[topology]");
     const std::string kind = section.text("kind");
     std::expected<void, std::string> made;
-    const auto without_link = [](const std::expected<Link*, std::string>& link) -> std::expected<void, std::string> {
+    const auto without_link =
+        [](const std::expected<Link*, std::string>& link) -> std::expected<void, std::string> {
       if (!link) return std::unexpected(link.error());
       return {};
     };
@@ -264,7 +271,8 @@ class ScenarioReader {
                  ? without_link(make_dumbbell(simulation(), count("hosts", 1), access, bottleneck, config_))
                  : make_parking_lot(simulation(), count("hops", 2), access, bottleneck, config_);
     } else if (kind == "star") {
-      made = make_star(simulation(), count("hosts", 2), read_link_table(section.table("link"), "link"), config_);
+      made =
+          make_star(simulation(), count("hosts", 2), read_link_table(section.table("link"), "link"), config_);
     } else {
       complain(table, "kind is \"pair\", \"dumbbell\", \"parking-lot\" or \"star\"");
     }
@@ -313,7 +321,8 @@ class ScenarioReader {
     if (!options.congestion_control.empty() &&
         from.host().tcp().congestion_control(options.congestion_control) == nullptr) {
       std::string known;
-      for (const std::string_view name : from.host().tcp().congestion_controls()) known += fmt::format(" {}", name);
+      for (const std::string_view name : from.host().tcp().congestion_controls())
+        known += fmt::format(" {}", name);
       complain(*section.node("congestion_control"), fmt::format("unknown; known are{}", known));
     }
     options.family = section.truth("ipv6").value_or(false) ? IpFamily::kIpv6 : IpFamily::kIpv4;
@@ -353,7 +362,8 @@ class ScenarioReader {
   HostConfig config_;
 };
 
-std::expected<std::unique_ptr<Scenario>, std::string> Scenario::parse(std::string_view text, std::string_view name,
+std::expected<std::unique_ptr<Scenario>, std::string> Scenario::parse(std::string_view text,
+                                                                      std::string_view name,
                                                                       const std::string& directory,
                                                                       std::optional<std::uint64_t> seed) {
   const auto message = [&](const toml::source_region& where, std::string_view what) {

@@ -26,7 +26,8 @@ class Scenario {
  public:
   // `name` is for messages: the file. `directory`: where the files are that it names. An error says the line
   // and what is wrong there.
-  static std::expected<std::unique_ptr<Scenario>, std::string> parse(std::string_view text, std::string_view name,
+  static std::expected<std::unique_ptr<Scenario>, std::string> parse(std::string_view text,
+                                                                     std::string_view name,
                                                                      const std::string& directory,
                                                                      std::optional<std::uint64_t> seed = {});
 

@@ -52,7 +52,9 @@ Node& Simulation::add_node(const std::string& name, const HostConfig& config) {
   return *nodes_.back();
 }
 
-Node& Simulation::add_host(const std::string& name, const HostConfig& config) { return add_node(name, config); }
+Node& Simulation::add_host(const std::string& name, const HostConfig& config) {
+  return add_node(name, config);
+}
 
 Node& Simulation::add_router(const std::string& name) {
   HostConfig config;
@@ -97,9 +99,9 @@ InterfaceId Simulation::add_port(Node& node, Node& peer, Channel& out, std::size
   link::InterfaceConfig config;
   config.name = fmt::format("eth{}", node.ports_.size());
   config.type = options.type;
-  config.mac = MacAddress({2, 0, static_cast<std::uint8_t>(subnet >> 16U),
-                           static_cast<std::uint8_t>(subnet >> 8U), static_cast<std::uint8_t>(subnet),
-                           static_cast<std::uint8_t>(end + 1)});
+  config.mac =
+      MacAddress({2, 0, static_cast<std::uint8_t>(subnet >> 16U), static_cast<std::uint8_t>(subnet >> 8U),
+                  static_cast<std::uint8_t>(subnet), static_cast<std::uint8_t>(end + 1)});
   config.mtu = options.mtu;
   config.offloads.checksum = true;  // computing what nobody can damage unseen would only take time
   config.conflict_detection.enabled = false;

@@ -51,7 +51,8 @@ class Application : public ReadinessListener {
 
 class Node {
  public:
-  Node(Simulation& simulation, std::string name, std::size_t number, BufferPool& pool, const HostConfig& config);
+  Node(Simulation& simulation, std::string name, std::size_t number, BufferPool& pool,
+       const HostConfig& config);
 
   const std::string& name() const { return name_; }
   Host& host() { return host_; }
@@ -172,8 +173,8 @@ class Simulation {
 
   Node& add_node(const std::string& name, const HostConfig& config);
   std::size_t add_participant(Kind kind, std::size_t index);
-  InterfaceId add_port(Node& node, Node& peer, Channel& out, std::size_t out_number, const LinkOptions& options,
-                       std::size_t end);
+  InterfaceId add_port(Node& node, Node& peer, Channel& out, std::size_t out_number,
+                       const LinkOptions& options, std::size_t end);
   void step();
   void make_calls();
   void deliver(std::size_t receiver);

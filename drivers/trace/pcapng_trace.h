@@ -1,6 +1,7 @@
 // A trace as a capture with comments: each frame carries what the stack decided because of it (a frame that
 // came in) or why it was sent (one that went out). Every interface is written as Ethernet; bare IP packets
-// get a header of zeros, so that one file can hold them all; one interface per host and interface of the host.
+// get a header of zeros, so that one file can hold them all; one interface per host and interface of the
+// host.
 #pragma once
 
 #include <functional>

@@ -6,27 +6,6 @@
 
 namespace transom {
 
-namespace detail {
-
-// The front of every block. The octets follow it in memory.
-struct Buffer {
-  BufferPool* pool = nullptr;
-  Buffer* next = nullptr;  // in a PacketQueue or in the free list
-  BufferSize size = BufferSize::kFrame;
-  std::uint8_t tail_count = 0;
-  std::uint32_t references = 0;
-  std::uint32_t capacity = 0;
-  std::uint32_t used = 0;  // octets before this may be referenced by slices; appending starts here
-  std::uint32_t begin = 0;
-  std::uint32_t end = 0;
-  PacketInfo info;
-  std::array<Slice, Packet::kMaxTail> tail;
-
-  std::uint8_t* data() { return reinterpret_cast<std::uint8_t*>(this + 1); }
-};
-
-}  // namespace detail
-
 using detail::Buffer;
 
 namespace {
@@ -49,36 +28,12 @@ constexpr std::size_t index_of(BufferSize size) { return static_cast<std::size_t
 
 // ---------------------------------------------------------------- Slice
 
-Slice::Slice(const Slice& other) : buffer_(other.buffer_), begin_(other.begin_), size_(other.size_) {
-  if (buffer_ != nullptr) ++buffer_->references;
-}
-
-Slice::~Slice() {
-  if (buffer_ != nullptr) BufferPool::release(buffer_);
-}
-
-Bytes Slice::bytes() const {
-  if (buffer_ == nullptr) return {};
-  return {buffer_->data() + begin_, size_};
-}
-
 Slice Slice::subslice(std::size_t offset, std::size_t length) const {
   assert(offset + length <= size_);
   Slice part = *this;
   part.begin_ += static_cast<std::uint32_t>(offset);
   part.size_ = static_cast<std::uint32_t>(length);
   return part;
-}
-
-void Slice::trim_front(std::size_t octets) {
-  assert(octets <= size_);
-  begin_ += static_cast<std::uint32_t>(octets);
-  size_ -= static_cast<std::uint32_t>(octets);
-}
-
-void Slice::trim_back(std::size_t octets) {
-  assert(octets <= size_);
-  size_ -= static_cast<std::uint32_t>(octets);
 }
 
 std::size_t Slice::memory() const { return buffer_ == nullptr ? 0 : block_size(buffer_->size); }
@@ -119,49 +74,11 @@ void Packet::reset() {
   BufferPool::release(std::exchange(buffer_, nullptr));
 }
 
-PacketInfo& Packet::info() { return buffer_->info; }
-const PacketInfo& Packet::info() const { return buffer_->info; }
-
-Bytes Packet::head() const { return {buffer_->data() + buffer_->begin, buffer_->end - buffer_->begin}; }
-MutableBytes Packet::head() { return {buffer_->data() + buffer_->begin, buffer_->end - buffer_->begin}; }
-
-std::span<const Slice> Packet::tail() const { return {buffer_->tail.data(), buffer_->tail_count}; }
-
-std::size_t Packet::size() const {
-  if (buffer_ == nullptr) return 0;
-  std::size_t total = buffer_->end - buffer_->begin;
-  for (const Slice& slice : tail()) total += slice.size();
-  return total;
-}
-
-std::size_t Packet::head_room() const { return buffer_->begin; }
-std::size_t Packet::tail_room() const {
-  return buffer_->tail_count != 0 ? 0 : buffer_->capacity - buffer_->end;
-}
-
-MutableBytes Packet::prepend(std::size_t octets) {
-  assert(octets <= head_room());
-  buffer_->begin -= static_cast<std::uint32_t>(octets);
-  return {buffer_->data() + buffer_->begin, octets};
-}
-
-MutableBytes Packet::append(std::size_t octets) {
-  assert(octets <= tail_room());
-  MutableBytes added(buffer_->data() + buffer_->end, octets);
-  buffer_->end += static_cast<std::uint32_t>(octets);
-  return added;
-}
-
 bool Packet::append_slice(Slice slice) {
   if (slice.empty()) return true;
   if (buffer_->tail_count == kMaxTail) return false;
   buffer_->tail[buffer_->tail_count++] = std::move(slice);
   return true;
-}
-
-void Packet::trim_front(std::size_t octets) {
-  assert(octets <= head().size());
-  buffer_->begin += static_cast<std::uint32_t>(octets);
 }
 
 void Packet::trim_back(std::size_t octets) {
@@ -241,29 +158,12 @@ BufferPool& Packet::pool() const { return *buffer_->pool; }
 
 // ---------------------------------------------------------------- PacketQueue
 
-void PacketQueue::push(Packet packet) {
-  Buffer* buffer = std::exchange(packet.buffer_, nullptr);
-  buffer->next = nullptr;
-  (last_ == nullptr ? first_ : last_->next) = buffer;
-  last_ = buffer;
-  ++size_;
-}
-
 void PacketQueue::push_front(Packet packet) {
   Buffer* buffer = std::exchange(packet.buffer_, nullptr);
   buffer->next = first_;
   first_ = buffer;
   if (last_ == nullptr) last_ = buffer;
   ++size_;
-}
-
-Packet PacketQueue::pop() {
-  if (first_ == nullptr) return {};
-  Buffer* buffer = first_;
-  first_ = std::exchange(buffer->next, nullptr);
-  if (first_ == nullptr) last_ = nullptr;
-  --size_;
-  return Packet(buffer);
 }
 
 void PacketQueue::splice(PacketQueue& other) {

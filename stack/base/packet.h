@@ -115,7 +115,9 @@ class Packet {
     std::swap(buffer_, taken.buffer_);
     return *this;
   }
-  ~Packet() { reset(); }
+  ~Packet() {
+    if (buffer_ != nullptr) reset();
+  }
 
   explicit operator bool() const { return buffer_ != nullptr; }
   void reset();
@@ -237,3 +239,5 @@ class BufferPool {
 };
 
 }  // namespace transom
+
+#include "stack/base/packet_inside.h"  // IWYU pragma: export

@@ -69,6 +69,7 @@ link::Interface* Addresses::only_interface() const {
 }
 
 void Addresses::update() {
+  ++generation_;
   std::vector<Route> wanted;
   for (const auto& interface : link_.interfaces()) {
     if (!is_off_host(*interface)) continue;

@@ -28,10 +28,13 @@ class Addresses {
 
   // Addresses have come or gone: brings the connected routes up to date.
   void update();
+  // Changes with every update(), from 1.
+  std::uint64_t generation() const { return generation_; }
 
  private:
   link::LinkLayer& link_;
   RouteTable& routes_;
+  std::uint64_t generation_ = 1;
   std::vector<Route> connected_;  // those that update() added
 };
 

@@ -84,9 +84,12 @@ bool Ipv4Input::parse(Packet& packet, wire::Ipv4Header& header) const {
   return true;
 }
 
-// RFC 1122 §3.2.1.3, RFC 1812 §5.3.7: a source that is one host, and not this one.
-bool Ipv4Input::accept_source(const link::Interface& interface, const wire::Ipv4Header& header) const {
+// RFC 1122 §3.2.1.3, RFC 1812 §5.3.7: a source that is one host, and not this one. Packets come in flows, so
+// the last verdict is remembered for as long as our addresses stay.
+bool Ipv4Input::accept_source(const link::Interface& interface, const wire::Ipv4Header& header) {
   const IpAddress& source = header.source;
+  const AcceptedSource asked{source, interface.id(), addresses_.generation()};
+  if (asked == last_accepted_) return true;
   const bool is_loopback = interface.type() == link::LinkType::kLoopback;
   if (is_reserved(source) || source.is_multicast() || interface.is_directed_broadcast(source) ||
       (source.is_loopback() && !is_loopback)) {
@@ -97,6 +100,7 @@ bool Ipv4Input::accept_source(const link::Interface& interface, const wire::Ipv4
     context_.drop(DropReason::kIpOwnSource, Counter::kIpInAddrErrors);
     return false;
   }
+  last_accepted_ = asked;
   return true;
 }
 

@@ -29,10 +29,16 @@ class Ipv4Input {
   void receive_own(link::Interface& interface, Packet packet);
 
  private:
+  struct AcceptedSource {
+    IpAddress source;
+    InterfaceId interface = InterfaceId::kAny;
+    std::uint64_t generation = 0;  // of our addresses
+    friend bool operator==(const AcceptedSource&, const AcceptedSource&) = default;
+  };
   enum class Addressed : std::uint8_t { kToUs, kToGroup, kToOthers };
 
   bool parse(Packet& packet, wire::Ipv4Header& header) const;
-  bool accept_source(const link::Interface& interface, const wire::Ipv4Header& header) const;
+  bool accept_source(const link::Interface& interface, const wire::Ipv4Header& header);
   Addressed addressed(const link::Interface& interface, const wire::Ipv4Header& header) const;
   bool accept_destination(const link::Interface& interface, const wire::Ipv4Header& header,
                           const PacketInfo& info, Addressed addressed) const;
@@ -47,6 +53,7 @@ class Ipv4Input {
   Forwarding& forwarding_;
   Reassembly& reassembly_;
   Delivery& delivery_;
+  AcceptedSource last_accepted_;
 };
 
 }  // namespace transom::ip

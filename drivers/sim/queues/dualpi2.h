@@ -41,7 +41,8 @@ class DualPi2Queue final : public Queue {
       Waiting next = std::move(queue.front());
       queue.pop_front();
       charge(from_low_latency, next.octets);
-      if (from_low_latency ? passes_low_latency(next, now) : passes_classic(next)) return leave(std::move(next));
+      if (from_low_latency ? passes_low_latency(next, now) : passes_classic(next))
+        return leave(std::move(next));
       drop_early(std::move(next));
     }
     return {};

@@ -80,8 +80,12 @@ class PieQueue final : public Queue {
   void update_once() {
     double change = parameters_.alpha / 16 * seconds(delay_ - parameters_.target) +
                     parameters_.beta / 16 * seconds(delay_ - old_delay_);
-    for (const auto& [below, divisor] :
-         {std::pair{0.000001, 2048.0}, {0.00001, 512.0}, {0.0001, 128.0}, {0.001, 32.0}, {0.01, 8.0}, {0.1, 2.0}}) {
+    for (const auto& [below, divisor] : {std::pair{0.000001, 2048.0},
+                                         {0.00001, 512.0},
+                                         {0.0001, 128.0},
+                                         {0.001, 32.0},
+                                         {0.01, 8.0},
+                                         {0.1, 2.0}}) {
       if (probability_ >= below) continue;
       change /= divisor;
       break;

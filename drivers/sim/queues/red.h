@@ -1,6 +1,6 @@
-// Random early detection (Floyd and Jacobson, 1993), with the parameters and the behaviour of tc-red(8) without
-// "adaptive": the average length decides; between `min` and `max` a packet is dropped or marked with a
-// probability that grows to `probability`, from `max` on always.
+// Random early detection (Floyd and Jacobson, 1993), with the parameters and the behaviour of tc-red(8)
+// without "adaptive": the average length decides; between `min` and `max` a packet is dropped or marked with
+// a probability that grows to `probability`, from `max` on always.
 #pragma once
 
 #include <algorithm>
@@ -13,8 +13,8 @@ struct RedParameters {
   std::uint64_t limit = 400'000;  // octets, as the next two
   std::uint64_t min = 30'000;
   std::uint64_t max = 90'000;
-  std::uint64_t avpkt = 1000;            // octets of a typical packet
-  std::uint64_t burst = 0;               // packets that may come at once; 0: (2 * min + max) / (3 * avpkt)
+  std::uint64_t avpkt = 1000;  // octets of a typical packet
+  std::uint64_t burst = 0;     // packets that may come at once; 0: (2 * min + max) / (3 * avpkt)
   double probability = 0.02;
   std::uint64_t bandwidth = 10'000'000;  // bit/s of the link: how fast the average falls while it is idle
   bool ecn = false;
@@ -44,10 +44,9 @@ class RedQueue final : public Queue {
   // The largest power of 1/2 with which a burst from an empty queue brings the average to `min` only; as tc.
   static double weight_for(const RedParameters& parameters) {
     const auto typical = static_cast<double>(parameters.avpkt);
-    const double burst =
-        parameters.burst != 0
-            ? static_cast<double>(parameters.burst)
-            : static_cast<double>(2 * parameters.min + parameters.max) / (3 * typical);
+    const double burst = parameters.burst != 0
+                             ? static_cast<double>(parameters.burst)
+                             : static_cast<double>(2 * parameters.min + parameters.max) / (3 * typical);
     const double excess = burst + 1 - static_cast<double>(parameters.min) / typical;
     double weight = 0.5;
     for (int i = 1; i < 31; ++i, weight /= 2) {
