@@ -9,7 +9,7 @@
 namespace transom::drivers::sim {
 
 struct FlowOptions {
-  std::string name;
+  std::string name{};
   IpFamily family = IpFamily::kIpv4;
   std::string congestion_control{};  // of both ends; empty: the Host's standard
   Instant start{};

@@ -170,13 +170,22 @@ class ScenarioReader {
     config.timestamps = section.truth("timestamps").value_or(config.timestamps);
     config.window_scaling = section.truth("window_scaling").value_or(config.window_scaling);
     config.min_rto = section.time("min_rto").value_or(config.min_rto);
-    const std::string ecn = section.text("ecn", "agree");
-    if (ecn != "off" && ecn != "agree" && ecn != "request")
-      complain(*section.node("ecn"), "ecn is \"off\", \"agree\" or \"request\"");
-    config.ecn = ecn == "off"     ? tcp::EcnMode::kOff
-                 : ecn == "agree" ? tcp::EcnMode::kAgree
-                                  : tcp::EcnMode::kRequest;
+    config.ecn = read_ecn_mode(section);
     section.finish();
+  }
+
+  static tcp::EcnMode read_ecn_mode(Section& section) {
+    static constexpr std::pair<std::string_view, tcp::EcnMode> kModes[] = {
+        {"off", tcp::EcnMode::kOff},
+        {"request", tcp::EcnMode::kRequest},
+        {"agree", tcp::EcnMode::kAgree},
+        {"request-accurate", tcp::EcnMode::kRequestAccurate},
+        {"agree-accurate", tcp::EcnMode::kAgreeAccurate}};
+    const std::string word = section.text("ecn", "agree");
+    for (const auto& [name, mode] : kModes) {
+      if (name == word) return mode;
+    }
+    complain(*section.node("ecn"), "ecn is off, request, agree, request-accurate or agree-accurate");
   }
 
   ChannelOptions read_channel(Section& section) {

@@ -19,6 +19,7 @@ namespace transom {
   X(CongestionWindow, "the congestion window is full", "RFC 5681 3.1")                                         \
   X(Nagle, "a small segment is on its way already", "RFC 9293 3.7.4")                                          \
   X(Corked, "the application asked to wait for a full segment", "tcp(7) TCP_CORK")                             \
+  X(Pacing, "the pacing rate", "draft-ietf-ccwg-bbr 5.6.2")                                                   \
   X(SillyWindow, "the peer's window is too small to be worth it", "RFC 9293 3.8.6.2.1")                        \
   /* what is lost */                                                                                           \
   X(Overtaken, "RACK: segments sent later were delivered", "RFC 8985 6.2")                                     \

@@ -12,7 +12,8 @@ std::size_t ip_offset_on(const Interface& interface) {
   return interface.type() == LinkType::kEthernet ? wire::EthernetHeader::kSize : 0;
 }
 
-bool is_segmented_by_device(const Interface& interface, Bytes ip_packet) {
+bool is_segmented_by_device(const Interface& interface, const PacketInfo& info, Bytes ip_packet) {
+  if (info.repeats_cwr) return false;  // devices clear it in all but the first segment
   const Offloads& offloads = interface.offloads();
   const bool is_v4 = ip_packet[0] >> 4 == 4;
   return offloads.checksum && (is_v4 ? offloads.segment_ipv4 : offloads.segment_ipv6);
@@ -69,7 +70,8 @@ bool FrameSender::add_ethernet_header(Interface& interface, Packet& payload, con
 void FrameSender::finish_and_queue(Interface& interface, Packet frame) {
   const std::size_t ip_offset = ip_offset_on(interface);
   const bool completes_checksums = !interface.offloads().checksum;
-  if (frame.info().segment_size != 0 && !is_segmented_by_device(interface, frame.head().subspan(ip_offset))) {
+  if (frame.info().segment_size != 0 &&
+      !is_segmented_by_device(interface, frame.info(), frame.head().subspan(ip_offset))) {
     PacketQueue segments;
     if (!segment(context_.pool, std::move(frame), ip_offset, completes_checksums, segments)) {
       return drop(interface, DropReason::kNoBuffers, Counter::kBufferExhausted);

@@ -88,6 +88,7 @@ struct Place {
   std::size_t offset = 0;  // of its payload
   std::size_t index = 0;
   bool is_last = false;
+  bool repeats_cwr = false;
 };
 
 // The lengths, the identification and the header checksum of one segment; its sequence number and flags.
@@ -112,7 +113,7 @@ void rewrite_headers(MutableBytes headers, const Layout& layout, const Place& pl
   writer.u32(sequence);
   if (!place.is_last) tcp[kFlags] &= static_cast<std::uint8_t>(~kFinAndPush);
   // RFC 3168 §6.1.2: a reduction of the window is told once.
-  if (place.index != 0) tcp[kFlags] &= static_cast<std::uint8_t>(~kCwr);
+  if (place.index != 0 && !place.repeats_cwr) tcp[kFlags] &= static_cast<std::uint8_t>(~kCwr);
 }
 
 // The whole checksum, or the pseudo-header's share of it for the device to go on from.
@@ -206,7 +207,8 @@ bool segment(BufferPool& pool, Packet packet, std::size_t ip_offset, bool checks
                     {.size = headers.size() + length,
                      .offset = offset,
                      .index = segments.size(),
-                     .is_last = offset + length == total});
+                     .is_last = offset + length == total,
+                     .repeats_cwr = info.repeats_cwr});
     write_tcp_checksum(piece, *layout, checksums);
     segments.push(std::move(piece));
     offset += length;

@@ -94,12 +94,14 @@ const CongestionFactory& Connection::congestion_factory() const {
   return options_.congestion_control != nullptr ? *options_.congestion_control : owner_.congestion.standard();
 }
 
-bool Connection::wants_ecn() const {
+EcnKind Connection::ecn_to_request() const {
   // RFC 3168 §6.1.1.1: who gets no answer tries without, as some middleboxes drop such SYNs.
-  return owner_.config.ecn == EcnMode::kRequest && syn_retries_ == 0;
+  if (syn_retries_ > 0) return EcnKind::kNone;
+  return tcp::ecn_to_request(owner_.config.ecn, congestion_factory().ecn);
 }
 
-void Connection::establish(const Negotiated& negotiated, bool syn_was_retransmitted) {
+void Connection::establish(const Negotiated& negotiated, bool syn_was_retransmitted,
+                           const wire::TcpFlags& syn_ack) {
   negotiated_ = negotiated;
   clear_alarm(Alarm::kRetransmit);
   probes_ = 0;
@@ -109,11 +111,13 @@ void Connection::establish(const Negotiated& negotiated, bool syn_was_retransmit
   refresh_mss();
   sender_.establish(
       sender_.mss(), negotiated.sack,
-      congestion_factory().create({.initial_window = initial_window(sender_.mss(), syn_was_retransmitted)}));
+      congestion_factory().create({.initial_window = initial_window(sender_.mss(), syn_was_retransmitted),
+                                   .seed = owner_.context.random.next()}));
   if (negotiated.timestamps) receiver_.start_timestamps(negotiated.ts_recent, owner_.context.now);
-  if (negotiated.ecn) ecn_.enable();
+  ecn_.enable(negotiated.ecn, congestion_factory().ecn, !is_passive_, syn_ack);
   trace_.tell<TcpNegotiatedEvent>(sender_.mss(), negotiated.send_scale, negotiated.receive_scale,
-                                  negotiated.timestamps, negotiated.sack, negotiated.ecn);
+                                  negotiated.timestamps, negotiated.sack,
+                                  negotiated.ecn.kind != EcnKind::kNone);
   set_state(State::kEstablished);
   last_received_ = owner_.context.now;
   restart_keep_alive();
@@ -288,7 +292,8 @@ void Connection::set_options(const Options& options) {
   }
   if (options_.max_segment != old.max_segment) link_mtu_ = 0;
   if (options_.congestion_control != old.congestion_control)
-    sender_.set_congestion_control(congestion_factory().create({.initial_window = sender_.cwnd()}));
+    sender_.set_congestion_control(congestion_factory().create(
+        {.initial_window = sender_.cwnd(), .seed = owner_.context.random.next()}));
   if (options_.quick_ack && !old.quick_ack && receiver_.ack_need() == Receiver::AckNeed::kDelayed) {
     receiver_.need_ack(Receiver::AckNeed::kNow);
   }
@@ -343,6 +348,7 @@ Info Connection::info() const {
   info.rttvar = rtt.rttvar();
   info.min_rtt = rtt.has_sample() ? rtt.min_rtt() : Duration{};
   info.latest_rtt = rtt.latest();
+  info.pacing_rate = sender_.pacing_rate();
   info.backoff = rtt.backoff();
   if (const CongestionControl* congestion = sender_.congestion_control()) {
     const auto output = congestion->output();

@@ -71,7 +71,7 @@ struct Negotiated {
   bool window_scaling = false;
   bool timestamps = false;
   bool sack = false;
-  bool ecn = false;
+  EcnAgreement ecn;
   std::uint32_t ts_recent = 0;
 };
 
@@ -157,10 +157,12 @@ class Connection {
  private:
   // --- connection.cpp
   void set_state(State state);
-  void establish(const Negotiated& negotiated, bool syn_was_retransmitted);
+  // `syn_ack`: the flags of the peer's, for an active open.
+  void establish(const Negotiated& negotiated, bool syn_was_retransmitted,
+                 const wire::TcpFlags& syn_ack = {});
   const CongestionFactory& congestion_factory() const;
-  bool wants_ecn() const;    // our SYN asks for it
-  void finish(Error error);  // to CLOSED
+  EcnKind ecn_to_request() const;  // by our SYN
+  void finish(Error error);        // to CLOSED
   void begin_time_wait();
   void notify() {
     if (listener_ != nullptr) listener_->on_readiness();
@@ -204,7 +206,15 @@ class Connection {
   void send_reset();
 
   // --- connection_timers.cpp
-  enum class Alarm : std::uint8_t { kRetransmit, kLossDetection, kPersist, kDelayedAck, kKeepAlive, kCount };
+  enum class Alarm : std::uint8_t {
+    kRetransmit,
+    kLossDetection,
+    kPersist,
+    kDelayedAck,
+    kKeepAlive,
+    kPacing,
+    kCount
+  };
   void on_timer();
   void set_alarm(Alarm alarm, Instant deadline);
   void clear_alarm(Alarm alarm) { deadline(alarm) = kNever; }

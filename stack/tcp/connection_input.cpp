@@ -27,6 +27,8 @@ void Connection::segment_arrives(Segment& segment) {
   }
   if (!check_ack(segment)) return;  // fifth
   if (state_ == State::kClosed || state_ == State::kTimeWait) return;
+  if (ecn_.on_segment(ecn_mark_of(segment.received.traffic_class), segment.header.flags, segment.octets > 0))
+    receiver_.need_ack(Receiver::AckNeed::kNow);
   check_urgent(segment);  // sixth
   process_text(segment);  // seventh and eighth
 }
@@ -62,10 +64,16 @@ void Connection::arrives_in_syn_sent(Segment& segment) {
   Negotiated negotiated = negotiate(header.options, syn_options(owner_.config, options_, our_mss, nullptr),
                                     tuple_.remote.address.family());
   if (header.flags.ack) {
-    negotiated.ecn = wants_ecn() && agrees_to_ecn(header.flags);
+    const EcnKind asked = ecn_to_request();
+    if (asked == EcnKind::kAccurate && agrees_to_accurate_ecn(header.flags)) {
+      negotiated.ecn.kind = EcnKind::kAccurate;
+    } else if (asked != EcnKind::kNone && agrees_to_ecn(header.flags)) {
+      negotiated.ecn.kind = EcnKind::kClassic;
+    }
   } else {
-    negotiated.ecn = owner_.config.ecn != EcnMode::kOff && asks_for_ecn(header.flags);
+    negotiated.ecn.kind = ecn_to_agree(owner_.config.ecn, congestion_factory().ecn, header.flags);
   }
+  negotiated.ecn.peer_syn = ecn_mark_of(segment.received.traffic_class);
   receiver_.start(header.sequence, negotiated.receive_scale, options_.receive_buffer, our_mss);
   last_received_ = context.now;
   if (!header.flags.ack) {
@@ -81,7 +89,7 @@ void Connection::arrives_in_syn_sent(Segment& segment) {
   }
   sender_.syn_acknowledged();
   if (syn_retries_ == 0) sender_.rtt().sample(context.now - last_sent_, 1);
-  establish(negotiated, syn_retries_ > 0);
+  establish(negotiated, syn_retries_ > 0, header.flags);
   sender_.set_window(header.sequence, header.acknowledgment,
                      header.window);  // the window of a SYN is not scaled
   trouble_since_ = kNever;
@@ -198,6 +206,7 @@ bool Connection::check_syn(Segment& segment) {
     return true;
   }
   owner_.context.count(Counter::kTcpExtTCPSYNChallenge);
+  if (header.flags.ack) ecn_.on_syn_ack_again();
   if (state_ == State::kSynReceived && !header.flags.ack && header.sequence + 1 == receiver_.nxt()) {
     send_syn();  // its SYN again: our SYN-ACK was lost
     return false;
@@ -264,14 +273,18 @@ void Connection::take_acknowledgment(const Segment& segment) {
     }
   }
   const bool was_in_recovery = sender_.in_recovery();
+  const std::uint32_t segments =
+      (octets_between(sender_.una(), acknowledgment.ack) + sender_.mss() - 1) / sender_.mss();
+  const Ecn::Echo echo = ecn_.on_acknowledgment(header.flags, segments, header.acknowledgment, sender_.nxt());
+  acknowledgment.marked_segments = echo.marked_segments;
   const bool moved = sender_.acknowledge(acknowledgment, now);
   if (sender_.in_recovery() && !was_in_recovery) ecn_.on_reduction(sender_.nxt());
   bytes_acked_ += queued_before - sender_.queue().size();
-  if (ecn_.on_acknowledgment(header.flags, sender_.una(), sender_.nxt())) sender_.on_congestion_echo(now);
+  if (echo.must_reduce) sender_.on_congestion_echo(now);
   const bool window_changed = sender_.update_window(header.sequence, header.acknowledgment, window);
   if (window > 0) persist_backoff_ = 0;
   if (moved) {
-    clear_alarm(Alarm::kRetransmit);  // RFC 6298 §5.3: output() starts it anew
+    if (sender_.restarts_timer()) clear_alarm(Alarm::kRetransmit);  // RFC 6298 §5.3: output() starts it anew
     trouble_since_ = kNever;
     owner_.ip.confirm_reachable(*destination_);
     if (was_full && readiness().writable) notify();
@@ -320,9 +333,6 @@ void Connection::process_text(Segment& segment) {
     send_reset();
     finish(Error::kNone);
     return;
-  }
-  if (segment.octets > 0 && ecn_.on_text(ecn_mark_of(segment.received.traffic_class), segment.header.flags)) {
-    receiver_.need_ack(Receiver::AckNeed::kNow);
   }
   const auto accepted =
       receiver_.accept(owner_.context.pool, segment.header.sequence, Payload(std::move(segment.packet)),

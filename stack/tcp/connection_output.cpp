@@ -40,9 +40,11 @@ std::uint32_t Connection::max_super_segment() const {
 }
 
 SendPolicy Connection::send_policy() {
-  return {.no_delay = options_.no_delay,
+  return {.now = owner_.context.now,
+          .no_delay = options_.no_delay,
           .cork = options_.cork || send_more_,
           .override_limits = override_limits_,
+          .max_pacing_rate = options_.max_pacing_rate,
           .max_octets = max_super_segment()};
 }
 
@@ -141,6 +143,7 @@ bool Connection::transmit(const Transmission& transmission) {
   flags.fin = sent.fin;
   wire::TcpHeader header = make_header(sent.begin, flags);
   const EcnMark mark = ecn_.prepare(header.flags, !sent.retransmission && sent.octets > 0);
+  packet.info().repeats_cwr = ecn_.repeats_cwr();
   const Reason reason = sent.probe            ? Reason::kTailLossProbe
                         : sent.retransmission ? Reason::kRetransmission
                                               : Reason::kNewData;
@@ -198,8 +201,11 @@ void Connection::send_syn() {
   header.window =
       static_cast<std::uint16_t>(std::min(options_.receive_buffer, 0xffffU));  // never scaled (RFC 7323 §2.2)
   const bool answers = state_ == State::kSynReceived;
-  header.flags.ece = answers ? negotiated_.ecn : wants_ecn();
-  header.flags.cwr = !answers && wants_ecn();
+  if (answers) {
+    set_syn_ack_flags(header.flags, negotiated_.ecn);
+  } else {
+    set_syn_flags(header.flags, ecn_to_request());
+  }
   header.options = syn_options(owner_.config, options_, receive_mss(*destination_, options_), nullptr);
   if (answers) {
     header.flags.ack = true;

@@ -25,7 +25,7 @@ void Connection::on_timer() {
     if (deadline(alarm) > now) return false;
     clear_alarm(alarm);
     constexpr Reason kTimers[] = {Reason::kRetransmit, Reason::kLossDetection, Reason::kPersist,
-                                  Reason::kDelayedAck, Reason::kKeepAlive};
+                                  Reason::kDelayedAck, Reason::kKeepAlive,     Reason::kPacing};
     owner_.context.cause = trace_.tell<TcpTimerEvent>(kTimers[static_cast<std::size_t>(alarm)]);
     return true;
   };
@@ -34,6 +34,7 @@ void Connection::on_timer() {
     receiver_.need_ack(Receiver::AckNeed::kNow);
     want_output();
   }
+  if (is_due(Alarm::kPacing)) want_output();
   if (is_due(Alarm::kLossDetection)) {
     sender_.on_loss_detection_alarm(now);
     want_output();
@@ -150,6 +151,7 @@ void Connection::on_keep_alive() {
 
 void Connection::update_alarms_after_output(std::optional<SendLimit> limit) {
   const Instant now = owner_.context.now;
+  if (limit == SendLimit::kPacing) set_alarm(Alarm::kPacing, sender_.pacing_deadline());
   if (sender_.outstanding() > 0) {
     clear_alarm(Alarm::kPersist);
     if (!is_set(Alarm::kRetransmit))

@@ -17,6 +17,8 @@ struct RateStamp {
   std::uint64_t delivered = 0;  // by the connection, when it was sent
   Instant delivered_at{};       // the latest delivery before it was sent
   Instant first_sent{};         // when the flight began that it belongs to
+  std::uint64_t lost = 0;       // by the connection, when it was sent
+  std::uint64_t in_flight = 0;  // with it
   bool application_limited = false;
 };
 
@@ -24,9 +26,18 @@ class DeliveryRate {
  public:
   std::uint64_t delivered() const { return delivered_; }  // octets, since the handshake
 
-  RateStamp on_sent(Instant now, bool nothing_in_flight) {
-    if (nothing_in_flight) first_sent_ = delivered_at_ = now;
-    return {delivered_, delivered_at_, first_sent_, limited_until_ != 0};
+  // Octets: in flight before this transmission, of it, and ever declared lost.
+  struct Sending {
+    std::uint64_t in_flight, octets, lost;
+  };
+  RateStamp on_sent(const Sending& sending, Instant now) {
+    if (sending.in_flight == 0) first_sent_ = delivered_at_ = now;
+    return {.delivered = delivered_,
+            .delivered_at = delivered_at_,
+            .first_sent = first_sent_,
+            .lost = sending.lost,
+            .in_flight = sending.in_flight + sending.octets,
+            .application_limited = limited_until_ != 0};
   }
   // The application has nothing more to send though the window would let it.
   void on_application_limited(std::uint64_t in_flight) {
@@ -35,8 +46,8 @@ class DeliveryRate {
 
   // `octets` were delivered; `newest` is the stamp of the one sent last among them, at `sent`. There is no
   // sample when the interval is below `min_rtt`: then the segment cannot have been what was acknowledged.
-  RateSample on_delivered(std::uint64_t octets, const RateStamp& newest, Instant sent, Instant now,
-                          Duration min_rtt) {
+  RateSample on_delivered(std::uint64_t octets, std::uint64_t total_lost, const RateStamp& newest,
+                          Instant sent, Instant now, Duration min_rtt) {
     delivered_ += octets;
     delivered_at_ = now;
     if (limited_until_ != 0 && delivered_ > limited_until_) limited_until_ = 0;
@@ -44,6 +55,8 @@ class DeliveryRate {
     RateSample sample{.delivered = delivered_ - newest.delivered,
                       .interval = std::max(sent - newest.first_sent, now - newest.delivered_at),
                       .prior_delivered = newest.delivered,
+                      .in_flight = newest.in_flight,
+                      .lost = total_lost - newest.lost,
                       .application_limited = newest.application_limited};
     if (sample.interval < min_rtt) sample.interval = Duration::zero();
     return sample;

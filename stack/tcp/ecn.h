@@ -1,82 +1,151 @@
-// Explicit congestion notification (RFC 3168 §6.1), for both directions of one connection.
+// Explicit congestion notification for both directions of one connection, in one of three kinds:
 //
-//   data, ECT(0)  ───────►  a router sets CE  ───────►  the receiver says ECE in every ACK ...
-//   the sender halves, once per round trip, and says CWR with its next new data  ───────►  ... until CWR
-//   arrives
+//   classic (RFC 3168 §6.1)
+//     data, ECT(0)  ───────►  a router sets CE  ───────►  the receiver says ECE in every ACK ...
+//     the sender halves, once per round trip, and says CWR with its next new data  ───────►  ... until it
+//     comes
+//   DCTCP (RFC 8257 §3)
+//     agreed on like the classic kind; the receiver's ECE says of each segment whether it was marked
+//   accurate (RFC 9768)
+//     see accurate_ecn.h
 #pragma once
 
-#include <cstdint>
-
 #include "stack/base/seq_num.h"
-#include "stack/wire/tcp.h"
+#include "stack/tcp/accurate_ecn.h"
+#include "stack/tcp/congestion/congestion_control.h"
 
 namespace transom::tcp {
 
-// The lower two bits of the traffic class.
-enum class EcnMark : std::uint8_t { kNotCapable = 0, kCapable1 = 1, kCapable0 = 2, kCongestion = 3 };
-
-inline EcnMark ecn_mark_of(std::uint8_t traffic_class) { return static_cast<EcnMark>(traffic_class & 3); }
-
-// What a host does about ECN when it opens connections; the values of Linux's tcp_ecn.
+// What a host does about ECN when it opens connections; the values of Linux's tcp_ecn. A congestion control
+// that lives by marks asks for the accurate kind, and agrees to it, whatever the mode.
 enum class EcnMode : std::uint8_t {
   kOff = 0,
-  kRequest = 1,  // ask for it, and agree to it
-  kAgree = 2,    // agree to it when asked
+  kRequest = 1,          // ask for the classic kind, and agree to it
+  kAgree = 2,            // agree to it when asked
+  kRequestAccurate = 3,  // ask for the accurate kind, and agree to both
+  kAgreeAccurate = 5,    // agree to both
 };
 
-// The flags of a SYN that asks, and of the SYN-ACK that agrees (§6.1.1). A SYN that asks for accurate ECN as
-// well (RFC 9768) takes this for an answer.
+enum class EcnKind : std::uint8_t { kNone, kClassic, kAccurate };
+
+// What two SYNs came to.
+struct EcnAgreement {
+  EcnKind kind = EcnKind::kNone;
+  EcnMark peer_syn = EcnMark::kNotCapable;  // how the IP header of the peer's SYN was marked
+};
+
+// The flags of a SYN that asks, and of the SYN-ACK that agrees (RFC 3168 §6.1.1). A SYN that asks for
+// accurate ECN as well takes this for an answer.
 inline bool asks_for_ecn(const wire::TcpFlags& syn) { return syn.ece && syn.cwr; }
 inline bool agrees_to_ecn(const wire::TcpFlags& syn_ack) {
   return syn_ack.ece && !syn_ack.cwr && !syn_ack.ae;
 }
 
+// What our SYN asks for.
+inline EcnKind ecn_to_request(EcnMode mode, EcnUse use) {
+  if (mode == EcnMode::kRequestAccurate || use != EcnUse::kAsHost) return EcnKind::kAccurate;
+  return mode == EcnMode::kRequest ? EcnKind::kClassic : EcnKind::kNone;
+}
+// What we agree to, of what the peer's SYN asks for.
+inline EcnKind ecn_to_agree(EcnMode mode, EcnUse use, const wire::TcpFlags& syn) {
+  const bool has_use = use != EcnUse::kAsHost;
+  if ((mode == EcnMode::kOff && !has_use) || !asks_for_ecn(syn)) return EcnKind::kNone;
+  const bool may_be_accurate =
+      has_use || mode == EcnMode::kRequestAccurate || mode == EcnMode::kAgreeAccurate;
+  return may_be_accurate && asks_for_accurate_ecn(syn) ? EcnKind::kAccurate : EcnKind::kClassic;
+}
+// The flags of our SYN and of our SYN-ACK.
+inline void set_syn_flags(wire::TcpFlags& flags, EcnKind asked) {
+  if (asked != EcnKind::kNone) flags.ece = flags.cwr = true;
+  flags.ae = asked == EcnKind::kAccurate;
+}
+inline void set_syn_ack_flags(wire::TcpFlags& flags, const EcnAgreement& agreed) {
+  if (agreed.kind == EcnKind::kAccurate) return set_ace(flags, handshake_ace(agreed.peer_syn));
+  flags.ece = agreed.kind == EcnKind::kClassic;
+}
+
 class Ecn {
  public:
-  void enable() { enabled_ = true; }
-  bool is_enabled() const { return enabled_; }
+  // What an acknowledgment says of the path.
+  struct Echo {
+    bool must_reduce = false;           // for a sender that counts no marks: at most once per window of data
+    std::uint32_t marked_segments = 0;  // for one that does; UINT32_MAX: all that it acknowledges
+  };
+
+  void enable(const EcnAgreement& agreed, EcnUse use, bool is_active, const wire::TcpFlags& syn_ack) {
+    kind_ = agreed.kind;
+    use_ = use;
+    if (kind_ == EcnKind::kAccurate) accurate_.start(agreed.peer_syn, is_active, ace_of(syn_ack));
+  }
+  EcnKind kind() const { return kind_; }
+  // Whether a super-segment must repeat the CWR flag in each of its segments: it is part of a number.
+  bool repeats_cwr() const { return kind_ == EcnKind::kAccurate; }
+  void on_syn_ack_again() { accurate_.repeat_handshake(); }
 
   // --- what comes in
-  // A segment with text. True when it was the first marked one after a CWR: answer at once.
-  bool on_text(EcnMark mark, const wire::TcpFlags& flags) {
-    if (!enabled_) return false;
+  // A segment in the window. True when it calls for an ACK at once.
+  bool on_segment(EcnMark mark, const wire::TcpFlags& flags, bool has_text) {
+    if (kind_ == EcnKind::kNone) return false;
+    if (kind_ == EcnKind::kAccurate) return accurate_.on_packet(mark, has_text);
+    if (!has_text) return false;
     const bool was_echoing = echoing_;
-    if (flags.cwr) echoing_ = false;  // §6.1.3
+    if (is_dctcp()) {  // RFC 8257 §3.2
+      echoing_ = mark == EcnMark::kCongestion;
+      return echoing_ != was_echoing;
+    }
+    if (flags.cwr) echoing_ = false;  // RFC 3168 §6.1.3
     if (mark == EcnMark::kCongestion) echoing_ = true;
     return echoing_ && !was_echoing;
   }
-  // An acceptable acknowledgment. True when it calls for a reduction: at most once per window of data
-  // (§6.1.2).
-  bool on_acknowledgment(const wire::TcpFlags& flags, SeqNum una, SeqNum nxt) {
-    if (!enabled_ || !flags.ece) return false;
-    if (reduced_ && is_before(una, reduction_end_)) return false;
+
+  // An acceptable acknowledgment that moves SND.UNA by about `segments`.
+  Echo on_acknowledgment(const wire::TcpFlags& flags, std::uint32_t segments, SeqNum una, SeqNum nxt) {
+    Echo echo;
+    if (kind_ == EcnKind::kNone) return echo;
+    if (kind_ == EcnKind::kAccurate) {
+      echo.marked_segments = accurate_.on_acknowledgment(flags, segments);
+    } else {
+      echo.marked_segments = flags.ece ? UINT32_MAX : 0;
+    }
+    if (echo.marked_segments == 0 || use_ != EcnUse::kAsHost) return echo;
+    if (reduced_ && is_before(una, reduction_end_)) return echo;  // RFC 3168 §6.1.2
     on_reduction(nxt);
-    return true;
+    echo.must_reduce = true;
+    return echo;
   }
   // The window was reduced, for this or another reason.
   void on_reduction(SeqNum nxt) {
-    reduced_ = say_reduced_ = enabled_;
+    reduced_ = say_reduced_ = kind_ != EcnKind::kNone;
     reduction_end_ = nxt;
   }
 
   // --- what goes out
   // Sets the flags of a segment; returns the mark for its IP header. New data only is marked as capable: not
-  // retransmissions, probes or pure ACKs (§6.1.4, §6.1.5, §6.1.6).
+  // retransmissions, probes or pure ACKs (RFC 3168 §6.1.4, §6.1.5, §6.1.6).
   EcnMark prepare(wire::TcpFlags& flags, bool is_new_data) {
-    if (!enabled_) return EcnMark::kNotCapable;
+    if (kind_ == EcnKind::kNone) return EcnMark::kNotCapable;
+    const EcnMark capable = use_ == EcnUse::kEct1 ? EcnMark::kCapable1 : EcnMark::kCapable0;
+    if (kind_ == EcnKind::kAccurate) {
+      const bool may_be_capable = accurate_.prepare(flags);
+      return is_new_data && may_be_capable ? capable : EcnMark::kNotCapable;
+    }
     flags.ece = echoing_;
     if (!is_new_data) return EcnMark::kNotCapable;
     flags.cwr = say_reduced_;
     say_reduced_ = false;
-    return EcnMark::kCapable0;
+    return capable;
   }
 
  private:
-  bool enabled_ = false;
-  bool echoing_ = false;      // what arrives was marked, and the peer has not said CWR
+  bool is_dctcp() const { return kind_ == EcnKind::kClassic && use_ != EcnUse::kAsHost; }
+
+  EcnKind kind_ = EcnKind::kNone;
+  EcnUse use_ = EcnUse::kAsHost;
+  bool echoing_ = false;      // classic: what arrives was marked, and the peer has not said CWR
   bool reduced_ = false;      // ever
   bool say_reduced_ = false;  // with the next new data
   SeqNum reduction_end_;      // snd_nxt at the last reduction
+  AccurateEcn accurate_;
 };
 
 }  // namespace transom::tcp

@@ -48,9 +48,15 @@ std::uint64_t Sender::congestion_room() const {
   return window > used ? window - used : 0;
 }
 
-std::expected<Transmission, SendLimit> Sender::poll(const SendPolicy& policy) {
+std::expected<Transmission, SendLimit> Sender::poll(SendPolicy policy) {
   if (probe_due_) return poll_probe(policy);
+  pacing_rate_ = congestion_->output().pacing_rate;
+  if (policy.max_pacing_rate != 0 && (pacing_rate_ == 0 || pacing_rate_ > policy.max_pacing_rate))
+    pacing_rate_ = policy.max_pacing_rate;
+  if (pacing_rate_ != 0) policy.max_octets = std::min(policy.max_octets, Pacer::burst(pacing_rate_, mss_));
   auto next = scoreboard_.has_lost() ? poll_retransmission(policy) : poll_new_data(policy);
+  if (next && pacing_rate_ != 0 && policy.now < pacer_.next() && !force_retransmission_)
+    next = std::unexpected(SendLimit::kPacing);
   if (next) {
     told_limit_.reset();
     return next;
@@ -58,6 +64,8 @@ std::expected<Transmission, SendLimit> Sender::poll(const SendPolicy& policy) {
   if (trace_ != nullptr && trace_->is_on()) tell_limit(next.error());
   if (next.error() == SendLimit::kCongestion) {
     cwnd_limited_ = true;
+  } else if (next.error() == SendLimit::kPacing) {
+    cwnd_limited_ = cwnd_limited_ && congestion_room() < cwnd() / 4;
   } else if (next.error() == SendLimit::kNothingToSend || next.error() == SendLimit::kWindow) {
     cwnd_limited_ = false;
     if (next.error() == SendLimit::kNothingToSend && congestion_room() > 0)
@@ -70,7 +78,8 @@ void Sender::tell_limit(SendLimit limit) {
   if (told_limit_ == limit) return;
   told_limit_ = limit;
   constexpr Reason kReasons[] = {Reason::kNothingToSend, Reason::kPeerWindow, Reason::kCongestionWindow,
-                                 Reason::kNagle,         Reason::kCorked,     Reason::kSillyWindow};
+                                 Reason::kNagle,         Reason::kCorked,     Reason::kSillyWindow,
+                                 Reason::kPacing};
   tell<TcpLimitEvent>(kReasons[static_cast<std::size_t>(limit)], unsent());
 }
 
@@ -163,7 +172,11 @@ std::optional<SendLimit> Sender::why_partial_must_wait(std::uint32_t octets, con
 
 void Sender::transmitted(const Transmission& transmission, Instant now) {
   if (recovery_ == Recovery::kFast) prr_.on_sent(transmission.length());
-  const RateStamp rate = delivery_rate_.on_sent(now, scoreboard_.in_flight() == 0);
+  pacer_.on_sent(transmission.octets, pacing_rate_, now);
+  const RateStamp rate = delivery_rate_.on_sent({.in_flight = scoreboard_.in_flight(),
+                                                 .octets = transmission.length(),
+                                                 .lost = scoreboard_.total_lost()},
+                                                now);
   congestion_->on_sent(view(now), transmission.length());
   if (transmission.retransmission) {
     scoreboard_.on_retransmitted(transmission.begin, transmission.length(), rate, now);

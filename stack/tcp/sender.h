@@ -18,6 +18,7 @@
 #include "stack/base/seq_num.h"
 #include "stack/tcp/congestion/congestion_control.h"
 #include "stack/tcp/delivery_rate.h"
+#include "stack/tcp/pacer.h"
 #include "stack/tcp/prr.h"
 #include "stack/tcp/rack.h"
 #include "stack/tcp/rtt_estimator.h"
@@ -36,6 +37,7 @@ enum class SendLimit : std::uint8_t {
   kNagle,          // a small segment is on its way already (RFC 9293 §3.7.4)
   kCorked,         // the user asked to wait for a full segment
   kSillyWindow,    // the window is too small to be worth it (RFC 9293 §3.8.6.2.1)
+  kPacing,         // the pacing rate: pacing_deadline() says until when
 };
 
 struct Transmission {
@@ -51,9 +53,11 @@ struct Transmission {
 
 // How the user wants small segments treated.
 struct SendPolicy {
+  Instant now{};
   bool no_delay = false;
   bool cork = false;
-  bool override_limits = false;  // the override timer has fired: a small segment is better than none
+  bool override_limits = false;       // the override timer has fired: a small segment is better than none
+  std::uint64_t max_pacing_rate = 0;  // octets per second; 0: as the congestion control wants
   std::uint32_t max_octets = 0;  // payload of one transmission, at least one MSS: the largest super-segment
 };
 
@@ -63,6 +67,7 @@ struct Acknowledgment {
   std::span<const wire::SackBlock> sacks{};
   bool may_be_duplicate = false;            // no payload, no SYN or FIN, same window (RFC 5681 §2)
   std::optional<Duration> timestamp_rtt{};  // from the echoed timestamp
+  std::uint32_t marked_segments = 0;        // with congestion marks; UINT32_MAX: all that it acknowledges
   std::optional<Instant> echoed_before{};   // what carried that timestamp was sent before this
 };
 
@@ -92,7 +97,10 @@ class Sender {
   bool fin_acknowledged() const { return fin_sent_ && una_ == nxt_; }
 
   // --- sending
-  std::expected<Transmission, SendLimit> poll(const SendPolicy& policy);
+  std::expected<Transmission, SendLimit> poll(SendPolicy policy);
+  // Octets per second; 0: not paced.
+  std::uint64_t pacing_rate() const { return pacing_rate_; }
+  Instant pacing_deadline() const { return pacer_.next(); }
   void transmitted(const Transmission& transmission, Instant now);
   // Payload of a transmission: offset in the queue.
   std::uint32_t queue_offset(SeqNum sequence) const { return octets_between(una_, sequence); }
@@ -126,6 +134,12 @@ class Sender {
   std::uint32_t unsent() const;
   bool has_work() const { return unsent() > 0 || (fin_queued_ && !fin_sent_); }
   bool in_recovery() const { return recovery_ != Recovery::kNone; }
+  // RFC 6582 §3.2, step 3: without SACK, only the first partial acknowledgment of a recovery restarts the
+  // retransmission timer, so that a window with many losses ends in slow start and not one hole per round
+  // trip.
+  bool restarts_timer() const {
+    return recovery_ != Recovery::kFast || peer_sends_sack_ || partial_acks_ <= 1;
+  }
 
   RttEstimator& rtt() { return rtt_; }
   const RttEstimator& rtt() const { return rtt_; }
@@ -201,6 +215,7 @@ class Sender {
   bool probe_repeats_ = false;  // it was a retransmission
   std::uint8_t duplicate_acks_ = 0;
   std::uint8_t timeouts_in_row_ = 0;
+  std::uint8_t partial_acks_ = 0;  // of this recovery
   std::optional<SendLimit> told_limit_;
 
   SendQueue queue_;
@@ -208,6 +223,8 @@ class Sender {
   Rack rack_;
   ProportionalRateReduction prr_;
   DeliveryRate delivery_rate_;
+  Pacer pacer_;
+  std::uint64_t pacing_rate_ = 0;  // at the last poll()
   SpuriousRecovery spurious_;
   SeqNum probe_end_;                      // nxt after the probe
   Instant reordering_deadline_ = kNever;  // overtaken segments count as lost from here on

@@ -81,10 +81,14 @@ bool Sender::acknowledge(const Acknowledgment& acknowledgment, Instant now) {
   const auto output = congestion_->output();
   facts.cwnd_limited =
       cwnd_limited_ || (output.cwnd < output.ssthresh && output.cwnd < std::uint64_t{2} * prior_in_flight);
-  AckSample sample{
-      .acked = delivered.newly_delivered, .lost = scoreboard_.total_lost() - lost_before, .rtt = rtt};
-  sample.rate = delivery_rate_.on_delivered(delivered.newly_delivered, delivered.rate,
-                                            delivered.newest.value_or(now), now, facts.min_rtt);
+  AckSample sample{.acked = delivered.newly_delivered,
+                   .lost = scoreboard_.total_lost() - lost_before,
+                   .ce_marked = std::min(std::uint64_t{acknowledgment.marked_segments} * mss_,
+                                         std::uint64_t{delivered.newly_delivered}),
+                   .rtt = rtt};
+  sample.rate =
+      delivery_rate_.on_delivered(delivered.newly_delivered, scoreboard_.total_lost(), delivered.rate,
+                                  delivered.newest.value_or(now), now, facts.min_rtt);
   sample.total_delivered = delivery_rate_.delivered();
   const std::uint64_t before = cwnd();
   congestion_->on_ack(facts, sample);
@@ -162,6 +166,7 @@ bool Sender::detect_by_duplicates(bool una_moved, bool is_duplicate) {
     // RFC 6582 §3.2 step 3, a partial acknowledgment: the next hole is lost as well.
     news = declare(scoreboard_.mark_front_lost(mss_), Reason::kPartialAck) || news;
     force_retransmission_ = true;
+    if (partial_acks_ < UINT8_MAX) ++partial_acks_;
   }
   return news;
 }
@@ -252,6 +257,7 @@ void Sender::enter_recovery(Recovery kind, Reason reason, Instant now) {
   recovery_ = kind;
   ever_recovered_ = true;
   recovery_point_ = nxt_;
+  partial_acks_ = 0;
   force_retransmission_ = true;
   probe_due_ = probe_outstanding_ = false;
   spurious_.start(kind == Recovery::kTimeout);

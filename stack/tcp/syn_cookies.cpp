@@ -40,7 +40,8 @@ SeqNum SynCookies::make(const FourTuple& tuple, SeqNum irs, std::uint16_t peer_m
 std::uint32_t SynCookies::timestamp(const FourTuple& tuple, const Negotiated& negotiated, Instant now) const {
   const std::uint32_t present = timestamp_ticks(now) + secrets_.timestamp_offset(tuple);
   const std::uint32_t options = (negotiated.window_scaling ? negotiated.send_scale : kNoScale) |
-                                (negotiated.sack ? kSackBit : 0) | (negotiated.ecn ? kEcnBit : 0);
+                                (negotiated.sack ? kSackBit : 0) |
+                                (negotiated.ecn.kind != EcnKind::kNone ? kEcnBit : 0);
   const std::uint32_t value = (present & ~kOptionMask) | options;
   return value > present ? value - (kOptionMask + 1) : value;  // never ahead of the clock
 }
@@ -62,7 +63,7 @@ std::optional<Negotiated> SynCookies::check(const Segment& ack, std::uint8_t rec
       negotiated.timestamps = true;
       negotiated.ts_recent = timestamps->value;
       negotiated.sack = (timestamps->echo & kSackBit) != 0;
-      negotiated.ecn = (timestamps->echo & kEcnBit) != 0;
+      if ((timestamps->echo & kEcnBit) != 0) negotiated.ecn.kind = EcnKind::kClassic;
       negotiated.window_scaling = scale != kNoScale;
       negotiated.send_scale = negotiated.window_scaling ? static_cast<std::uint8_t>(scale) : 0;
       negotiated.receive_scale = negotiated.window_scaling ? receive_scale : 0;

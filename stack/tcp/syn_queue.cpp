@@ -31,7 +31,10 @@ void SynQueue::add(Listener& listener, const Segment& syn, std::optional<SeqNum>
   record->negotiated =
       negotiate(syn.header.options, syn_options(owner_.config, listener.options(), mss, nullptr),
                 tuple.remote.address.family());
-  record->negotiated.ecn = owner_.config.ecn != EcnMode::kOff && asks_for_ecn(syn.header.flags);
+  const CongestionFactory* const chosen = listener.options().congestion_control;
+  const EcnUse use = (chosen != nullptr ? *chosen : owner_.congestion.standard()).ecn;
+  record->negotiated.ecn = {ecn_to_agree(owner_.config.ecn, use, syn.header.flags),
+                            ecn_mark_of(syn.received.traffic_class)};
   record->interface = reply_interface(syn.received);
   owner_.context.tell(
       TcpStateEvent{tuple.local, tuple.remote, to_string(State::kListen), to_string(State::kSynReceived)});
@@ -107,7 +110,7 @@ void SynQueue::send_syn_ack(Listener& listener, const FourTuple& tuple, Interfac
   if (!destination) return;
   Reply reply{.tuple = tuple, .sequence = iss, .acknowledgment = irs + 1};
   reply.flags.syn = reply.flags.ack = true;
-  reply.flags.ece = negotiated.ecn;
+  set_syn_ack_flags(reply.flags, negotiated.ecn);
   reply.window = static_cast<std::uint16_t>(std::min(listener.options().receive_buffer, 0xffffU));
   reply.options.maximum_segment_size = receive_mss(**destination, listener.options());
   reply.options.sack_permitted = negotiated.sack;

@@ -57,7 +57,8 @@ struct Options {
   std::uint32_t not_sent_low_water =
       UINT32_MAX;  // TCP_NOTSENT_LOWAT: with so many octets unsent no more is taken
   std::uint32_t receive_buffer =
-      6 << 20;  // SO_RCVBUF, octets of payload; the largest window that is advertised
+      6 << 20;                        // SO_RCVBUF, octets of payload; the largest window that is advertised
+  std::uint64_t max_pacing_rate = 0;  // SO_MAX_PACING_RATE, octets per second; 0: no limit of the user's
   const CongestionFactory* congestion_control = nullptr;  // TCP_CONGESTION; nullptr: the standard one
   std::int32_t linger = -1;                               // SO_LINGER, seconds; -1: off. 0 resets at close
 };
@@ -75,6 +76,7 @@ struct Info {
   Duration rto{}, srtt{}, rttvar{}, min_rtt{}, latest_rtt{};
   std::uint64_t cwnd = 0, ssthresh = 0, in_flight = 0;  // octets
   std::uint64_t send_window = 0, receive_window = 0;    // octets
+  std::uint64_t pacing_rate = 0;                        // octets per second; 0: not paced
   std::uint8_t backoff = 0;
   std::uint64_t bytes_sent = 0, bytes_retransmitted = 0, bytes_acked = 0, bytes_received = 0;
   std::uint64_t segments_out = 0, segments_in = 0;

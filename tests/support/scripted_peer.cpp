@@ -92,17 +92,9 @@ void ScriptedPeer::note(std::string line) {
 }
 
 std::string describe(const wire::TcpHeader& header, std::size_t payload) {
-  std::string flags;
-  if (header.flags.syn) flags += 'S';
-  if (header.flags.fin) flags += 'F';
-  if (header.flags.rst) flags += 'R';
-  if (header.flags.psh) flags += 'P';
-  if (header.flags.ack) flags += 'A';
-  if (header.flags.urg) flags += 'U';
-  if (header.flags.ece) flags += 'E';
-  if (header.flags.cwr) flags += 'C';
-  std::string text = fmt::format("[{}] seq {} ack {} win {} len {}", flags, header.sequence.value(),
-                                 header.acknowledgment.value(), header.window, payload);
+  std::string text =
+      fmt::format("[{}] seq {} ack {} win {} len {}", Answer{.header = header}.flags(),
+                  header.sequence.value(), header.acknowledgment.value(), header.window, payload);
   for (const auto& block : header.options.sacks())
     text += fmt::format(" sack {}:{}", block.left.value(), block.right.value());
   if (header.options.timestamps)
@@ -120,6 +112,7 @@ std::string Answer::flags() const {
   if (header.flags.urg) flags += 'U';
   if (header.flags.ece) flags += 'E';
   if (header.flags.cwr) flags += 'C';
+  if (header.flags.ae) flags += 'N';
   return flags;
 }
 
@@ -141,6 +134,7 @@ void ScriptedPeer::send(const Script& script) {
     header.flags.urg |= flag == 'U';
     header.flags.ece |= flag == 'E';
     header.flags.cwr |= flag == 'C';
+    header.flags.ae |= flag == 'N';
   }
   note("peer > " + describe(header, script.payload.size()));
 

@@ -69,7 +69,7 @@ class HostUnderTest {
 
 // A segment as a test writes it.
 struct Script {
-  std::string_view flags;  // of "SFRPAUEC"; "." is A
+  std::string_view flags;  // of "SFRPAUECN" (N: accurate ECN); "." is A
   std::uint32_t sequence = 0;
   std::uint32_t acknowledgment = 0;
   std::uint32_t window = 65535;
@@ -82,9 +82,9 @@ struct Script {
 
 // A segment that the host sent.
 struct Answer {
-  wire::TcpHeader header;
-  std::string payload;
-  Instant time;
+  wire::TcpHeader header{};
+  std::string payload{};
+  Instant time{};
   std::uint8_t traffic_class = 0;
   std::uint8_t ttl = 0;
   bool dont_fragment = false;

@@ -36,6 +36,8 @@ struct RateSample {
   std::uint64_t delivered = 0;        // octets delivered in the interval
   Duration interval{};                // zero: there is no sample
   std::uint64_t prior_delivered = 0;  // AckSample::total_delivered when that segment was sent
+  std::uint64_t in_flight = 0;        // right after that segment was sent, with it
+  std::uint64_t lost = 0;             // declared lost since then
   bool application_limited = false;   // the sender had nothing more to send then: the path may be faster
 
   // Octets per second; 0 without a sample.
@@ -90,19 +92,28 @@ class CongestionControl {
   // Whether the sender brings the window down during recovery by proportional rate reduction (RFC 9937); an
   // algorithm that has a rule of its own says no.
   virtual bool wants_proportional_reduction() const { return true; }
-  // Whether it uses accurate marks, and so wants ECN to be negotiated.
-  virtual bool wants_ecn() const { return false; }
   // Fills `out` from the front; returns how many there are.
   virtual std::size_t metrics(std::span<Metric> out) const;
 };
 
 struct CongestionSettings {
   std::uint64_t initial_window = 0;  // octets
+  std::uint64_t seed = 0;            // for those that need chance
+};
+
+// What an algorithm makes of ECN. Those that live by marks are told how many there were
+// (AckSample::ce_marked), and get accurate feedback where the peer gives it (RFC 9768); for others a mark is
+// as a loss (LossKind::kEcn).
+enum class EcnUse : std::uint8_t {
+  kAsHost,  // whether it is asked for is the host's choice; data goes as ECT(0)
+  kEct0,    // lives by marks, DCTCP
+  kEct1,    // lives by marks, and says so to the network: L4S (RFC 9331)
 };
 
 struct CongestionFactory {
   std::string_view name;  // as TCP_CONGESTION spells it
   std::unique_ptr<CongestionControl> (*create)(const CongestionSettings& settings);
+  EcnUse ecn = EcnUse::kAsHost;
 };
 
 // The largest congestion window, in octets: what TCP can express.

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include "stack/tcp/congestion/bbr.h"
 #include "stack/tcp/congestion/cubic.h"
 #include "stack/tcp/congestion/reno.h"
+#include "stack/tcp/congestion/scalable.h"
 
 namespace transom::tcp {
 
-CongestionRegistry::CongestionRegistry(std::string_view standard) : factories_{&kCubic, &kReno} {
+CongestionRegistry::CongestionRegistry(std::string_view standard)
+    : factories_{&kCubic, &kReno, &kBbr, &kDctcp, &kPrague} {
   standard_ = find(standard);
   if (standard_ == nullptr) standard_ = factories_.front();
 }

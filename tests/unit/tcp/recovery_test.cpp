@@ -171,9 +171,9 @@ TEST(DeliveryRate, MeasuresASteadyFlow) {
     const Instant now(n * 1ms);
     if (n >= 20) {
       const auto& [sent, stamp] = flight[static_cast<std::size_t>(n - 20)];
-      sample = rate.on_delivered(kMss, stamp, sent, now, 20ms);
+      sample = rate.on_delivered(kMss, 0, stamp, sent, now, 20ms);
     }
-    flight.emplace_back(now, rate.on_sent(now, n == 0));
+    flight.emplace_back(now, rate.on_sent({.in_flight = n == 0 ? 0U : kMss, .octets = kMss, .lost = 0}, now));
   }
   EXPECT_EQ(sample.rate(), 1'000'000U);
   EXPECT_FALSE(sample.application_limited);
@@ -181,30 +181,30 @@ TEST(DeliveryRate, MeasuresASteadyFlow) {
 
 TEST(DeliveryRate, AcksThatComeTogetherDoNotLookFast) {
   DeliveryRate rate;
-  const RateStamp first = rate.on_sent(Instant(0ms), true);
-  const RateStamp last = rate.on_sent(Instant(9ms), false);
-  rate.on_delivered(kMss, first, Instant(0ms), Instant(30ms), 20ms);
-  const auto sample = rate.on_delivered(9 * kMss, last, Instant(9ms), Instant(30ms), 20ms);
+  const RateStamp first = rate.on_sent({.in_flight = 0, .octets = kMss, .lost = 0}, Instant(0ms));
+  const RateStamp last = rate.on_sent({.in_flight = kMss, .octets = kMss, .lost = 0}, Instant(9ms));
+  rate.on_delivered(kMss, 0, first, Instant(0ms), Instant(30ms), 20ms);
+  const auto sample = rate.on_delivered(9 * kMss, 0, last, Instant(9ms), Instant(30ms), 20ms);
   EXPECT_LE(sample.rate(), 10U * kMss * 1000 / 30) << "10 segments in the 30 ms since the flight began";
 }
 
 TEST(DeliveryRate, SaysWhenTheApplicationWasTheLimit) {
   DeliveryRate rate;
-  const RateStamp before = rate.on_sent(Instant(0ms), true);
+  const RateStamp before = rate.on_sent({.in_flight = 0, .octets = kMss, .lost = 0}, Instant(0ms));
   rate.on_application_limited(kMss);
-  const RateStamp during = rate.on_sent(Instant(1ms), false);
+  const RateStamp during = rate.on_sent({.in_flight = kMss, .octets = kMss, .lost = 0}, Instant(1ms));
   EXPECT_FALSE(before.application_limited);
   EXPECT_TRUE(during.application_limited);
-  rate.on_delivered(kMss, before, Instant(0ms), Instant(20ms), 20ms);
-  EXPECT_TRUE(rate.on_delivered(kMss, during, Instant(1ms), Instant(21ms), 20ms).application_limited);
-  EXPECT_FALSE(rate.on_sent(Instant(22ms), true).application_limited)
+  rate.on_delivered(kMss, 0, before, Instant(0ms), Instant(20ms), 20ms);
+  EXPECT_TRUE(rate.on_delivered(kMss, 0, during, Instant(1ms), Instant(21ms), 20ms).application_limited);
+  EXPECT_FALSE(rate.on_sent({.in_flight = 0, .octets = kMss, .lost = 0}, Instant(22ms)).application_limited)
       << "what was limited has been delivered";
 }
 
 TEST(DeliveryRate, AnIntervalBelowTheRoundTripIsNoSample) {
   DeliveryRate rate;
-  const RateStamp stamp = rate.on_sent(Instant(0ms), true);
-  EXPECT_EQ(rate.on_delivered(kMss, stamp, Instant(0ms), Instant(10ms), 20ms).rate(), 0U);
+  const RateStamp stamp = rate.on_sent({.in_flight = 0, .octets = kMss, .lost = 0}, Instant(0ms));
+  EXPECT_EQ(rate.on_delivered(kMss, 0, stamp, Instant(0ms), Instant(10ms), 20ms).rate(), 0U);
 }
 
 }  // namespace
