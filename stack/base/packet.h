@@ -45,9 +45,9 @@ enum class ChecksumState : std::uint8_t {
 
 struct PacketInfo {
   ChecksumState checksum = ChecksumState::kUnknown;
-  bool link_broadcast = false;       // arrived in a link-level broadcast frame
-  bool link_multicast = false;       // arrived in a link-level multicast frame
-  bool repeats_cwr = false;          // a super-segment's CWR flag is part of a number: in each segment (RFC 9768)
+  bool link_broadcast = false;  // arrived in a link-level broadcast frame
+  bool link_multicast = false;  // arrived in a link-level multicast frame
+  bool repeats_cwr = false;     // a super-segment's CWR flag is part of a number: in each segment (RFC 9768)
   std::uint16_t checksum_field = 0;  // kPartial: octets from the transport header to its checksum field
   std::uint16_t segment_size = 0;    // payload octets per segment of a TCP super-segment; 0: not one
 };

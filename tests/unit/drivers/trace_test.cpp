@@ -55,10 +55,10 @@ TEST_F(TraceFile, SaysALossInWordsWithItsSource) {
   {
     const auto sink = open("trace.txt");
     sink->write({}, {Instant(std::chrono::milliseconds(1500)),
-                    TcpSendEvent{kLocal, kRemote, SeqNum(5000), SeqNum(6460), Reason::kNewData}, 1, 0});
-    sink->write({}, {Instant(std::chrono::milliseconds(1600)),
-                    TcpLossEvent{kLocal, kRemote, SeqNum(5000), SeqNum(6460), 1460, Reason::kOvertaken}, 2,
-                    0});
+                     TcpSendEvent{kLocal, kRemote, SeqNum(5000), SeqNum(6460), Reason::kNewData}, 1, 0});
+    sink->write({},
+                {Instant(std::chrono::milliseconds(1600)),
+                 TcpLossEvent{kLocal, kRemote, SeqNum(5000), SeqNum(6460), 1460, Reason::kOvertaken}, 2, 0});
   }
   const auto text = lines("trace.txt");
   ASSERT_EQ(text.size(), 2U);
@@ -73,22 +73,22 @@ TEST_F(TraceFile, WritesOneJsonObjectPerEvent) {
   {
     const auto sink = open("trace.jsonl");
     const Packet packet = frame(60);
-    sink->write({}, 
-        {Instant(std::chrono::seconds(1)), PacketEvent{Direction::kIn, InterfaceId{2}, true, packet}, 1, 0});
+    sink->write({}, {Instant(std::chrono::seconds(1)),
+                     PacketEvent{Direction::kIn, InterfaceId{2}, true, packet}, 1, 0});
     sink->write({}, {Instant(std::chrono::seconds(1)), DropEvent{DropReason::kTcpPaws}, 2, 1});
-    sink->write({}, 
-        {Instant(std::chrono::seconds(2)), TcpStateEvent{kLocal, kRemote, "LISTEN", "SYN-RECEIVED"}, 3, 1});
     sink->write({}, {Instant(std::chrono::seconds(2)),
-                    TcpNegotiatedEvent{kLocal, kRemote, 1448, 7, 10, true, true, false}, 4, 1});
-    sink->write({}, 
-        {Instant(std::chrono::seconds(2)), TcpLimitEvent{kLocal, kRemote, Reason::kNagle, 5}, 5, 0});
+                     TcpStateEvent{kLocal, kRemote, "LISTEN", "SYN-RECEIVED"}, 3, 1});
     sink->write({}, {Instant(std::chrono::seconds(2)),
-                    TcpCongestionEvent{kLocal, kRemote, 14480, 28960, 1 << 30, 1448, Reason::kSlowStart}, 6,
-                    1});
-    sink->write({}, 
-        {Instant(std::chrono::seconds(3)),
-         TcpRecoveryEvent{kLocal, kRemote, RecoveryPhase::kUndone, SeqNum(7), Reason::kNothingWasLost}, 7,
-         1});
+                     TcpNegotiatedEvent{kLocal, kRemote, 1448, 7, 10, true, true, false}, 4, 1});
+    sink->write({},
+                {Instant(std::chrono::seconds(2)), TcpLimitEvent{kLocal, kRemote, Reason::kNagle, 5}, 5, 0});
+    sink->write({},
+                {Instant(std::chrono::seconds(2)),
+                 TcpCongestionEvent{kLocal, kRemote, 14480, 28960, 1 << 30, 1448, Reason::kSlowStart}, 6, 1});
+    sink->write(
+        {}, {Instant(std::chrono::seconds(3)),
+             TcpRecoveryEvent{kLocal, kRemote, RecoveryPhase::kUndone, SeqNum(7), Reason::kNothingWasLost}, 7,
+             1});
   }
   const auto text = lines("trace.jsonl");
   ASSERT_EQ(text.size(), 7U);
@@ -118,10 +118,11 @@ TEST_F(TraceFile, PcapngIsReadBackByLibpcapWithItsTimes) {
     const Packet first = frame(60);
     const Packet second = frame(61);  // needs padding
     sink->write({}, {Instant(std::chrono::nanoseconds(1'000'000'007)),
-                    PacketEvent{Direction::kIn, InterfaceId{2}, true, first}, 1, 0});
-    sink->write({}, {Instant(std::chrono::nanoseconds(1'000'000'007)), DropEvent{DropReason::kTcpPaws}, 2, 1});
+                     PacketEvent{Direction::kIn, InterfaceId{2}, true, first}, 1, 0});
+    sink->write({},
+                {Instant(std::chrono::nanoseconds(1'000'000'007)), DropEvent{DropReason::kTcpPaws}, 2, 1});
     sink->write({}, {Instant(std::chrono::nanoseconds(2'000'000'009)),
-                    PacketEvent{Direction::kOut, InterfaceId{3}, false, second}, 3, 0});
+                     PacketEvent{Direction::kOut, InterfaceId{3}, false, second}, 3, 0});
   }
   char error[PCAP_ERRBUF_SIZE];
   pcap_t* reader = pcap_open_offline_with_tstamp_precision(path("trace.pcapng").c_str(),
@@ -150,7 +151,8 @@ TEST_F(TraceFile, CommentsStandWithTheFrameTheyAreAbout) {
     const Instant now(std::chrono::seconds(1));
     sink->write({}, {now, PacketEvent{Direction::kIn, InterfaceId{2}, true, packet}, 1, 0});
     sink->write({}, {now, TcpLossEvent{kLocal, kRemote, SeqNum(1), SeqNum(2), 1, Reason::kOvertaken}, 2, 1});
-    sink->write({}, {now, TcpSendEvent{kLocal, kRemote, SeqNum(1), SeqNum(2), Reason::kRetransmission}, 3, 1});
+    sink->write({},
+                {now, TcpSendEvent{kLocal, kRemote, SeqNum(1), SeqNum(2), Reason::kRetransmission}, 3, 1});
     sink->write({}, {now, PacketEvent{Direction::kOut, InterfaceId{2}, true, packet}, 4, 1});
   }
   const std::string file = octets("trace.pcapng");
