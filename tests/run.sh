@@ -8,7 +8,7 @@
 #   --tidy       clang-tidy over every source as well (ten minutes more)
 #   --list       print the names and run nothing
 #
-# Names: unit/LAYER, simulation/..., lint/..., install/..., fuzz/TARGET, interop/.... The unit tests run in the sanitizer build, the
+# Names: unit/LAYER, simulation/..., conformance/..., lint/..., install/..., fuzz/TARGET, interop/.... The unit tests run in the sanitizer build, the
 # programs in the release build. Each test's output is kept in build/logs. The last line counts what passed and failed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -50,6 +50,12 @@ check() {
   fi
 }
 
+# check_gtest NAME BINARY ARGUMENT...: the same for a program of GoogleTest; which of its tests ran is kept for conformance/coverage.
+check_gtest() {
+  local name=$1 binary=$2; shift 2
+  check "$name" "$binary" --gtest_output="json:$logs/${name//\//-}.json" "$@"
+}
+
 build() {  # build PRESET: everything of it, or the end of the story
   echo "building $1"
   { cmake --preset "$1" && cmake --build --preset "$1" -j "$jobs"; } >"$logs/build-$1.log" 2>&1 && return 0
@@ -63,18 +69,21 @@ any_wanted() { local name; for name in "$@"; do wanted "$name" && return 0; done
 
 if [ $list = no ]; then
   tests/install_packages.sh || exit 3
+  rm -f "$logs"/*.json "$logs/interop.log"
 fi
 
 layers=(base wire link ip udp tcp host drivers socket_api tools)
 have_layer() { compgen -G "tests/unit/$1/*.cpp" >/dev/null; }
 
-unit_names=(simulation/two-hosts simulation/same-in-both-builds)
+unit_names=(simulation/two-hosts simulation/same-in-both-builds conformance/host conformance/coverage)
 for layer in "${layers[@]}"; do unit_names+=("unit/$layer"); done
 if [ $list = no ] && any_wanted "${unit_names[@]}" lint/symbols; then build debug; fi
 for layer in "${layers[@]}"; do
-  have_layer "$layer" && check "unit/$layer" "build/debug/bin/test_$layer" --gtest_brief=1
+  have_layer "$layer" && check_gtest "unit/$layer" "build/debug/bin/test_$layer" --gtest_brief=1
 done
-check simulation/two-hosts build/debug/bin/test_simulation
+check_gtest simulation/two-hosts build/debug/bin/test_simulation
+check_gtest conformance/host build/debug/bin/test_conformance --gtest_brief=1 \
+  --gtest_filter="$(tests/conformance/coverage.py --gtest-filter)"
 
 check lint/arrows python3 tests/lint/arrows.py
 check lint/format tests/lint/format.sh
@@ -126,6 +135,12 @@ if [ $quick = no ]; then
     done < <(printf '%s\n' "${fuzz_names[@]}" | paste -d' ' - -)
   fi
 fi
+
+# Last, as it looks at what the others have done.
+check conformance/rules python3 tests/conformance/coverage_test.py
+partial=()
+[ "$pattern" = . ] && [ $quick = no ] || partial=(--partial)
+check conformance/coverage tests/conformance/coverage.py --check "${partial[@]}"
 
 [ $list = yes ] && exit 0
 for name in "${failures[@]}"; do echo "failed: $name   (again: tests/run.sh -k '^$name\$')"; done

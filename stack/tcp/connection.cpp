@@ -313,7 +313,7 @@ Readiness Connection::readiness() const {
   ready.writable =
       !connecting && (write_ended || ready.error ||
                       (queued + options_.send_buffer / 3 <= options_.send_buffer && send_room() > 0));
-  ready.priority = receiver_.has_urgent() && !options_.out_of_band_inline;
+  ready.priority = receiver_.has_urgent();
   ready.read_hang_up = read_ended;
   ready.hang_up = over || (read_ended && write_ended);
   return ready;

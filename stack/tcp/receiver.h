@@ -82,7 +82,9 @@ class Receiver {
   // --- urgent data (RFC 9293 §3.8.5)
   // True when the urgent mark moved forward: tell the user (MUST-32).
   bool on_urgent(SeqNum sequence, std::uint16_t pointer);
-  bool has_urgent() const { return urgent_ == Urgent::kReady; }
+  // Urgent data is announced and not read, whether its octet has arrived or not: also a peer whose octet
+  // finds the window closed gets through with its pointer (MUST-66).
+  bool has_urgent() const { return urgent_ == Urgent::kExpected || urgent_ == Urgent::kReady; }
   bool at_urgent_mark() const;
   Result<std::uint8_t> read_urgent(bool peek, bool urgent_in_line);
 

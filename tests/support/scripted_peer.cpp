@@ -138,33 +138,43 @@ void ScriptedPeer::send(const Script& script) {
   }
   note("peer > " + describe(header, script.payload.size()));
 
-  const std::size_t length = header.size() + script.payload.size();
-  const bool v4 = peer_address_.is_v4();
-  std::vector<std::uint8_t> octets((v4 ? 20 : 40) + length);
+  const bool raw = !script.raw_options.empty();
+  const std::size_t header_size = raw ? wire::TcpHeader::kMinSize + script.raw_options.size() : header.size();
+  if (raw) header.options = {};
+  const std::size_t length = header_size + script.payload.size();
+  const IpAddress source = script.source.value_or(peer_address_);
+  const IpAddress destination = script.destination.value_or(host_address_);
+  const bool v4 = source.is_v4();
+  std::vector<std::uint8_t> octets((v4 ? 20 + script.ip_options.size() : 40) + length);
   wire::Writer writer(octets);
   if (v4) {
     wire::Ipv4Header ip;
     ip.total_length = static_cast<std::uint16_t>(octets.size());
     ip.protocol = IpProtocol::kTcp;
-    ip.source = peer_address_;
-    ip.destination = host_address_;
+    ip.source = source;
+    ip.destination = destination;
     ip.dont_fragment = true;
     ip.traffic_class = script.traffic_class;
+    ip.options = script.ip_options;
     ip.write(writer);
   } else {
     wire::Ipv6Header ip;
     ip.payload_length = static_cast<std::uint16_t>(length);
     ip.next_header = IpProtocol::kTcp;
     ip.traffic_class = script.traffic_class;
-    ip.source = peer_address_;
-    ip.destination = host_address_;
+    ip.source = source;
+    ip.destination = destination;
     ip.write(writer);
   }
   const std::size_t start = writer.position();
   header.write(writer);
+  if (raw) {
+    writer.bytes(script.raw_options);
+    octets[start + 12] = static_cast<std::uint8_t>((header_size / 4) << 4 | (octets[start + 12] & 0x0f));
+  }
   writer.bytes({reinterpret_cast<const std::uint8_t*>(script.payload.data()), script.payload.size()});
-  auto sum = wire::pseudo_header_sum(peer_address_, host_address_, IpProtocol::kTcp,
-                                     static_cast<std::uint32_t>(length));
+  auto sum =
+      wire::pseudo_header_sum(source, destination, IpProtocol::kTcp, static_cast<std::uint32_t>(length));
   sum.add(Bytes(octets).subspan(start));
   const auto checksum = static_cast<std::uint16_t>(sum.checksum() ^ (script.corrupt_checksum ? 0x0101 : 0));
   octets[start + 16] = static_cast<std::uint8_t>(checksum >> 8);
@@ -221,6 +231,9 @@ std::optional<Answer> ScriptedPeer::receive() {
     }
     if (header->source_port != host_port_ || header->destination_port != peer_port_) continue;
     answer.header = *header;
+    const Bytes options =
+        segment.subspan(wire::TcpHeader::kMinSize, tcp.position() - wire::TcpHeader::kMinSize);
+    answer.raw_options.assign(options.begin(), options.end());
     const Bytes payload = tcp.rest();
     answer.payload.assign(reinterpret_cast<const char*>(payload.data()), payload.size());
     answer.time = world_.now();

@@ -78,6 +78,11 @@ struct Script {
   std::uint16_t urgent_pointer = 0;
   bool corrupt_checksum = false;
   std::uint8_t traffic_class = 0;  // DSCP and ECN
+  // Where these are not empty they replace what would be there.
+  std::vector<std::uint8_t> raw_options{};  // of TCP, as they are; a multiple of 4 octets
+  std::vector<std::uint8_t> ip_options{};   // of IPv4, a multiple of 4 octets
+  std::optional<IpAddress> source{};
+  std::optional<IpAddress> destination{};
 };
 
 // A segment that the host sent.
@@ -88,6 +93,7 @@ struct Answer {
   std::uint8_t traffic_class = 0;
   std::uint8_t ttl = 0;
   bool dont_fragment = false;
+  std::vector<std::uint8_t> raw_options{};  // of TCP, with their padding
 
   std::uint32_t sequence() const { return header.sequence.value(); }
   std::uint32_t acknowledgment() const { return header.acknowledgment.value(); }
