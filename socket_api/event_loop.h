@@ -1,33 +1,14 @@
-// Who serves the devices and timers of a Stack: whoever waits drives.
+// Who serves the devices and timers of a Stack, and what its threads do while they wait.
 //
-// All of a Stack happens under one lock. A thread that has to wait for a socket becomes the driver, if there
-// is none: it polls the devices itself, with the lock released only while it sleeps in ppoll(). So a request
-// and its answer need no hand-over between threads. A thread that finds a driver at work sleeps until its
-// socket is ready. A driver that has got what it waited for passes the work on to a sleeper.
-//
-// While nobody waits, a background thread drives. It takes over only when nobody has driven for a moment
-// (kGrace): a thread that sends and receives in turns drives again and again, and waking another thread each
-// time would cost more than the work. Nor is it stopped when a thread starts to wait: both are then in
-// ppoll(), and the background thread notices when it next wakes up.
-//
-//   background:   TICKING ──nobody drove for kGrace──► POLLING        POLLING ──somebody drives──► TICKING
-//                 TICKING ──the same thread drove for kGrace──► ASLEEP ──that thread leaves──► TICKING
-//
-// A thread that changes something while another is in ppoll() wakes it only when it would otherwise sleep too
-// long.
+// All of a Stack happens under one lock. RealTimeLoop serves it in real time; a program with a time of its
+// own (a script, a test) gives the Stack another loop, in StackConfig.
 #pragma once
 
-#include <poll.h>
-
 #include <condition_variable>
-#include <cstdint>
 #include <list>
 #include <mutex>
-#include <thread>
-#include <vector>
 
-#include "drivers/file_descriptor.h"
-#include "socket_api/pump.h"
+#include "stack/base/time.h"
 
 namespace transom::sockets {
 
@@ -47,10 +28,15 @@ class Waiter {
  private:
   friend class EventLoop;
 
+  // What the loop notes of a thread that sleeps.
+  struct Sleep {
+    std::condition_variable condition;
+    std::list<Waiter*>::iterator place;  // among the sleepers
+    bool is_asleep = false;
+  };
+
   EventLoop& loop_;
-  std::condition_variable condition_;
-  std::list<Waiter*>::iterator place_;  // among the sleepers
-  bool is_asleep_ = false;
+  Sleep sleep_;
   bool woken_ = false;
 };
 
@@ -58,55 +44,39 @@ class EventLoop {
  public:
   using Lock = std::unique_lock<std::mutex>;
 
-  explicit EventLoop(Pump& pump);
-  ~EventLoop();  // no thread may be waiting
+  EventLoop() = default;
+  virtual ~EventLoop() = default;  // no thread may be waiting
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
   Lock lock() { return Lock(mutex_); }
-  // Until `waiter` is woken or `deadline` has passed; drives meanwhile if nobody else does.
-  void wait(Lock& lock, Waiter& waiter, Instant deadline);
+  // What time it is for the Host. Never goes back. Called under the lock.
+  virtual Instant now() = 0;
+  // Until `waiter` is woken or `deadline` has passed. The lock is given away meanwhile.
+  virtual void wait(Lock& lock, Waiter& waiter, Instant deadline) = 0;
   // After a thread has changed something and does not wait: sends, and sees to it that somebody serves the
   // next deadline.
-  void settle(Instant now);
-  // Whoever polls looks again at what there is to poll: a device has come.
-  void interrupt();
+  virtual void settle(Instant now) = 0;
+  // Whoever serves looks again at what there is to serve: a device has come.
+  virtual void interrupt() = 0;
+
+ protected:
+  using Sleep = Waiter::Sleep;
+
+  static Sleep& sleep_of(Waiter& waiter) { return waiter.sleep_; }
 
  private:
   friend class Waiter;
 
-  // A thread in ppoll(), or about to be.
-  struct Poller {
-    drivers::FileDescriptor wake_up;  // an eventfd
-    std::vector<pollfd> descriptors;
-    bool is_polling = false;
-    bool is_kicked = false;
-    bool awaits_room = false;  // it polls for room in a device
-    Instant until{};
-  };
-  enum class Background : std::uint8_t { kTicking, kPolling, kAsleep };
+  virtual void on_wake(Waiter& waiter) = 0;  // for the first time
 
-  void drive(Lock& lock, Waiter& waiter, Instant deadline);
-  void sleep(Lock& lock, Waiter& waiter, Instant deadline);
-  void pass_on();
-  void poll(Lock& lock, Poller& poller, Instant limit);
-  void run_in_background();
-  void call_background();
-  bool sleeps_too_long(const Poller& poller) const;
-  static void kick(Poller& poller);
-
-  Pump& pump_;
   std::mutex mutex_;
-  Waiter* driver_ = nullptr;
-  std::uint64_t drives_ = 0;  // changes whenever a thread starts or stops driving
-  std::list<Waiter*> sleepers_;
-  Poller driver_poller_;
-
-  Background background_ = Background::kTicking;
-  Poller background_poller_;
-  std::condition_variable background_condition_;
-  bool is_stopping_ = false;
-  std::thread thread_;
 };
+
+inline void Waiter::wake() {
+  if (woken_) return;
+  woken_ = true;
+  loop_.on_wake(*this);
+}
 
 }  // namespace transom::sockets

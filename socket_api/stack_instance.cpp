@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "drivers/clock.h"
+#include "socket_api/real_time_loop.h"
 
 namespace transom::sockets {
 
@@ -11,7 +11,7 @@ namespace {
 HostConfig host_config(const StackConfig& config) {
   HostConfig host = config.host;
   host.seed = config.seed ? *config.seed : drivers::system_seed();
-  host.start = drivers::monotonic_now();
+  host.start = config.start;
   return host;
 }
 
@@ -28,7 +28,10 @@ MacAddress random_mac(Random& random) {
 // ---------------------------------------------------------------- Stack
 
 Stack::Stack(const StackConfig& config)
-    : pool_(config.buffers), host_(pool_, host_config(config)), pump_(pool_, host_), loop_(pump_) {
+    : pool_(config.buffers),
+      host_(pool_, host_config(config)),
+      pump_(pool_, host_),
+      loop_(config.loop ? config.loop(pump_, host_) : std::make_unique<RealTimeLoop>(pump_)) {
   host_.set_observer(config.observer);
 }
 
@@ -49,7 +52,7 @@ InterfaceId Stack::add_device(std::unique_ptr<drivers::Device> device, const Int
   config.link_local = options.link_local;
   const InterfaceId id = host_.add_interface(config);
   pump_.add(id, std::move(device));
-  loop_.interrupt();
+  loop_->interrupt();
   return id;
 }
 
@@ -78,7 +81,7 @@ Result<void> Stack::wait_for_addresses(Duration limit) {
     }
     if (!is_tentative) return {};
     if (session.now() >= deadline) return std::unexpected(Error::kTimedOut);
-    Waiter waiter(loop_);
+    Waiter waiter(*loop_);
     session.wait(waiter, std::min(deadline, session.now() + kLook));
   }
 }
@@ -93,7 +96,7 @@ Result<void> Stack::drain(Duration limit) {
   const Instant deadline = session.now() + limit;
   while (std::ranges::any_of(host_.tcp().connections(), is_unacknowledged)) {
     if (session.now() >= deadline) return std::unexpected(Error::kTimedOut);
-    Waiter waiter(loop_);
+    Waiter waiter(*loop_);
     session.wait(waiter, std::min(deadline, session.now() + kLook));
   }
   return {};
@@ -101,20 +104,20 @@ Result<void> Stack::drain(Duration limit) {
 
 // ---------------------------------------------------------------- Session
 
-Session::Session(Stack& stack) : stack_(stack), lock_(stack.loop_.lock()) {
-  stack_.host_.enter(drivers::monotonic_now());
+Session::Session(Stack& stack) : stack_(stack), lock_(stack.loop_->lock()) {
+  stack_.host_.enter(stack_.loop_->now());
 }
 
 Session::~Session() {
   stack_.host_.leave();
-  stack_.loop_.settle(now());
+  stack_.loop_->settle(now());
 }
 
 void Session::wait(Waiter& waiter, Instant deadline) {
   stack_.host_.leave();
   stack_.pump_.transmit(now());
-  stack_.loop_.wait(lock_, waiter, deadline);
-  stack_.host_.enter(drivers::monotonic_now());
+  stack_.loop_->wait(lock_, waiter, deadline);
+  stack_.host_.enter(stack_.loop_->now());
 }
 
 }  // namespace transom::sockets

@@ -1,4 +1,5 @@
-// One stack in real time: a Host, its devices, one lock, and the event loop that serves them.
+// One stack: a Host, its devices, one lock, and the event loop that serves them, in real time unless told
+// otherwise.
 //
 //   Stack stack;
 //   const InterfaceId eth0 = stack.add_device(std::move(*drivers::open_tap({.name = "tap0"})));
@@ -13,10 +14,12 @@
 // destroyed.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "drivers/clock.h"
 #include "drivers/device.h"
 #include "socket_api/event_loop.h"
 #include "socket_api/pump.h"
@@ -27,6 +30,9 @@ namespace transom::sockets {
 struct StackConfig {
   HostConfig host = {};                     // its seed and start are replaced
   std::optional<Seed> seed = std::nullopt;  // none: from the system
+  // Makes what serves the Stack, in a time of its own; none: a RealTimeLoop. The Pump outlives what is made.
+  std::function<std::unique_ptr<EventLoop>(Pump&, Host&)> loop = nullptr;
+  Instant start = drivers::monotonic_now();  // what the loop says when the Stack is made
   BufferPool::Limits buffers = {};
   Observer* observer = nullptr;  // is told everything, under the lock; outlives the Stack
 };
@@ -68,7 +74,7 @@ class Stack {
   BufferPool pool_;
   Host host_;
   Pump pump_;
-  EventLoop loop_;
+  std::unique_ptr<EventLoop> loop_;
 };
 
 // The right to use the Host: holds the lock for as long as it lives. What the calls made due is sent at the
@@ -83,7 +89,7 @@ class Session {
   Host& host() { return stack_.host_; }
   Stack& stack() { return stack_; }
   Instant now() const { return stack_.host_.context().now; }
-  EventLoop& loop() { return stack_.loop_; }
+  EventLoop& loop() { return *stack_.loop_; }
   // The device of an interface; nullptr for the loopback interface.
   drivers::Device* device(InterfaceId interface) const { return stack_.pump_.device(interface); }
 

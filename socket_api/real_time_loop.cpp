@@ -1,4 +1,4 @@
-#include "socket_api/event_loop.h"
+#include "socket_api/real_time_loop.h"
 
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -34,23 +34,9 @@ timespec to_timespec(Duration duration) {
 
 }  // namespace
 
-// ---------------------------------------------------------------- Waiter
+// ---------------------------------------------------------------- RealTimeLoop
 
-void Waiter::wake() {
-  if (std::exchange(woken_, true)) return;
-  if (is_asleep_) {
-    // No longer a candidate for driving: it has something better to do.
-    loop_.sleepers_.erase(place_);
-    is_asleep_ = false;
-    condition_.notify_one();
-  } else if (loop_.driver_ == this) {
-    EventLoop::kick(loop_.driver_poller_);
-  }
-}
-
-// ---------------------------------------------------------------- EventLoop
-
-EventLoop::EventLoop(Pump& pump) : pump_(pump) {
+RealTimeLoop::RealTimeLoop(Pump& pump) : pump_(pump) {
   driver_poller_.wake_up = make_event();
   background_poller_.wake_up = make_event();
   // The program's signal handlers are not for this thread.
@@ -62,7 +48,7 @@ EventLoop::EventLoop(Pump& pump) : pump_(pump) {
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-EventLoop::~EventLoop() {
+RealTimeLoop::~RealTimeLoop() {
   {
     const Lock held = lock();
     is_stopping_ = true;
@@ -72,8 +58,22 @@ EventLoop::~EventLoop() {
   thread_.join();
 }
 
-void EventLoop::wait(Lock& lock, Waiter& waiter, Instant deadline) {
-  while (!waiter.woken_ && drivers::monotonic_now() < deadline) {
+Instant RealTimeLoop::now() { return drivers::monotonic_now(); }
+
+void RealTimeLoop::on_wake(Waiter& waiter) {
+  Sleep& sleep = sleep_of(waiter);
+  if (sleep.is_asleep) {
+    // No longer a candidate for driving: it has something better to do.
+    sleepers_.erase(sleep.place);
+    sleep.is_asleep = false;
+    sleep.condition.notify_one();
+  } else if (driver_ == &waiter) {
+    kick(driver_poller_);
+  }
+}
+
+void RealTimeLoop::wait(Lock& lock, Waiter& waiter, Instant deadline) {
+  while (!waiter.is_woken() && drivers::monotonic_now() < deadline) {
     if (driver_ == nullptr) {
       drive(lock, waiter, deadline);
     } else {
@@ -83,39 +83,40 @@ void EventLoop::wait(Lock& lock, Waiter& waiter, Instant deadline) {
   if (driver_ == nullptr) pass_on();
 }
 
-void EventLoop::drive(Lock& lock, Waiter& waiter, Instant deadline) {
+void RealTimeLoop::drive(Lock& lock, Waiter& waiter, Instant deadline) {
   driver_ = &waiter;
   ++drives_;
   do {
     poll(lock, driver_poller_, deadline);
-  } while (!waiter.woken_ && drivers::monotonic_now() < deadline);
+  } while (!waiter.is_woken() && drivers::monotonic_now() < deadline);
   driver_ = nullptr;
   ++drives_;
 }
 
-void EventLoop::sleep(Lock& lock, Waiter& waiter, Instant deadline) {
-  waiter.place_ = sleepers_.insert(sleepers_.end(), &waiter);
-  waiter.is_asleep_ = true;
+void RealTimeLoop::sleep(Lock& lock, Waiter& waiter, Instant deadline) {
+  Sleep& own = sleep_of(waiter);
+  own.place = sleepers_.insert(sleepers_.end(), &waiter);
+  own.is_asleep = true;
   if (deadline == kNever) {
-    waiter.condition_.wait(lock);
+    own.condition.wait(lock);
   } else {
-    waiter.condition_.wait_until(lock, to_steady(deadline));
+    own.condition.wait_until(lock, to_steady(deadline));
   }
-  if (waiter.is_asleep_) {  // too late, or it is its turn to drive
-    sleepers_.erase(waiter.place_);
-    waiter.is_asleep_ = false;
+  if (own.is_asleep) {  // too late, or it is its turn to drive
+    sleepers_.erase(own.place);
+    own.is_asleep = false;
   }
 }
 
-void EventLoop::pass_on() {
+void RealTimeLoop::pass_on() {
   if (!sleepers_.empty()) {
-    sleepers_.front()->condition_.notify_one();
+    sleep_of(*sleepers_.front()).condition.notify_one();
   } else {
     call_background();
   }
 }
 
-void EventLoop::settle(Instant now) {
+void RealTimeLoop::settle(Instant now) {
   pump_.transmit(now);
   if (driver_ == nullptr) {
     if (sleepers_.empty()) call_background();
@@ -124,22 +125,22 @@ void EventLoop::settle(Instant now) {
   }
 }
 
-bool EventLoop::sleeps_too_long(const Poller& poller) const {
+bool RealTimeLoop::sleeps_too_long(const Poller& poller) const {
   return poller.is_polling &&
          (pump_.next_deadline() < poller.until || (pump_.is_blocked() && !poller.awaits_room));
 }
 
-void EventLoop::interrupt() {
+void RealTimeLoop::interrupt() {
   kick(driver_poller_);
   kick(background_poller_);
 }
 
-void EventLoop::kick(Poller& poller) {
+void RealTimeLoop::kick(Poller& poller) {
   if (!poller.is_polling || std::exchange(poller.is_kicked, true)) return;
   eventfd_write(poller.wake_up.get(), 1);
 }
 
-void EventLoop::poll(Lock& lock, Poller& poller, Instant limit) {
+void RealTimeLoop::poll(Lock& lock, Poller& poller, Instant limit) {
   poller.descriptors.assign(1, {.fd = poller.wake_up.get(), .events = POLLIN, .revents = 0});
   pump_.append_descriptors(poller.descriptors);
   poller.awaits_room = pump_.is_blocked();
@@ -166,7 +167,7 @@ void EventLoop::poll(Lock& lock, Poller& poller, Instant limit) {
 
 // ---------------------------------------------------------------- the background thread
 
-void EventLoop::run_in_background() {
+void RealTimeLoop::run_in_background() {
   Lock held = lock();
   std::uint64_t seen = drives_;
   while (!is_stopping_) {
@@ -183,7 +184,7 @@ void EventLoop::run_in_background() {
   }
 }
 
-void EventLoop::call_background() {
+void RealTimeLoop::call_background() {
   if (background_ == Background::kAsleep) {
     background_ = Background::kTicking;
     background_condition_.notify_one();

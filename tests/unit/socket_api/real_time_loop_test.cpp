@@ -1,6 +1,6 @@
 // Two stacks with threads of their own, joined by a device with a descriptor: who drives, and that nothing is
 // left waiting. Through the C++ layer.
-#include "socket_api/event_loop.h"
+#include "socket_api/real_time_loop.h"
 
 #include <gtest/gtest.h>
 

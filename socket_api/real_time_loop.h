@@ -1,0 +1,78 @@
+// The event loop of a stack in real time: whoever waits drives.
+//
+// A thread that has to wait for a socket becomes the driver, if there
+// is none: it polls the devices itself, with the lock released only while it sleeps in ppoll(). So a request
+// and its answer need no hand-over between threads. A thread that finds a driver at work sleeps until its
+// socket is ready. A driver that has got what it waited for passes the work on to a sleeper.
+//
+// While nobody waits, a background thread drives. It takes over only when nobody has driven for a moment
+// (kGrace): a thread that sends and receives in turns drives again and again, and waking another thread each
+// time would cost more than the work. Nor is it stopped when a thread starts to wait: both are then in
+// ppoll(), and the background thread notices when it next wakes up.
+//
+//   background:   TICKING ──nobody drove for kGrace──► POLLING        POLLING ──somebody drives──► TICKING
+//                 TICKING ──the same thread drove for kGrace──► ASLEEP ──that thread leaves──► TICKING
+//
+// A thread that changes something while another is in ppoll() wakes it only when it would otherwise sleep too
+// long.
+#pragma once
+
+#include <poll.h>
+
+#include <condition_variable>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+#include "drivers/file_descriptor.h"
+#include "socket_api/event_loop.h"
+#include "socket_api/pump.h"
+
+namespace transom::sockets {
+
+class RealTimeLoop final : public EventLoop {
+ public:
+  explicit RealTimeLoop(Pump& pump);
+  ~RealTimeLoop() override;
+
+  Instant now() override;
+  void wait(Lock& lock, Waiter& waiter, Instant deadline) override;
+  void settle(Instant now) override;
+  void interrupt() override;
+
+ private:
+  void on_wake(Waiter& waiter) override;
+  // A thread in ppoll(), or about to be.
+  struct Poller {
+    drivers::FileDescriptor wake_up;  // an eventfd
+    std::vector<pollfd> descriptors;
+    bool is_polling = false;
+    bool is_kicked = false;
+    bool awaits_room = false;  // it polls for room in a device
+    Instant until{};
+  };
+  enum class Background : std::uint8_t { kTicking, kPolling, kAsleep };
+
+  void drive(Lock& lock, Waiter& waiter, Instant deadline);
+  void sleep(Lock& lock, Waiter& waiter, Instant deadline);
+  void pass_on();
+  void poll(Lock& lock, Poller& poller, Instant limit);
+  void run_in_background();
+  void call_background();
+  bool sleeps_too_long(const Poller& poller) const;
+  static void kick(Poller& poller);
+
+  Pump& pump_;
+  Waiter* driver_ = nullptr;
+  std::uint64_t drives_ = 0;     // changes whenever a thread starts or stops driving
+  std::list<Waiter*> sleepers_;  // neither woken nor driving
+  Poller driver_poller_;
+
+  Background background_ = Background::kTicking;
+  Poller background_poller_;
+  std::condition_variable background_condition_;
+  bool is_stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace transom::sockets
