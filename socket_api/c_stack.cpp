@@ -15,6 +15,7 @@
 #include "drivers/fault_options.h"
 #include "drivers/network_setup.h"
 #include "drivers/tap_device.h"
+#include "socket_api/socket.h"
 
 namespace transom::sockets {
 
@@ -139,9 +140,9 @@ OrError<std::unique_ptr<transom_stack>> create(const transom_config& config) {
 transom_stack::~transom_stack() {
   transom::sockets::Session session(stack);
   for (int number = 0; number < descriptors.end(); ++number) {
-    if (const auto socket = descriptors.remove(number)) {
-      socket->do_not_linger();
-      socket->close(session);
+    if (const auto open = descriptors.remove(number)) {
+      if (transom::sockets::Socket* const socket = open->as_socket()) socket->do_not_linger();
+      open->close(session);
     }
   }
 }

@@ -13,6 +13,7 @@
 namespace transom::sockets {
 
 class EventLoop;
+class KernelWatch;
 
 // One blocked call of one thread. It is woken once; everything happens under the lock.
 class Waiter {
@@ -27,6 +28,7 @@ class Waiter {
 
  private:
   friend class EventLoop;
+  friend class KernelWatch;
 
   // What the loop notes of a thread that sleeps.
   struct Sleep {
@@ -38,6 +40,24 @@ class Waiter {
   EventLoop& loop_;
   Sleep sleep_;
   bool woken_ = false;
+};
+
+// A descriptor of the kernel for which a blocked call waits too: whoever drives polls it, and wakes the
+// waiter when there is something to read. Negative descriptors do nothing.
+class KernelWatch {
+ public:
+  KernelWatch(Waiter& waiter, int descriptor);
+  ~KernelWatch();
+  KernelWatch(const KernelWatch&) = delete;
+  KernelWatch& operator=(const KernelWatch&) = delete;
+
+  int descriptor() const { return descriptor_; }
+  Waiter& waiter() const { return waiter_; }
+
+ private:
+  Waiter& waiter_;
+  int descriptor_;
+  std::list<KernelWatch*>::iterator place_;
 };
 
 class EventLoop {
@@ -64,14 +84,30 @@ class EventLoop {
   using Sleep = Waiter::Sleep;
 
   static Sleep& sleep_of(Waiter& waiter) { return waiter.sleep_; }
+  const std::list<KernelWatch*>& watches() const { return watches_; }
 
  private:
   friend class Waiter;
+  friend class KernelWatch;
 
   virtual void on_wake(Waiter& waiter) = 0;  // for the first time
+  // A watch has come. A loop that does not sleep in the kernel need not know.
+  virtual void on_watch() {}
 
   std::mutex mutex_;
+  std::list<KernelWatch*> watches_;
 };
+
+inline KernelWatch::KernelWatch(Waiter& waiter, int descriptor) : waiter_(waiter), descriptor_(descriptor) {
+  if (descriptor < 0) return;
+  EventLoop& loop = waiter.loop_;
+  place_ = loop.watches_.insert(loop.watches_.end(), this);
+  loop.on_watch();
+}
+
+inline KernelWatch::~KernelWatch() {
+  if (descriptor_ >= 0) waiter_.loop_.watches_.erase(place_);
+}
 
 inline void Waiter::wake() {
   if (woken_) return;

@@ -4,8 +4,7 @@
 #include <cerrno>
 #include <deque>
 
-#include "drivers/clock.h"
-#include "socket_api/c_stack.h"
+#include "socket_api/c_call.h"
 
 namespace transom::sockets {
 
@@ -13,10 +12,12 @@ namespace {
 
 class PollWatcher final : public Watcher {
  public:
-  PollWatcher(Socket& socket, short interest, Waiter& waiter) : Watcher(socket, interest), waiter_(waiter) {}
+  PollWatcher(Pollable& target, short interest, Waiter& waiter)
+      : Watcher(target, interest), kernel_(waiter, target.kernel_descriptor()), waiter_(waiter) {}
   void on_ready(short) override { waiter_.wake(); }
 
  private:
+  KernelWatch kernel_;
   Waiter& waiter_;
 };
 
@@ -26,10 +27,10 @@ int look(const DescriptorTable& table, std::span<pollfd> entries) {
   for (pollfd& entry : entries) {
     entry.revents = 0;
     if (entry.fd < 0) continue;
-    const std::shared_ptr<Socket> socket = table.find(entry.fd);
+    const std::shared_ptr<Pollable> target = table.find(entry.fd);
     constexpr short kAlways = POLLERR | POLLHUP;
     entry.revents =
-        socket ? static_cast<short>(socket->events() & (entry.events | kAlways)) : short{POLLNVAL};
+        target ? static_cast<short>(target->events() & (entry.events | kAlways)) : short{POLLNVAL};
     if (entry.revents != 0) ++ready;
   }
   return ready;
@@ -41,13 +42,13 @@ int poll(Session& session, const DescriptorTable& table, std::span<pollfd> entri
     const int ready = look(table, entries);
     if (ready > 0 || session.now() >= deadline) return ready;
     Waiter waiter(session.loop());
-    // The sockets must not go while their lists hold our watchers.
-    std::vector<std::shared_ptr<Socket>> sockets;
+    // They must not go while their lists hold our watchers.
+    std::vector<std::shared_ptr<Pollable>> targets;
     std::deque<PollWatcher> watchers;
     for (const pollfd& entry : entries) {
       if (entry.fd < 0) continue;
-      sockets.push_back(table.find(entry.fd));
-      watchers.emplace_back(*sockets.back(), entry.events, waiter);
+      targets.push_back(table.find(entry.fd));
+      watchers.emplace_back(*targets.back(), entry.events, waiter);
     }
     session.wait(waiter, deadline);
   }
@@ -58,16 +59,9 @@ int poll(Session& session, const DescriptorTable& table, std::span<pollfd> entri
 }  // namespace transom::sockets
 
 int transom_poll(transom_stack* stack, pollfd* descriptors, nfds_t count, int timeout) {
-  using transom::sockets::Session;
-  if (stack == nullptr || (descriptors == nullptr && count > 0)) {
-    errno = EFAULT;
-    return -1;
-  }
-  try {
-    Session session(stack->stack);
-    return transom::sockets::poll(session, stack->descriptors, std::span(descriptors, count), timeout);
-  } catch (const std::bad_alloc&) {
-    errno = ENOMEM;
-    return -1;
-  }
+  using namespace transom::sockets;
+  return report(with_session(stack, [&](Session& session) -> Outcome<int> {
+    if (descriptors == nullptr && count > 0) return fail(EFAULT);
+    return poll(session, stack->descriptors, std::span(descriptors, count), timeout);
+  }));
 }

@@ -140,9 +140,33 @@ void RealTimeLoop::kick(Poller& poller) {
   eventfd_write(poller.wake_up.get(), 1);
 }
 
+void RealTimeLoop::on_watch() {
+  if (driver_ != nullptr) kick(driver_poller_);  // it polls without the new one so far
+}
+
+void RealTimeLoop::append_watched(std::vector<pollfd>& descriptors) const {
+  for (const KernelWatch* watch : watches()) {
+    // One that is woken has yet to look at its descriptor, which is ready meanwhile.
+    if (!watch->waiter().is_woken())
+      descriptors.push_back({.fd = watch->descriptor(), .events = POLLIN, .revents = 0});
+  }
+}
+
+void RealTimeLoop::wake_watchers(std::span<const pollfd> polled) {
+  for (const pollfd& entry : polled) {
+    if (entry.revents == 0) continue;
+    for (const KernelWatch* watch : watches()) {
+      if (watch->descriptor() == entry.fd) watch->waiter().wake();
+    }
+  }
+}
+
 void RealTimeLoop::poll(Lock& lock, Poller& poller, Instant limit) {
   poller.descriptors.assign(1, {.fd = poller.wake_up.get(), .events = POLLIN, .revents = 0});
   pump_.append_descriptors(poller.descriptors);
+  const std::size_t devices_end = poller.descriptors.size();
+  // A thread that watches waits, so somebody drives: this is nothing for the background thread.
+  if (&poller == &driver_poller_) append_watched(poller.descriptors);
   poller.awaits_room = pump_.is_blocked();
   poller.until = std::min(limit, pump_.next_deadline());
   timespec timeout{};
@@ -162,7 +186,9 @@ void RealTimeLoop::poll(Lock& lock, Poller& poller, Instant limit) {
   if (ready < 0) return;  // a signal
   if (&poller == &background_poller_ && driver_ != nullptr)
     return;  // woken by the same, and nearer to who waits
-  pump_.run(std::span(poller.descriptors).subspan(1), drivers::monotonic_now());
+  const std::span<const pollfd> polled = poller.descriptors;
+  wake_watchers(polled.subspan(devices_end));
+  pump_.run(polled.subspan(1, devices_end - 1), drivers::monotonic_now());
 }
 
 // ---------------------------------------------------------------- the background thread

@@ -42,10 +42,11 @@ class RealTimeLoop final : public EventLoop {
 
  private:
   void on_wake(Waiter& waiter) override;
+  void on_watch() override;
   // A thread in ppoll(), or about to be.
   struct Poller {
     drivers::FileDescriptor wake_up;  // an eventfd
-    std::vector<pollfd> descriptors;
+    std::vector<pollfd> descriptors;  // wake_up, those of the devices, those of watches
     bool is_polling = false;
     bool is_kicked = false;
     bool awaits_room = false;  // it polls for room in a device
@@ -57,6 +58,8 @@ class RealTimeLoop final : public EventLoop {
   void sleep(Lock& lock, Waiter& waiter, Instant deadline);
   void pass_on();
   void poll(Lock& lock, Poller& poller, Instant limit);
+  void append_watched(std::vector<pollfd>& descriptors) const;
+  void wake_watchers(std::span<const pollfd> polled);
   void run_in_background();
   void call_background();
   bool sleeps_too_long(const Poller& poller) const;

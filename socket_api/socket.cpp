@@ -1,7 +1,6 @@
 #include "socket_api/socket.h"
 
 #include <algorithm>
-#include <cassert>
 
 #include "socket_api/icmp_socket.h"
 #include "socket_api/tcp_socket.h"
@@ -11,44 +10,11 @@ namespace transom::sockets {
 
 // ---------------------------------------------------------------- readiness
 
-short poll_events(const Readiness& readiness) {
-  int events = 0;
-  if (readiness.readable) events |= POLLIN | POLLRDNORM;
-  if (readiness.writable) events |= POLLOUT | POLLWRNORM;
-  if (readiness.priority) events |= POLLPRI;
-  if (readiness.error) events |= POLLERR;
-  if (readiness.hang_up) events |= POLLHUP;
-  if (readiness.read_hang_up) events |= POLLRDHUP;
-  return static_cast<short>(events);
-}
+void Socket::on_readiness() { announce(static_cast<short>(~0)); }
 
-Watcher::Watcher(Socket& socket, short interest)
-    : interest_(static_cast<short>(interest | POLLERR | POLLHUP | POLLNVAL)),
-      socket_(&socket),
-      next_(socket.watchers_) {
-  if (next_ != nullptr) next_->previous_ = this;
-  socket.watchers_ = this;
-}
+void Socket::on_input() { announce(POLLIN | POLLRDNORM | POLLPRI | POLLERR | POLLHUP | POLLRDHUP); }
 
-Watcher::~Watcher() { unlink(); }
-
-void Watcher::unlink() {
-  if (socket_ == nullptr) return;
-  (previous_ != nullptr ? previous_->next_ : socket_->watchers_) = next_;
-  if (next_ != nullptr) next_->previous_ = previous_;
-  socket_ = nullptr;
-}
-
-void Socket::on_readiness() {
-  if (watchers_ == nullptr) return;
-  const short now = events();
-  for (Watcher* watcher = watchers_; watcher != nullptr;) {
-    Watcher* const next = watcher->next_;
-    const auto wanted = static_cast<short>(now & watcher->interest());
-    if (wanted != 0) watcher->on_ready(wanted);
-    watcher = next;
-  }
-}
+void Socket::on_room() { announce(POLLOUT | POLLWRNORM | POLLERR | POLLHUP); }
 
 namespace {
 
@@ -103,15 +69,9 @@ Outcome<std::shared_ptr<Socket>> Socket::create(Session& session, const SocketKi
   }
 }
 
-Socket::~Socket() { assert(is_closed_ || watchers_ == nullptr); }
+Socket::~Socket() = default;
 
-void Socket::close(Session& session) {
-  if (std::exchange(is_closed_, true)) return;
-  while (watchers_ != nullptr) {
-    Watcher& watcher = *watchers_;
-    watcher.on_ready(POLLNVAL);
-    watcher.unlink();
-  }
+void Socket::on_closing(Session& session) {
   leave_all_groups(session, settings_.ip);
   on_close(session);
 }

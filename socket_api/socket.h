@@ -60,12 +60,10 @@ struct SocketSettings {
   IpSettings ip;
 };
 
-class Socket : public std::enable_shared_from_this<Socket>, protected ReadinessListener {
+class Socket : public Pollable, protected ReadinessListener {
  public:
   explicit Socket(const SocketKind& kind) : kind_(kind) {}
-  virtual ~Socket();  // must have been closed
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
+  ~Socket() override;  // must have been closed
 
   // socket(2), without SOCK_NONBLOCK and SOCK_CLOEXEC.
   static Outcome<std::shared_ptr<Socket>> create(Session& session, const SocketKind& kind);
@@ -85,8 +83,7 @@ class Socket : public std::enable_shared_from_this<Socket>, protected ReadinessL
   virtual Outcome<std::size_t> send(Session& session, const Outgoing& message) = 0;
   virtual Outcome<std::size_t> receive(Session& session, Incoming& message) = 0;
   virtual Outcome<void> shutdown(Session& session, int how) = 0;
-  // Blocks only for SO_LINGER. The socket is of no use afterwards.
-  void close(Session& session);
+  // close() blocks only for SO_LINGER.
   void do_not_linger() { settings_.linger = std::min(settings_.linger, 0); }
 
   virtual Outcome<SocketAddress> local_address() const = 0;
@@ -99,13 +96,16 @@ class Socket : public std::enable_shared_from_this<Socket>, protected ReadinessL
   virtual Outcome<int> query(unsigned long request) const = 0;
 
   virtual Readiness readiness() const = 0;
-  short events() const { return poll_events(readiness()); }
-  bool is_closed() const { return is_closed_; }
+  short events() override { return poll_events(readiness()); }
+  Socket* as_socket() override { return this; }
   bool is_non_blocking() const { return settings_.is_non_blocking; }
   void set_non_blocking(bool on) { settings_.is_non_blocking = on; }
 
  protected:
   void on_readiness() final;
+  void on_input() final;
+  void on_room() final;
+  void on_closing(Session& session) final;
 
   // Releases what the socket has in the stack.
   virtual void on_close(Session& session) = 0;
@@ -129,7 +129,7 @@ class Socket : public std::enable_shared_from_this<Socket>, protected ReadinessL
       auto result = attempt();
       if (result || result.error() != Errno{EAGAIN}) return result;
       if (!wait_for(session, events, deadline)) return result;
-      if (is_closed_) return fail(EBADF);
+      if (is_closed()) return fail(EBADF);
     }
   }
 
@@ -143,14 +143,10 @@ class Socket : public std::enable_shared_from_this<Socket>, protected ReadinessL
   SocketSettings settings_;
 
  private:
-  friend class Watcher;
-
   Outcome<void> set_socket_option(Session& session, int name, Bytes value);
   Outcome<std::size_t> get_socket_option(Session& session, int name, MutableBytes out);
 
   SocketKind kind_;
-  Watcher* watchers_ = nullptr;
-  bool is_closed_ = false;
 };
 
 }  // namespace transom::sockets

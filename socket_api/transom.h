@@ -1,11 +1,12 @@
 /* The socket calls of Transom, for C and C++.
  *
  * Each function is the POSIX call of its name with a stack in front, takes the same structures and constants
- * (<sys/socket.h>, <netinet/in.h>, <netinet/tcp.h>, <poll.h>), returns what that returns, and sets errno as
- * Linux does. What is different is said here.
+ * (<sys/socket.h>, <netinet/in.h>, <netinet/tcp.h>, <poll.h>, <sys/epoll.h>), returns what that returns, and
+ * sets errno as Linux does. What is different is said here.
  *
  * - Descriptors are small numbers of one stack. They are not descriptors of the kernel: read(), select(),
- * epoll and dup() of the system do not know them, and they are not inherited over fork() or exec().
+ * epoll and dup() of the system do not know them, and they are not inherited over fork() or exec(). To wait
+ * for both kinds together, see transom_epoll_ctl_kernel() and transom_epoll_descriptor().
  * - Writing to a connection that cannot be written gives EPIPE and never the signal SIGPIPE, with or without
  * MSG_NOSIGNAL.
  * - No call fails with EINTR. A call that was interrupted by a signal handler goes on.
@@ -22,10 +23,13 @@
 #define TRANSOM_SOCKET_API_TRANSOM_H
 
 #include <poll.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <time.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -138,6 +142,44 @@ int transom_getsockopt(transom_stack* stack, int fd, int level, int name, void* 
 
 /* All descriptors are of this stack (negative ones are skipped). timeout in milliseconds, -1: none. */
 int transom_poll(transom_stack* stack, struct pollfd* descriptors, nfds_t count, int timeout);
+
+/* ------------------------------------------------------------------ epoll */
+
+/* A descriptor of this stack. transom_close() closes it; threads that wait on it then get EBADF. flags: 0 or
+ * EPOLL_CLOEXEC, which is ignored. EINVAL, EMFILE. */
+int transom_epoll_create1(transom_stack* stack, int flags);
+
+/* operation: EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLL_CTL_DEL; `fd` is of this stack, a socket or another epoll
+ * (at most 5 deep). Events: EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, EPOLLRDNORM, EPOLLWRNORM; EPOLLERR and
+ * EPOLLHUP always; with EPOLLET, EPOLLONESHOT, EPOLLEXCLUSIVE (accepted, but all epolls of a socket hear of
+ * an event, as Linux permits). A socket leaves by being closed. Reading or writing a part does not count as
+ * an edge: the arrival of more does, and so does room after EAGAIN. EBADF, EEXIST, ENOENT, EINVAL, ELOOP,
+ * EFAULT. */
+int transom_epoll_ctl(transom_stack* stack, int epfd, int operation, int fd, struct epoll_event* event);
+
+/* The same for a descriptor of the kernel, to be waited for together with sockets. It is watched by an epoll
+ * of the kernel inside, with the kernel's rules and errors (EPERM for a regular file). An epoll that has such
+ * descriptors cannot be watched by another epoll: EINVAL; transom_poll() takes it. */
+int transom_epoll_ctl_kernel(transom_stack* stack, int epfd, int operation, int kernel_fd,
+                             struct epoll_event* event);
+
+/* Waits for up to `timeout` milliseconds, -1: for ever; returns the number of events, 0 after the timeout.
+ * The cost depends on how many descriptors are ready, not on how many are watched. Several threads may wait:
+ * each readiness wakes one. EBADF, EINVAL, EFAULT. */
+int transom_epoll_wait(transom_stack* stack, int epfd, struct epoll_event* events, int count, int timeout);
+
+/* The same with nanoseconds (null: for ever), and with the signals that are blocked meanwhile (null: no
+ * change); handlers run, but never end the wait. EINVAL for a time that is none. */
+int transom_epoll_pwait2(transom_stack* stack, int epfd, struct epoll_event* events, int count,
+                         const struct timespec* timeout, const sigset_t* mask);
+
+/* For event loops of others (select, poll, epoll of the kernel, libuv, asyncio): a descriptor of the kernel
+ * that is readable while transom_epoll_wait() would not have to wait. It may be readable a little too long:
+ * call transom_epoll_wait() with timeout 0 until that returns 0. Watch it level-triggered, do not read it, do
+ * not close it: it goes with the epoll. EBADF, EINVAL, EMFILE of the kernel. */
+int transom_epoll_descriptor(transom_stack* stack, int epfd);
+
+/* ------------------------------------------------------------------ others */
 
 /* F_GETFL, F_SETFL: O_NONBLOCK. F_GETFD, F_SETFD do nothing. Others: EINVAL. */
 int transom_fcntl(transom_stack* stack, int fd, int command, ...);

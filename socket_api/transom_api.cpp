@@ -8,9 +8,8 @@
 #include <cerrno>
 #include <climits>
 #include <cstdarg>
-#include <new>
 
-#include "socket_api/c_stack.h"
+#include "socket_api/c_call.h"
 
 namespace {
 
@@ -21,47 +20,13 @@ using transom::sockets::Incoming;
 using transom::sockets::Outcome;
 using transom::sockets::Outgoing;
 using transom::sockets::read_address;
+using transom::sockets::report;
 using transom::sockets::Session;
 using transom::sockets::Socket;
 using transom::sockets::SocketAddress;
+using transom::sockets::with_session;
+using transom::sockets::with_socket;
 using transom::sockets::write_address;
-
-template <typename Result>
-Result report(const Outcome<Result>& outcome) {
-  if (outcome) return *outcome;
-  errno = to_number(outcome.error());
-  return -1;
-}
-
-int report(const Outcome<void>& outcome) {
-  if (outcome) return 0;
-  errno = to_number(outcome.error());
-  return -1;
-}
-
-// Runs `call(session)` under the lock. No exception leaves the library.
-template <typename Call>
-auto with_session(transom_stack* stack, Call call) -> decltype(call(std::declval<Session&>())) {
-  if (stack == nullptr) return fail(EFAULT);
-  try {
-    Session session(stack->stack);
-    return call(session);
-  } catch (const std::bad_alloc&) {
-    return fail(ENOMEM);
-  }
-}
-
-// Runs `call(session, socket)`; EBADF for a descriptor that is not open.
-template <typename Call>
-auto with_socket(transom_stack* stack, int fd, Call call)
-    -> decltype(call(std::declval<Session&>(), std::declval<Socket&>())) {
-  return with_session(stack, [&](Session& session) -> decltype(call(session, std::declval<Socket&>())) {
-    // Keeps the socket alive while this thread is blocked in it and another closes it.
-    const std::shared_ptr<Socket> socket = stack->descriptors.find(fd);
-    if (!socket) return fail(EBADF);
-    return call(session, *socket);
-  });
-}
 
 // The pieces of an iovec as spans; a few without allocation.
 template <typename Span>
@@ -256,9 +221,9 @@ int transom_shutdown(transom_stack* stack, int fd, int how) {
 
 int transom_close(transom_stack* stack, int fd) {
   return report(with_session(stack, [&](Session& session) -> Outcome<void> {
-    const std::shared_ptr<Socket> socket = stack->descriptors.remove(fd);
-    if (!socket) return fail(EBADF);
-    socket->close(session);
+    const auto open = stack->descriptors.remove(fd);
+    if (!open) return fail(EBADF);
+    open->close(session);
     return {};
   }));
 }

@@ -22,6 +22,10 @@ struct Readiness {
 class ReadinessListener {
  public:
   virtual void on_readiness() = 0;
+  // The same where it is known what has happened, which is what edge-triggered waiting is about: more has
+  // come to be read, perhaps behind something that is still unread; or there is room to write again.
+  virtual void on_input() { on_readiness(); }
+  virtual void on_room() { on_readiness(); }
 
  protected:
   ~ReadinessListener() = default;

@@ -167,6 +167,12 @@ class Connection {
   void notify() {
     if (listener_ != nullptr) listener_->on_readiness();
   }
+  void notify_input() {
+    if (listener_ != nullptr) listener_->on_input();
+  }
+  void notify_room() {
+    if (listener_ != nullptr) listener_->on_room();
+  }
   bool is_synchronised() const { return state_ != State::kClosed && state_ != State::kSynSent; }
   bool may_send_data() const {
     return state_ == State::kEstablished || state_ == State::kCloseWait || state_ == State::kFinWait1 ||

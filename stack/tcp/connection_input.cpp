@@ -287,7 +287,7 @@ void Connection::take_acknowledgment(const Segment& segment) {
     if (sender_.restarts_timer()) clear_alarm(Alarm::kRetransmit);  // RFC 6298 §5.3: output() starts it anew
     trouble_since_ = kNever;
     owner_.ip.confirm_reachable(*destination_);
-    if (was_full && readiness().writable) notify();
+    if (was_full && readiness().writable) notify_room();
   }
   if (window_changed) clear_alarm(Alarm::kPersist);
   if (sender_.fin_acknowledged()) advance_after_fin_acknowledged();
@@ -340,7 +340,11 @@ void Connection::process_text(Segment& segment) {
   if (receive_shut_) receiver_.discard();
   bytes_received_ += accepted.delivered;
   if (accepted.fin_reached) on_fin();
-  if (accepted.delivered > 0 || accepted.fin_reached) notify();
+  if (accepted.fin_reached) {
+    notify();
+  } else if (accepted.delivered > 0) {
+    notify_input();
+  }
   if (state_ != State::kClosed && state_ != State::kTimeWait) want_output();
 }
 

@@ -106,7 +106,7 @@ void Connection::output() {
       if (!transmit(*next)) break;
     }
     override_limits_ = false;
-    if (was_full && readiness().writable) notify();
+    if (was_full && readiness().writable) notify_room();
   }
   if (receiver_.ack_need() == Receiver::AckNeed::kNow ||
       (receiver_.ack_need() != Receiver::AckNeed::kNone && options_.quick_ack)) {

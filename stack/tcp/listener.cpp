@@ -16,7 +16,7 @@ Result<Connection*> Listener::accept() {
 
 void Listener::push(Connection& connection) {
   accept_queue_.push_back(&connection);
-  if (listener_ != nullptr) listener_->on_readiness();
+  if (listener_ != nullptr) listener_->on_input();
 }
 
 void Listener::close() {

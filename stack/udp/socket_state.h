@@ -31,6 +31,9 @@ struct SocketState {
   void notify() const {
     if (listener != nullptr) listener->on_readiness();
   }
+  void notify_input() const {
+    if (listener != nullptr) listener->on_input();
+  }
 };
 
 }  // namespace transom::udp

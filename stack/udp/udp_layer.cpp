@@ -50,7 +50,7 @@ void enqueue(Core& core, SocketState& socket, const Flow& flow, const ip::Receiv
                           .traffic_class = received.traffic_class,
                           .arrival = core.context.now,
                           .payload = std::move(packet)});
-  socket.notify();
+  socket.notify_input();
 }
 
 void deliver_to_all(Core& core, const Flow& flow, const ip::Received& received, Packet packet) {

@@ -44,6 +44,17 @@ class KernelCalls final : public Calls {
   }
   int fcntl(int fd, int command, int argument) override { return ::fcntl(fd, command, argument); }
   int ioctl(int fd, unsigned long request, int* argument) override { return ::ioctl(fd, request, argument); }
+  int epoll_create1(int flags) override { return ::epoll_create1(flags); }
+  int epoll_ctl(int epfd, int operation, int fd, epoll_event* event) override {
+    return ::epoll_ctl(epfd, operation, fd, event);
+  }
+  int epoll_ctl_kernel(int epfd, int operation, int fd, epoll_event* event) override {
+    return ::epoll_ctl(epfd, operation, fd, event);
+  }
+  int epoll_wait(int epfd, epoll_event* events, int count, int timeout) override {
+    return ::epoll_wait(epfd, events, count, timeout);
+  }
+  int epoll_descriptor(int epfd) override { return epfd; }
 };
 
 class TransomCalls final : public Calls {
@@ -107,6 +118,17 @@ class TransomCalls final : public Calls {
   int ioctl(int fd, unsigned long request, int* argument) override {
     return transom_ioctl(stack_, fd, request, argument);
   }
+  int epoll_create1(int flags) override { return transom_epoll_create1(stack_, flags); }
+  int epoll_ctl(int epfd, int operation, int fd, epoll_event* event) override {
+    return transom_epoll_ctl(stack_, epfd, operation, fd, event);
+  }
+  int epoll_ctl_kernel(int epfd, int operation, int fd, epoll_event* event) override {
+    return transom_epoll_ctl_kernel(stack_, epfd, operation, fd, event);
+  }
+  int epoll_wait(int epfd, epoll_event* events, int count, int timeout) override {
+    return transom_epoll_wait(stack_, epfd, events, count, timeout);
+  }
+  int epoll_descriptor(int epfd) override { return transom_epoll_descriptor(stack_, epfd); }
 
  private:
   transom_stack* stack_;

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -47,6 +48,12 @@ class Calls {
   virtual int poll(pollfd* descriptors, nfds_t count, int timeout) = 0;
   virtual int fcntl(int fd, int command, int argument) = 0;
   virtual int ioctl(int fd, unsigned long request, int* argument) = 0;
+  virtual int epoll_create1(int flags) = 0;
+  virtual int epoll_ctl(int epfd, int operation, int fd, epoll_event* event) = 0;
+  // With a descriptor of the kernel.
+  virtual int epoll_ctl_kernel(int epfd, int operation, int fd, epoll_event* event) = 0;
+  virtual int epoll_wait(int epfd, epoll_event* events, int count, int timeout) = 0;
+  virtual int epoll_descriptor(int epfd) = 0;
 };
 
 std::unique_ptr<Calls> make_kernel_calls();
