@@ -39,6 +39,8 @@ Error error_of(ip::IcmpErrorKind kind) {
 void IcmpSocket::open(Session& session, std::uint16_t identifier) {
   echo_ = std::make_unique<ip::EchoSocket>(session.host().ip(), family_of(domain()), identifier);
   echo_->set_listener(this);
+  echo_->set_error_listener(this);
+  clock_ = &session.loop();
 }
 
 void IcmpSocket::on_close(Session&) {
@@ -55,7 +57,7 @@ int IcmpSocket::receive_buffer() const {
 
 Readiness IcmpSocket::readiness() const {
   Readiness ready;
-  ready.error = error_ != Error::kNone;
+  ready.error = error_ != Error::kNone || !errors_.empty();
   ready.readable = next_.has_value() || (echo_ && echo_->readiness().readable) || receive_shut_;
   ready.writable = true;
   ready.read_hang_up = receive_shut_;
@@ -130,8 +132,26 @@ Outcome<std::size_t> IcmpSocket::send(Session& session, const Outgoing& message)
       message.control.interface != InterfaceId::kAny ? message.control.interface : *interface;
   const auto sent =
       echo_->send(to->endpoint.address, sequence, Bytes(whole).subspan(kHeaderSize), options, bound);
-  if (!sent) return fail(sent.error());
+  if (!sent) {
+    if (sent.error() == Error::kMessageTooLong && ip.receive_errors) {
+      ip::IpLayer& layer = session.host().ip();
+      if (const auto way = layer.destination(to->endpoint.address, bound); way)
+        errors_.push_too_long({{to->endpoint.address, Port::kNone}}, layer.path_mtu(**way), session.now());
+      on_readiness();
+    }
+    return fail(sent.error());
+  }
   return whole.size();
+}
+
+void IcmpSocket::on_icmp_error(const ip::IcmpError& error) {
+  const IpSettings::Family& ip = settings_.ip.of(family_of(domain()));
+  if (error.kind == ip::IcmpErrorKind::kPacketTooBig && ip.mtu_discover == IP_PMTUDISC_DONT) return;
+  // As Linux: an unconnected socket hears of errors only if it has asked to.
+  if (!peer_ && !ip.receive_errors) return;
+  if (ip.receive_errors) errors_.push(error, Port::kNone, 0, clock_->now());
+  error_ = error_of(error.kind);
+  on_readiness();
 }
 
 bool IcmpSocket::fetch() {
@@ -139,18 +159,12 @@ bool IcmpSocket::fetch() {
     auto reply = echo_->receive();
     if (!reply) return false;
     const bool is_from_elsewhere = peer_ && reply->source != peer_->endpoint.address;
-    if (reply->error) {
-      // As Linux: an unconnected socket hears of errors only if it has asked to.
-      if (peer_ || settings_.ip.of(family_of(domain())).receive_errors) error_ = error_of(*reply->error);
-      if (error_ != Error::kNone) return false;
-    } else if (!is_from_elsewhere) {
-      next_ = std::move(*reply);
-    }
+    if (!is_from_elsewhere) next_ = std::move(*reply);
   }
   return next_.has_value();
 }
 
-std::size_t IcmpSocket::take(Incoming& message, const ip::EchoSocket::Reply& reply) {
+std::size_t IcmpSocket::take(Session& session, Incoming& message, const ip::EchoSocket::Reply& reply) {
   std::array<std::uint8_t, kHeaderSize> header{};
   wire::Writer writer(header);
   writer.u8(domain() == AF_INET ? kIpv4Reply : kIpv6Reply);
@@ -163,21 +177,24 @@ std::size_t IcmpSocket::take(Incoming& message, const ip::EchoSocket::Reply& rep
       .destination = local_.is_unspecified() ? IpAddress::any(family_of(domain())) : local_,
       .interface = settings_.interface,
       .hops = reply.ttl,
-      .traffic_class = reply.traffic_class};
-  bool is_truncated = false;
-  message.control_size = write_control(settings_.ip, domain(), control, message.control, is_truncated);
-  if (is_truncated) message.result_flags |= MSG_CTRUNC;
+      .traffic_class = reply.traffic_class,
+      .arrival = reply.arrival};
+  write_control(session, kind(), settings_, control, message);
   return scatter(message, header, reply.payload);
 }
 
 Outcome<std::size_t> IcmpSocket::receive(Session& session, Incoming& message) {
   if ((message.flags & MSG_OOB) != 0) return fail(EOPNOTSUPP);
-  if ((message.flags & MSG_ERRQUEUE) != 0) return fail(EAGAIN);
+  if ((message.flags & MSG_ERRQUEUE) != 0) {
+    const auto report = errors_.receive(session, kind(), settings_, message);
+    if (report && errors_.empty()) error_ = Error::kNone;  // has been told of
+    return report;
+  }
   const auto attempt = [&]() -> Outcome<std::size_t> {
     const bool has_reply = fetch();
     if (const Error error = take_error(); error != Error::kNone) return fail(error);
     if (!has_reply) return receive_shut_ ? Outcome<std::size_t>(0) : fail(EAGAIN);
-    const std::size_t size = take(message, *next_);
+    const std::size_t size = take(session, message, *next_);
     if ((message.flags & MSG_PEEK) == 0) next_.reset();
     return size;
   };

@@ -3,12 +3,13 @@
 // and the checksum.
 #pragma once
 
+#include "socket_api/error_queue.h"
 #include "socket_api/socket.h"
 #include "stack/ip/echo_socket.h"
 
 namespace transom::sockets {
 
-class IcmpSocket final : public Socket {
+class IcmpSocket final : public Socket, private ip::IcmpErrorListener {
  public:
   explicit IcmpSocket(int domain)
       : Socket({domain, SOCK_DGRAM, domain == AF_INET ? int{IPPROTO_ICMP} : int{IPPROTO_ICMPV6}}) {}
@@ -35,15 +36,18 @@ class IcmpSocket final : public Socket {
 
  private:
   void open(Session& session, std::uint16_t identifier);
-  // The next reply for the user, kept in next_; errors on the way to it are noted.
+  void on_icmp_error(const ip::IcmpError& error) override;
+  // The next reply for the user, kept in next_.
   bool fetch();
-  std::size_t take(Incoming& message, const ip::EchoSocket::Reply& reply);
+  std::size_t take(Session& session, Incoming& message, const ip::EchoSocket::Reply& reply);
 
   std::unique_ptr<ip::EchoSocket> echo_;  // from the first bind, connect or send on
   std::optional<ip::EchoSocket::Reply> next_;
   std::optional<SocketAddress> peer_;
   IpAddress local_ = IpAddress();
   Error error_ = Error::kNone;
+  ErrorQueue errors_;
+  EventLoop* clock_ = nullptr;  // from the moment on when echo_ is there
   bool receive_shut_ = false;
   bool send_shut_ = false;
 };

@@ -12,26 +12,6 @@ namespace transom::sockets {
 
 namespace {
 
-// ip(7): many options may be one octet long.
-Outcome<int> read_ip_int(Bytes value) {
-  if (value.size() >= sizeof(int)) return read_option<int>(value);
-  return value.empty() ? 0 : int{value.front()};
-}
-
-Outcome<int> read_ip_int(Bytes value, int low, int high) {
-  const auto number = read_ip_int(value);
-  if (!number || *number < low || *number > high) return fail(EINVAL);
-  return *number;
-}
-
-std::size_t write_ip_int(MutableBytes out, int value) {
-  if (out.size() < sizeof(int) && !out.empty() && value >= 0 && value <= 255) {
-    out.front() = static_cast<std::uint8_t>(value);
-    return 1;
-  }
-  return write_int_option(out, value);
-}
-
 template <typename T>
 Outcome<void> set(T& place, const Outcome<int>& value) {
   if (!value) return std::unexpected(value.error());
@@ -41,21 +21,6 @@ Outcome<void> set(T& place, const Outcome<int>& value) {
     place = static_cast<T>(*value);
   }
   return {};
-}
-
-IpAddress to_address(const in_addr& address) { return IpAddress::v4(ntohl(address.s_addr)); }
-IpAddress to_address(const in6_addr& address) {
-  std::array<std::uint8_t, 16> octets{};
-  std::memcpy(octets.data(), &address, octets.size());
-  return IpAddress::v6(octets);
-}
-in_addr to_in_addr(const IpAddress& address) {
-  return {.s_addr = address.is_v4() ? htonl(address.v4_value()) : INADDR_ANY};
-}
-in6_addr to_in6_addr(const IpAddress& address) {
-  in6_addr result{};
-  std::memcpy(&result, address.octets().data(), sizeof result);
-  return result;
 }
 
 // ---------------------------------------------------------------- multicast
@@ -322,116 +287,6 @@ void leave_all_groups(Session& session, IpSettings& settings) {
       interface->leave(membership.group);
   }
   settings.memberships.clear();
-}
-
-// ---------------------------------------------------------------- control messages
-
-namespace {
-
-Outcome<void> read_one(SendControl& result, int domain, int level, int type, Bytes data) {
-  const auto take_int = [data](std::optional<std::uint8_t>& place, int low) -> Outcome<void> {
-    const auto value = read_ip_int(data, low, 255);
-    if (!value) return std::unexpected(value.error());
-    if (*value >= 0) place = static_cast<std::uint8_t>(*value);
-    return {};
-  };
-  if (level == IPPROTO_IP && type == IP_PKTINFO) {
-    const auto info = read_option<in_pktinfo>(data);
-    if (!info) return std::unexpected(info.error());
-    if (info->ipi_spec_dst.s_addr != INADDR_ANY) result.source = to_address(info->ipi_spec_dst);
-    result.interface = static_cast<InterfaceId>(info->ipi_ifindex);
-    return {};
-  }
-  if (level == IPPROTO_IP && type == IP_TTL) return take_int(result.hops, 1);
-  if (level == IPPROTO_IP && type == IP_TOS) return take_int(result.traffic_class, 0);
-  if (level != IPPROTO_IPV6 || domain != AF_INET6) return fail(EINVAL);
-  if (type == IPV6_PKTINFO) {
-    const auto info = read_option<in6_pktinfo>(data);
-    if (!info) return std::unexpected(info.error());
-    if (const IpAddress source = to_address(info->ipi6_addr); !source.is_unspecified())
-      result.source = source;
-    result.interface = static_cast<InterfaceId>(info->ipi6_ifindex);
-    return {};
-  }
-  if (type == IPV6_HOPLIMIT) return take_int(result.hops, -1);
-  if (type == IPV6_TCLASS) return take_int(result.traffic_class, -1);
-  return fail(EINVAL);
-}
-
-// Appends control messages as put_cmsg() of Linux does: what does not fit is cut, and that is said.
-class ControlWriter {
- public:
-  explicit ControlWriter(MutableBytes room) : room_(room) {}
-
-  template <typename T>
-  void put(int level, int type, const T& value) {
-    const MutableBytes rest = room_.subspan(used_);
-    cmsghdr header{};
-    if (rest.size() < sizeof header) {
-      is_truncated_ = true;
-      return;
-    }
-    header.cmsg_len = CMSG_LEN(sizeof value);
-    header.cmsg_level = level;
-    header.cmsg_type = type;
-    if (header.cmsg_len > rest.size()) {
-      header.cmsg_len = rest.size();
-      is_truncated_ = true;
-    }
-    std::memcpy(rest.data(), &header, sizeof header);
-    std::memcpy(rest.data() + CMSG_LEN(0), &value, header.cmsg_len - CMSG_LEN(0));
-    used_ += std::min(rest.size(), CMSG_SPACE(sizeof value));
-  }
-
-  std::size_t used() const { return used_; }
-  bool is_truncated() const { return is_truncated_; }
-
- private:
-  MutableBytes room_;
-  std::size_t used_ = 0;
-  bool is_truncated_ = false;
-};
-
-}  // namespace
-
-Outcome<SendControl> read_control(int domain, Bytes control) {
-  SendControl result;
-  while (control.size() >= sizeof(cmsghdr)) {
-    cmsghdr header;
-    std::memcpy(&header, control.data(), sizeof header);
-    if (header.cmsg_len < CMSG_LEN(0) || header.cmsg_len > control.size()) return fail(EINVAL);
-    const Bytes data = control.subspan(CMSG_LEN(0), header.cmsg_len - CMSG_LEN(0));
-    if (const auto one = read_one(result, domain, header.cmsg_level, header.cmsg_type, data); !one)
-      return std::unexpected(one.error());
-    control = control.subspan(std::min(control.size(), CMSG_ALIGN(header.cmsg_len)));
-  }
-  return result;
-}
-
-std::size_t write_control(const IpSettings& settings, int domain, const ReceiveControl& from,
-                          MutableBytes control, bool& is_truncated) {
-  ControlWriter writer(control);
-  const IpSettings::Family& ipv4 = settings.ipv4;
-  const IpSettings::Family& ipv6 = settings.ipv6;
-  const bool is_ipv4 = from.destination.is_v4();
-  if (is_ipv4 && ipv4.receive_packet_info) {
-    in_pktinfo info{};
-    info.ipi_ifindex = static_cast<int>(from.interface);
-    info.ipi_spec_dst = info.ipi_addr = to_in_addr(from.destination);
-    writer.put(IPPROTO_IP, IP_PKTINFO, info);
-  }
-  if (is_ipv4 && ipv4.receive_hops) writer.put(IPPROTO_IP, IP_TTL, int{from.hops});
-  if (is_ipv4 && ipv4.receive_traffic_class) writer.put(IPPROTO_IP, IP_TOS, from.traffic_class);
-  if (domain == AF_INET6 && ipv6.receive_packet_info) {
-    in6_pktinfo info{};
-    info.ipi6_ifindex = static_cast<unsigned>(from.interface);
-    info.ipi6_addr = to_in6_addr(from.destination);
-    writer.put(IPPROTO_IPV6, IPV6_PKTINFO, info);
-  }
-  if (!is_ipv4 && ipv6.receive_hops) writer.put(IPPROTO_IPV6, IPV6_HOPLIMIT, int{from.hops});
-  if (!is_ipv4 && ipv6.receive_traffic_class) writer.put(IPPROTO_IPV6, IPV6_TCLASS, int{from.traffic_class});
-  is_truncated = writer.is_truncated();
-  return writer.used();
 }
 
 }  // namespace transom::sockets

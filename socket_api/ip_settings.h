@@ -49,22 +49,6 @@ struct IpSettings {
   }
 };
 
-// What control messages say about one datagram to be sent.
-struct SendControl {
-  std::optional<IpAddress> source;
-  InterfaceId interface = InterfaceId::kAny;
-  std::optional<std::uint8_t> hops;
-  std::optional<std::uint8_t> traffic_class;
-};
-
-// What control messages say about one that was received.
-struct ReceiveControl {
-  IpAddress destination;
-  InterfaceId interface = InterfaceId::kAny;
-  std::uint8_t hops = 0;
-  std::uint8_t traffic_class = 0;
-};
-
 // `level` is IPPROTO_IP or IPPROTO_IPV6; the latter fails with ENOPROTOOPT on an AF_INET socket.
 Outcome<void> set_ip_option(Session& session, const SocketKind& kind, IpSettings& settings, int level,
                             int name, Bytes value);
@@ -72,12 +56,5 @@ Outcome<std::size_t> get_ip_option(const SocketKind& kind, const IpSettings& set
                                    MutableBytes out);
 
 void leave_all_groups(Session& session, IpSettings& settings);
-
-// The control messages of sendmsg(2). EINVAL for a malformed or unknown one.
-Outcome<SendControl> read_control(int domain, Bytes control);
-// Writes those that the settings ask for. Returns the octets used; sets `is_truncated` when there was not
-// enough room.
-std::size_t write_control(const IpSettings& settings, int domain, const ReceiveControl& from,
-                          MutableBytes control, bool& is_truncated);
 
 }  // namespace transom::sockets

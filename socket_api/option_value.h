@@ -41,4 +41,24 @@ inline std::size_t write_bool_option(MutableBytes out, bool value) {
   return write_int_option(out, value ? 1 : 0);
 }
 
+// ip(7): most options of this level, and some control messages, may also be one octet long.
+inline Outcome<int> read_ip_int(Bytes value) {
+  if (value.size() >= sizeof(int)) return read_option<int>(value);
+  return value.empty() ? 0 : int{value.front()};
+}
+
+inline Outcome<int> read_ip_int(Bytes value, int low, int high) {
+  const auto number = read_ip_int(value);
+  if (!number || *number < low || *number > high) return fail(EINVAL);
+  return *number;
+}
+
+inline std::size_t write_ip_int(MutableBytes out, int value) {
+  if (out.size() < sizeof(int) && !out.empty() && value >= 0 && value <= 255) {
+    out.front() = static_cast<std::uint8_t>(value);
+    return 1;
+  }
+  return write_int_option(out, value);
+}
+
 }  // namespace transom::sockets

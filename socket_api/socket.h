@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 
+#include "socket_api/control_messages.h"
 #include "socket_api/ip_settings.h"
 #include "socket_api/outcome.h"
 #include "socket_api/socket_address.h"
@@ -40,8 +41,10 @@ struct Incoming {
   int flags = 0;  // MSG_...
   std::optional<SocketAddress> from = std::nullopt;
   std::size_t control_size = 0;
-  int result_flags = 0;  // MSG_TRUNC, MSG_CTRUNC, MSG_OOB
+  int result_flags = 0;  // MSG_TRUNC, MSG_CTRUNC, MSG_OOB, MSG_ERRQUEUE
 };
+
+enum class Timestamps : std::uint8_t { kNone, kMicroseconds, kNanoseconds };  // SO_TIMESTAMP, SO_TIMESTAMPNS
 
 // What setsockopt(2) sets for every kind.
 struct SocketSettings {
@@ -57,6 +60,8 @@ struct SocketSettings {
   std::optional<std::uint32_t> send_buffer;  // as it was asked for
   std::optional<std::uint32_t> receive_buffer;
   InterfaceId interface = InterfaceId::kAny;  // SO_BINDTODEVICE
+  Timestamps timestamps = Timestamps::kNone;
+  bool receive_overflow = false;  // SO_RXQ_OVFL
   IpSettings ip;
 };
 

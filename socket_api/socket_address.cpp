@@ -20,14 +20,6 @@ Address copy_in(const sockaddr* address, socklen_t length) {
   return copy;
 }
 
-IpAddress read_ipv4(const in_addr& address) { return IpAddress::v4(ntohl(address.s_addr)); }
-
-IpAddress read_ipv6(const in6_addr& address) {
-  std::array<std::uint8_t, 16> octets{};
-  std::memcpy(octets.data(), &address, octets.size());
-  return IpAddress::v6(octets);
-}
-
 template <typename Address>
 void copy_out(const Address& from, sockaddr* address, socklen_t* length) {
   std::memcpy(address, &from, std::min<std::size_t>(*length, sizeof from));
@@ -35,6 +27,24 @@ void copy_out(const Address& from, sockaddr* address, socklen_t* length) {
 }
 
 }  // namespace
+
+IpAddress to_address(const in_addr& address) { return IpAddress::v4(ntohl(address.s_addr)); }
+
+IpAddress to_address(const in6_addr& address) {
+  std::array<std::uint8_t, 16> octets{};
+  std::memcpy(octets.data(), &address, octets.size());
+  return IpAddress::v6(octets);
+}
+
+in_addr to_in_addr(const IpAddress& address) {
+  return {.s_addr = address.is_v4() ? htonl(address.v4_value()) : INADDR_ANY};
+}
+
+in6_addr to_in6_addr(const IpAddress& address) {
+  in6_addr result{};
+  std::memcpy(&result, address.octets().data(), sizeof result);
+  return result;
+}
 
 bool is_unspecified_family(const sockaddr* address, socklen_t length) {
   return address != nullptr && length >= sizeof address->sa_family &&
@@ -51,10 +61,10 @@ Outcome<SocketAddress> read_address(int domain, const sockaddr* address, socklen
   SocketAddress result;
   if (domain == AF_INET) {
     const auto ipv4 = copy_in<sockaddr_in>(address, length);
-    result.endpoint = {read_ipv4(ipv4.sin_addr), static_cast<Port>(ntohs(ipv4.sin_port))};
+    result.endpoint = {to_address(ipv4.sin_addr), static_cast<Port>(ntohs(ipv4.sin_port))};
   } else {
     const auto ipv6 = copy_in<sockaddr_in6>(address, length);
-    result.endpoint = {read_ipv6(ipv6.sin6_addr), static_cast<Port>(ntohs(ipv6.sin6_port))};
+    result.endpoint = {to_address(ipv6.sin6_addr), static_cast<Port>(ntohs(ipv6.sin6_port))};
     if (result.endpoint.address.is_link_local()) result.scope = static_cast<InterfaceId>(ipv6.sin6_scope_id);
   }
   return result;

@@ -4,6 +4,7 @@
 // to convert. sin6_scope_id is the number of an interface.
 #pragma once
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "socket_api/outcome.h"
@@ -15,6 +16,11 @@ struct SocketAddress {
   Endpoint endpoint;
   InterfaceId scope = InterfaceId::kAny;  // of a link-local IPv6 address
 };
+
+IpAddress to_address(const in_addr& address);
+IpAddress to_address(const in6_addr& address);
+in_addr to_in_addr(const IpAddress& address);    // 0.0.0.0 for one that is not IPv4
+in6_addr to_in6_addr(const IpAddress& address);  // IPv4-mapped for IPv4
 
 constexpr IpFamily family_of(int domain) { return domain == AF_INET6 ? IpFamily::kIpv6 : IpFamily::kIpv4; }
 

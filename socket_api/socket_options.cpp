@@ -134,6 +134,16 @@ Outcome<void> Socket::set_socket_option(Session& session, int name, Bytes value)
         settings_.linger = read_linger(*wanted);
         return {};
       }
+      case SO_RXQ_OVFL:
+        return set_bool(settings_.receive_overflow);
+      case SO_TIMESTAMP:
+      case SO_TIMESTAMPNS: {
+        bool on = false;
+        if (const auto done = set_bool(on); !done) return done;
+        const Timestamps wanted = name == SO_TIMESTAMP ? Timestamps::kMicroseconds : Timestamps::kNanoseconds;
+        settings_.timestamps = on ? wanted : Timestamps::kNone;
+        return {};
+      }
       case SO_BINDTODEVICE: {
         const auto interface = find_interface(session, value);
         if (!interface) return std::unexpected(interface.error());
@@ -182,6 +192,12 @@ Outcome<std::size_t> Socket::get_socket_option(Session& session, int name, Mutab
     case SO_LINGER:
       return write_option(
           out, linger{.l_onoff = settings_.linger >= 0, .l_linger = std::max(settings_.linger, 0)});
+    case SO_RXQ_OVFL:
+      return write_bool_option(out, settings_.receive_overflow);
+    case SO_TIMESTAMP:
+      return write_bool_option(out, settings_.timestamps == Timestamps::kMicroseconds);
+    case SO_TIMESTAMPNS:
+      return write_bool_option(out, settings_.timestamps == Timestamps::kNanoseconds);
     case SO_BINDTODEVICE:
       return write_interface_name(session, out, settings_.interface);
     default:

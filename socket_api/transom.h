@@ -101,19 +101,32 @@ ssize_t transom_send(transom_stack* stack, int fd, const void* buffer, size_t si
 /* The address is ignored for TCP, as on Linux. */
 ssize_t transom_sendto(transom_stack* stack, int fd, const void* buffer, size_t size, int flags,
                        const struct sockaddr* to, socklen_t length);
-/* Control messages: IP_PKTINFO, IP_TTL, IP_TOS, IPV6_PKTINFO, IPV6_HOPLIMIT, IPV6_TCLASS. Others are EINVAL.
- */
+/* Control messages, of UDP and ICMP sockets: IP_PKTINFO, IP_TTL, IP_TOS, IPV6_PKTINFO, IPV6_HOPLIMIT,
+ * IPV6_TCLASS, IPV6_DONTFRAG, UDP_SEGMENT (at most 64 datagrams). EINVAL for one that is malformed, or
+ * unknown in a level that the socket has; other levels are ignored. */
 ssize_t transom_sendmsg(transom_stack* stack, int fd, const struct msghdr* message, int flags);
 
+/* Returns how many were sent, with the length of each in msg_len; an error only if the first fails. At most
+ * 1024. (struct mmsghdr needs _GNU_SOURCE.) */
+struct mmsghdr;
+int transom_sendmmsg(transom_stack* stack, int fd, struct mmsghdr* messages, unsigned count, int flags);
+
 /* flags: MSG_DONTWAIT, MSG_PEEK, MSG_WAITALL, MSG_TRUNC (also for TCP: throws the octets away), MSG_OOB
- * (TCP). MSG_ERRQUEUE is always EAGAIN: there is no error queue yet. 0 is the end of a stream, or an empty
- * datagram. ENOTCONN, EAGAIN, ECONNRESET, ECONNREFUSED (connected UDP), ETIMEDOUT. */
+ * (TCP), MSG_ERRQUEUE. 0 is the end of a stream, or an empty datagram. ENOTCONN, EAGAIN, ECONNRESET,
+ * ECONNREFUSED (connected UDP), ETIMEDOUT. */
 ssize_t transom_recv(transom_stack* stack, int fd, void* buffer, size_t size, int flags);
 ssize_t transom_recvfrom(transom_stack* stack, int fd, void* buffer, size_t size, int flags,
                          struct sockaddr* from, socklen_t* length);
-/* Control messages as asked for by IP_PKTINFO, IP_RECVTTL, IP_RECVTOS, IPV6_RECVPKTINFO, IPV6_RECVHOPLIMIT,
- * IPV6_RECVTCLASS. */
+/* Control messages of UDP and ICMP sockets as asked for by SO_TIMESTAMP, SO_TIMESTAMPNS, SO_RXQ_OVFL,
+ * IP_PKTINFO, IP_RECVTTL, IP_RECVTOS, IPV6_RECVPKTINFO, IPV6_RECVHOPLIMIT, IPV6_RECVTCLASS, UDP_GRO. With
+ * MSG_ERRQUEUE: the oldest error that IP_RECVERR or IPV6_RECVERR has kept, as a control message of that name
+ * (struct sock_extended_err and the address of who sent the ICMP message), with the datagram as far as it was
+ * quoted and where it was sent to. Never waits. TCP keeps none: EAGAIN. */
 ssize_t transom_recvmsg(transom_stack* stack, int fd, struct msghdr* message, int flags);
+/* Also MSG_WAITFORONE: does not wait after the first. The timeout (null: none) is looked at after each
+ * message, so a wait for the next one is not cut short: as on Linux. At most 1024. */
+int transom_recvmmsg(transom_stack* stack, int fd, struct mmsghdr* messages, unsigned count, int flags,
+                     struct timespec* timeout);
 
 /* SHUT_RD on a listening socket ends the listening: blocked accepts get EINVAL. ENOTCONN, EINVAL. */
 int transom_shutdown(transom_stack* stack, int fd, int how);
@@ -126,16 +139,17 @@ int transom_getsockname(transom_stack* stack, int fd, struct sockaddr* address, 
 int transom_getpeername(transom_stack* stack, int fd, struct sockaddr* address, socklen_t* length);
 
 /* SOL_SOCKET:   SO_REUSEADDR SO_REUSEPORT SO_KEEPALIVE SO_LINGER SO_SNDBUF SO_RCVBUF SO_SNDTIMEO SO_RCVTIMEO
- * SO_BROADCAST SO_OOBINLINE SO_BINDTODEVICE; to read only: SO_ERROR SO_TYPE SO_DOMAIN SO_PROTOCOL
- * SO_ACCEPTCONN. Buffers: twice what was set is shown, as on Linux; for TCP what was set is the octets of
- * payload, up to 16 MiB, and the default is 4 MiB to send and 6 MiB to receive. IPPROTO_TCP:  TCP_NODELAY
- * TCP_CORK TCP_QUICKACK TCP_KEEPIDLE TCP_KEEPINTVL TCP_KEEPCNT TCP_USER_TIMEOUT TCP_MAXSEG TCP_SYNCNT; to
- * read: TCP_INFO. IPPROTO_IP:   IP_TTL IP_TOS IP_MTU_DISCOVER IP_PKTINFO IP_RECVTTL IP_RECVTOS IP_RECVERR
- * (ICMP errors of unconnected sockets too; no queue) IP_MULTICAST_TTL IP_MULTICAST_LOOP IP_MULTICAST_IF
- * IP_ADD_MEMBERSHIP IP_DROP_MEMBERSHIP; to read: IP_MTU. IPPROTO_IPV6: IPV6_V6ONLY IPV6_UNICAST_HOPS
- * IPV6_TCLASS IPV6_MTU_DISCOVER IPV6_DONTFRAG IPV6_RECVPKTINFO IPV6_RECVHOPLIMIT IPV6_RECVTCLASS IPV6_RECVERR
- * IPV6_MULTICAST_HOPS IPV6_MULTICAST_LOOP IPV6_MULTICAST_IF IPV6_JOIN_GROUP IPV6_LEAVE_GROUP; to read:
- * IPV6_MTU. Others: ENOPROTOOPT. A listening socket's are inherited by what it accepts. */
+ * SO_BROADCAST SO_OOBINLINE SO_BINDTODEVICE SO_TIMESTAMP SO_TIMESTAMPNS SO_RXQ_OVFL; to read only: SO_ERROR
+ * SO_TYPE SO_DOMAIN SO_PROTOCOL SO_ACCEPTCONN. Buffers: twice what was set is shown, as on Linux; for TCP
+ * what was set is the octets of payload, up to 16 MiB, and the default is 4 MiB to send and 6 MiB to receive.
+ * IPPROTO_TCP:  TCP_NODELAY TCP_CORK TCP_QUICKACK TCP_KEEPIDLE TCP_KEEPINTVL TCP_KEEPCNT TCP_USER_TIMEOUT
+ * TCP_MAXSEG TCP_SYNCNT; to read: TCP_INFO. IPPROTO_IP:   IP_TTL IP_TOS IP_MTU_DISCOVER IP_PKTINFO IP_RECVTTL
+ * IP_RECVTOS IP_RECVERR (ICMP errors of unconnected sockets too, and MSG_ERRQUEUE) IP_MULTICAST_TTL
+ * IP_MULTICAST_LOOP IP_MULTICAST_IF IP_ADD_MEMBERSHIP IP_DROP_MEMBERSHIP; to read: IP_MTU. IPPROTO_IPV6:
+ * IPV6_V6ONLY IPV6_UNICAST_HOPS IPV6_TCLASS IPV6_MTU_DISCOVER IPV6_DONTFRAG IPV6_RECVPKTINFO
+ * IPV6_RECVHOPLIMIT IPV6_RECVTCLASS IPV6_RECVERR IPV6_MULTICAST_HOPS IPV6_MULTICAST_LOOP IPV6_MULTICAST_IF
+ * IPV6_JOIN_GROUP IPV6_LEAVE_GROUP; to read: IPV6_MTU. Others: ENOPROTOOPT. A listening socket's are
+ * inherited by what it accepts. */
 int transom_setsockopt(transom_stack* stack, int fd, int level, int name, const void* value,
                        socklen_t length);
 int transom_getsockopt(transom_stack* stack, int fd, int level, int name, void* value, socklen_t* length);

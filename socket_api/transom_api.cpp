@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
@@ -74,7 +75,7 @@ Outcome<ssize_t> send_message(Session& session, Socket& socket, const msghdr& me
   outgoing.to = *to;
   if (message.msg_control != nullptr && message.msg_controllen > 0) {
     const Bytes octets(static_cast<const std::uint8_t*>(message.msg_control), message.msg_controllen);
-    const auto control = transom::sockets::read_control(socket.domain(), octets);
+    const auto control = transom::sockets::read_control(socket.kind(), octets);
     if (!control) return std::unexpected(control.error());
     outgoing.control = *control;
   }
@@ -211,6 +212,47 @@ ssize_t transom_recvmsg(transom_stack* stack, int fd, msghdr* message, int flags
   return report(with_socket(stack, fd, [&](Session& session, Socket& socket) -> Outcome<ssize_t> {
     if (message == nullptr) return fail(EFAULT);
     return receive_message(session, socket, *message, flags);
+  }));
+}
+
+int transom_sendmmsg(transom_stack* stack, int fd, mmsghdr* messages, unsigned count, int flags) {
+  return report(with_socket(stack, fd, [&](Session& session, Socket& socket) -> Outcome<int> {
+    if (messages == nullptr && count > 0) return fail(EFAULT);
+    const unsigned limit = std::min<unsigned>(count, IOV_MAX);
+    for (unsigned i = 0; i < limit; ++i) {
+      const auto sent = send_message(session, socket, messages[i].msg_hdr, flags);
+      if (!sent) return i > 0 ? Outcome<int>(static_cast<int>(i)) : std::unexpected(sent.error());
+      messages[i].msg_len = static_cast<unsigned>(*sent);
+    }
+    return static_cast<int>(limit);
+  }));
+}
+
+int transom_recvmmsg(transom_stack* stack, int fd, mmsghdr* messages, unsigned count, int flags,
+                     timespec* timeout) {
+  return report(with_socket(stack, fd, [&](Session& session, Socket& socket) -> Outcome<int> {
+    if (messages == nullptr && count > 0) return fail(EFAULT);
+    constexpr long kSecond = 1'000'000'000;
+    constexpr time_t kForEver = kSecond;  // 30 years
+    transom::Instant deadline = transom::kNever;
+    if (timeout != nullptr) {
+      if (timeout->tv_sec < 0 || timeout->tv_nsec < 0 || timeout->tv_nsec >= kSecond) return fail(EINVAL);
+      if (timeout->tv_sec < kForEver)
+        deadline = session.now() + std::chrono::seconds(timeout->tv_sec) +
+                   std::chrono::nanoseconds(timeout->tv_nsec);
+    }
+    const unsigned limit = std::min<unsigned>(count, IOV_MAX);
+    unsigned received = 0;
+    while (received < limit) {
+      const auto size = receive_message(session, socket, messages[received].msg_hdr, flags & ~MSG_WAITFORONE);
+      if (!size)
+        return received > 0 ? Outcome<int>(static_cast<int>(received)) : std::unexpected(size.error());
+      messages[received++].msg_len = static_cast<unsigned>(*size);
+      if ((flags & MSG_WAITFORONE) != 0) flags |= MSG_DONTWAIT;
+      // As Linux: looked at between messages, so a wait for the next is not cut short.
+      if (session.now() >= deadline) break;
+    }
+    return static_cast<int>(received);
   }));
 }
 

@@ -8,17 +8,23 @@
 #include <array>
 
 #include "socket_api/datagram.h"
+#include "socket_api/option_value.h"
+#include "stack/wire/udp.h"
 
 namespace transom::sockets {
 
 namespace {
 constexpr std::size_t kMinBuffer = 2304;
 constexpr std::size_t kMaxDatagram = 65535;
+constexpr std::size_t kMaxSegments = 64;  // UDP_MAX_SEGMENTS
 }  // namespace
 
 UdpSocket::UdpSocket(Session& session, int domain)
-    : Socket({domain, SOCK_DGRAM, IPPROTO_UDP}), udp_(session.host().udp().open(family_of(domain))) {
+    : Socket({domain, SOCK_DGRAM, IPPROTO_UDP}),
+      udp_(session.host().udp().open(family_of(domain))),
+      clock_(session.loop()) {
   udp_->set_listener(this);
+  udp_->set_error_listener(this);
 }
 
 void UdpSocket::on_close(Session&) { udp_.reset(); }
@@ -27,6 +33,7 @@ Readiness UdpSocket::readiness() const {
   if (!udp_) return {};
   Readiness ready = udp_->readiness();
   ready.readable = udp_->queued() > 0 || receive_shut_;  // as Linux: an error alone is POLLERR alone
+  ready.error |= !errors_.empty();
   ready.read_hang_up |= receive_shut_;
   ready.hang_up |= receive_shut_ && send_shut_;
   return ready;
@@ -91,7 +98,7 @@ Outcome<SocketAddress> UdpSocket::remote_address() const {
 
 // ---------------------------------------------------------------- sending
 
-void UdpSocket::prepare_for(IpFamily family) {
+void UdpSocket::prepare_for(IpFamily family, const SendControl& control) {
   const IpSettings::Family& ip = settings_.ip.of(family);
   udp::UdpOptions& options = udp_->options();
   options.ttl = settings_.ip.hops_or_default(family);
@@ -99,7 +106,8 @@ void UdpSocket::prepare_for(IpFamily family) {
   options.multicast_ttl = static_cast<std::uint8_t>(ip.multicast_hops);
   options.multicast_loop = ip.multicast_loop;
   options.multicast_interface = ip.multicast_interface;
-  options.dont_fragment = ip.mtu_discover == IP_PMTUDISC_DO || ip.mtu_discover == IP_PMTUDISC_PROBE;
+  options.dont_fragment = control.dont_fragment.value_or(ip.mtu_discover == IP_PMTUDISC_DO ||
+                                                         ip.mtu_discover == IP_PMTUDISC_PROBE);
 }
 
 Outcome<std::size_t> UdpSocket::send(Session& session, const Outgoing& message) {
@@ -123,45 +131,134 @@ Outcome<std::size_t> UdpSocket::send(Session& session, const Outgoing& message) 
     if (parameters.interface == InterfaceId::kAny) parameters.interface = *interface;
   }
   if (const auto bound = bind_if_needed(session); !bound) return std::unexpected(bound.error());
-  prepare_for(parameters.to.value_or(udp_->remote().value_or(Endpoint{})).address.family());
+  prepare_for(parameters.to.value_or(udp_->remote().value_or(Endpoint{})).address.family(), message.control);
 
-  if ((message.flags & MSG_MORE) != 0 || !corked_.empty()) {
+  const bool more = cork_ || (message.flags & MSG_MORE) != 0;
+  if (more || is_corked_) {
+    if (!std::exchange(is_corked_, true)) corked_to_ = parameters;
     for (const Bytes& piece : message.pieces) corked_.insert(corked_.end(), piece.begin(), piece.end());
-    if ((message.flags & MSG_MORE) != 0) return size;
-    const std::vector<std::uint8_t> whole = std::exchange(corked_, {});
-    const Bytes piece(whole);
-    const auto sent = udp_->send({&piece, 1}, parameters);
-    if (!sent) return fail(sent.error());
+    if (more) return size;
+    const auto sent = flush_corked(session);
+    if (!sent) return std::unexpected(sent.error());
     return size;
   }
-  const auto sent = udp_->send(message.pieces, parameters);
-  if (!sent) return fail(sent.error());
-  return *sent;
+  return send_octets(session, message.pieces, message.control.segment.value_or(segment_), parameters);
+}
+
+Outcome<void> UdpSocket::flush_corked(Session& session) {
+  if (!std::exchange(is_corked_, false)) return {};
+  const std::vector<std::uint8_t> whole = std::exchange(corked_, {});
+  const Bytes piece(whole);
+  const auto sent = send_octets(session, {&piece, 1}, segment_, corked_to_);
+  if (!sent) return std::unexpected(sent.error());
+  return {};
+}
+
+Outcome<std::size_t> UdpSocket::send_octets(Session& session, std::span<const Bytes> pieces,
+                                            std::size_t segment, const udp::SendTo& parameters) {
+  if (segment != 0) return send_segments(pieces, segment, parameters);
+  const auto sent = udp_->send(pieces, parameters);
+  if (sent) return *sent;
+  if (sent.error() == Error::kMessageTooLong) note_too_long(session, parameters);
+  return fail(sent.error());
+}
+
+Outcome<std::size_t> UdpSocket::send_segments(std::span<const Bytes> pieces, std::size_t segment,
+                                              const udp::SendTo& parameters) {
+  std::vector<std::uint8_t> whole;
+  for (const Bytes& piece : pieces) whole.insert(whole.end(), piece.begin(), piece.end());
+  if (whole.size() > segment * kMaxSegments) return fail(EINVAL);
+  std::size_t sent = 0;
+  do {
+    const Bytes one = Bytes(whole).subspan(sent, std::min(segment, whole.size() - sent));
+    const auto done = udp_->send({&one, 1}, parameters);
+    // What has left has left: the rest is lost, as a network may lose it.
+    if (!done) return sent > 0 ? Outcome<std::size_t>(whole.size()) : fail(done.error());
+    sent += one.size();
+  } while (sent < whole.size());
+  return sent;
+}
+
+// ---------------------------------------------------------------- errors
+
+void UdpSocket::on_icmp_error(const ip::IcmpError& error) {
+  const IpSettings::Family& ip = settings_.ip.of(error.destination.family());
+  if (!ip.receive_errors) return;
+  if (error.kind == ip::IcmpErrorKind::kPacketTooBig && ip.mtu_discover == IP_PMTUDISC_DONT) return;
+  wire::Reader reader(error.transport);
+  reader.skip(2);
+  const auto port = static_cast<Port>(reader.u16());
+  errors_.push(error, port, wire::UdpHeader::kSize, clock_.now());
+}
+
+// As Linux: an unconnected IPv4 socket is told the address alone.
+void UdpSocket::note_too_long(Session& session, const udp::SendTo& parameters) {
+  const Endpoint to = parameters.to.value_or(udp_->remote().value_or(Endpoint{}));
+  if (!settings_.ip.of(to.address.family()).receive_errors) return;
+  ip::IpLayer& ip = session.host().ip();
+  const auto way = ip.destination(to.address, parameters.interface);
+  if (!way) return;
+  const bool has_port = to.address.is_v6() || udp_->remote();
+  errors_.push_too_long({{to.address, has_port ? to.port : Port::kNone}}, ip.path_mtu(**way), session.now());
+  on_readiness();
 }
 
 // ---------------------------------------------------------------- receiving
 
-std::size_t UdpSocket::take(Incoming& message, const udp::Datagram& datagram) {
-  const ReceiveControl control{.destination = datagram.destination,
-                               .interface = datagram.interface,
-                               .hops = datagram.ttl,
-                               .traffic_class = datagram.traffic_class};
-  message.from = SocketAddress{datagram.source, datagram.interface};
-  bool is_truncated = false;
-  message.control_size = write_control(settings_.ip, domain(), control, message.control, is_truncated);
-  if (is_truncated) message.result_flags |= MSG_CTRUNC;
-  return scatter(message, {}, datagram.payload);
+std::size_t UdpSocket::take_packets(Session& session, Incoming& message, const udp::Datagram& first,
+                                    std::span<const Packet> payloads, std::size_t segment) {
+  const ReceiveControl control{.destination = first.destination,
+                               .interface = first.interface,
+                               .hops = first.ttl,
+                               .traffic_class = first.traffic_class,
+                               .arrival = first.arrival,
+                               .dropped = first.dropped,
+                               .segment = static_cast<int>(segment)};
+  message.from = SocketAddress{first.source, first.interface};
+  write_control(session, kind(), settings_, control, message);
+  return scatter(message, {}, payloads);
+}
+
+std::size_t UdpSocket::take(Session& session, Incoming& message, const udp::Datagram& datagram) {
+  return take_packets(session, message, datagram, {&datagram.payload, 1}, 0);
+}
+
+// UDP_GRO: those that follow, of the same flow and size, with it. The last may be shorter.
+std::size_t UdpSocket::take_all_alike(Session& session, Incoming& message, udp::Datagram first) {
+  const std::size_t segment = first.payload.size();
+  std::size_t total = segment;
+  std::vector<Packet> payloads;
+  payloads.push_back(std::move(first.payload));
+  while (segment > 0 && payloads.size() < kMaxSegments && payloads.back().size() == segment) {
+    const udp::Datagram* const next = udp_->peek();
+    const bool is_alike = next != nullptr && next->source == first.source &&
+                          next->destination == first.destination && next->interface == first.interface &&
+                          next->ttl == first.ttl && next->traffic_class == first.traffic_class;
+    if (!is_alike || next->payload.size() == 0 || next->payload.size() > segment ||
+        total + next->payload.size() > kMaxDatagram)
+      break;
+    auto taken = udp_->receive();
+    if (!taken) break;
+    total += taken->payload.size();
+    payloads.push_back(std::move(taken->payload));
+  }
+  return take_packets(session, message, first, payloads, payloads.size() > 1 ? segment : 0);
 }
 
 Outcome<std::size_t> UdpSocket::receive(Session& session, Incoming& message) {
   if ((message.flags & MSG_OOB) != 0) return fail(EOPNOTSUPP);
-  if ((message.flags & MSG_ERRQUEUE) != 0) return fail(EAGAIN);
+  if ((message.flags & MSG_ERRQUEUE) != 0) {
+    const auto report = errors_.receive(session, kind(), settings_, message);
+    if (report && errors_.empty()) (void)udp_->take_error();  // has been told of
+    return report;
+  }
   const auto attempt = [&]() -> Outcome<std::size_t> {
     if ((message.flags & MSG_PEEK) != 0) {
       if (const Error error = udp_->take_error(); error != Error::kNone) return fail(error);
-      if (const udp::Datagram* datagram = udp_->peek()) return take(message, *datagram);
-    } else if (const auto datagram = udp_->receive()) {
-      return take(message, *datagram);
+      if (const udp::Datagram* datagram = udp_->peek()) return take(session, message, *datagram);
+    } else if (auto datagram = udp_->receive()) {
+      return join_ ? take_all_alike(session, message, std::move(*datagram))
+                   : take(session, message, *datagram);
     } else if (datagram.error() != Error::kWouldBlock) {
       return fail(datagram.error());
     }
@@ -186,13 +283,47 @@ Outcome<void> UdpSocket::shutdown(Session&, int how) {
 void UdpSocket::apply_settings(Session&) {
   udp::UdpOptions& options = udp_->options();
   options.broadcast = settings_.broadcast;
-  options.receive_errors = settings_.ip.of(family_of(domain())).receive_errors;
+  options.receive_errors = settings_.ip.ipv4.receive_errors || settings_.ip.ipv6.receive_errors;
   options.bound_interface = settings_.interface != InterfaceId::kAny ? settings_.interface : peer_interface_;
   // As Linux: twice what was asked for, for the bookkeeping.
   if (settings_.send_buffer)
     options.send_buffer = std::max<std::size_t>(2 * std::size_t{*settings_.send_buffer}, 2 * kMinBuffer);
   if (settings_.receive_buffer)
     options.receive_buffer = std::max<std::size_t>(2 * std::size_t{*settings_.receive_buffer}, kMinBuffer);
+}
+
+Outcome<void> UdpSocket::set_option(Session& session, int level, int name, Bytes value) {
+  if (level != IPPROTO_UDP) return Socket::set_option(session, level, name, value);
+  const auto number = read_option<int>(value);
+  if (!number) return std::unexpected(number.error());
+  switch (name) {
+    case UDP_CORK:
+      cork_ = *number != 0;
+      return cork_ ? Outcome<void>() : flush_corked(session);
+    case UDP_SEGMENT:
+      if (*number < 0 || *number > UINT16_MAX) return fail(EINVAL);
+      segment_ = static_cast<std::uint16_t>(*number);
+      return {};
+    case UDP_GRO:
+      join_ = *number != 0;
+      return {};
+    default:
+      return fail(ENOPROTOOPT);
+  }
+}
+
+Outcome<std::size_t> UdpSocket::get_option(Session& session, int level, int name, MutableBytes out) {
+  if (level != IPPROTO_UDP) return Socket::get_option(session, level, name, out);
+  switch (name) {
+    case UDP_CORK:
+      return write_bool_option(out, cork_);
+    case UDP_SEGMENT:
+      return write_int_option(out, segment_);
+    case UDP_GRO:
+      return write_bool_option(out, join_);
+    default:
+      return fail(ENOPROTOOPT);
+  }
 }
 
 Outcome<int> UdpSocket::query(unsigned long request) const {

@@ -3,12 +3,12 @@
 
 #include <vector>
 
-#include "socket_api/socket.h"
+#include "socket_api/error_queue.h"
 #include "stack/udp/udp_layer.h"
 
 namespace transom::sockets {
 
-class UdpSocket final : public Socket {
+class UdpSocket final : public Socket, private ip::IcmpErrorListener {
  public:
   UdpSocket(Session& session, int domain);
 
@@ -21,6 +21,8 @@ class UdpSocket final : public Socket {
 
   Outcome<SocketAddress> local_address() const override;
   Outcome<SocketAddress> remote_address() const override;
+  Outcome<void> set_option(Session& session, int level, int name, Bytes value) override;
+  Outcome<std::size_t> get_option(Session& session, int level, int name, MutableBytes out) override;
   Outcome<int> query(unsigned long request) const override;
   Readiness readiness() const override;
 
@@ -34,12 +36,30 @@ class UdpSocket final : public Socket {
 
  private:
   Outcome<void> bind_if_needed(Session& session);
-  void prepare_for(IpFamily family);
-  std::size_t take(Incoming& message, const udp::Datagram& datagram);
+  void prepare_for(IpFamily family, const SendControl& control = {});
+  void on_icmp_error(const ip::IcmpError& error) override;
+  // One datagram, or with `segment` not 0, several of that size.
+  Outcome<std::size_t> send_octets(Session& session, std::span<const Bytes> pieces, std::size_t segment,
+                                   const udp::SendTo& parameters);
+  Outcome<std::size_t> send_segments(std::span<const Bytes> pieces, std::size_t segment,
+                                     const udp::SendTo& parameters);
+  void note_too_long(Session& session, const udp::SendTo& parameters);
+  Outcome<void> flush_corked(Session& session);
+  std::size_t take(Session& session, Incoming& message, const udp::Datagram& datagram);
+  std::size_t take_all_alike(Session& session, Incoming& message, udp::Datagram first);
+  std::size_t take_packets(Session& session, Incoming& message, const udp::Datagram& first,
+                           std::span<const Packet> payloads, std::size_t segment);
 
   std::unique_ptr<udp::UdpSocket> udp_;
   InterfaceId peer_interface_ = InterfaceId::kAny;  // of a link-local peer
-  std::vector<std::uint8_t> corked_;                // MSG_MORE: the datagram so far
+  EventLoop& clock_;
+  ErrorQueue errors_;
+  std::vector<std::uint8_t> corked_;  // MSG_MORE, UDP_CORK: the datagram so far
+  udp::SendTo corked_to_;             // what its first piece said
+  bool is_corked_ = false;            // there is such a datagram, perhaps without octets
+  bool cork_ = false;                 // UDP_CORK
+  bool join_ = false;                 // UDP_GRO
+  std::uint16_t segment_ = 0;         // UDP_SEGMENT
   bool receive_shut_ = false;
   bool send_shut_ = false;
 };

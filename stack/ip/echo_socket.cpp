@@ -64,12 +64,14 @@ class EchoSocket::Implementation final : public EchoReceiver {
 
   Readiness readiness() const { return {.readable = !queue_.empty(), .writable = true}; }
   void set_listener(ReadinessListener* listener) { listener_ = listener; }
+  void set_error_listener(IcmpErrorListener* listener) { error_listener_ = listener; }
 
   void on_reply(const Received& received, const wire::IcmpHeader& header, Packet payload) override {
     push({received.source, header.sequence(), received.ttl, received.traffic_class, context_.now,
           std::move(payload), std::nullopt});
   }
   void on_error(const IcmpError& error, const wire::IcmpHeader& request) override {
+    if (error_listener_ != nullptr) return error_listener_->on_icmp_error(error);
     push({error.reporter, request.sequence(), 0, 0, context_.now, Packet(), error.kind});
   }
 
@@ -83,7 +85,7 @@ class EchoSocket::Implementation final : public EchoReceiver {
     if (queued_memory_ + memory > kMaxQueuedMemory) return context_.drop(DropReason::kIcmpIgnored);
     queued_memory_ += memory;
     queue_.push_back(std::move(reply));
-    if (listener_ != nullptr) listener_->on_readiness();
+    if (listener_ != nullptr) listener_->on_input();
   }
 
   IpLayer& ip_;
@@ -93,6 +95,7 @@ class EchoSocket::Implementation final : public EchoReceiver {
   Ring<Reply> queue_;
   std::size_t queued_memory_ = 0;
   ReadinessListener* listener_ = nullptr;
+  IcmpErrorListener* error_listener_ = nullptr;
 };
 
 EchoSocket::EchoSocket(IpLayer& ip, IpFamily family, std::uint16_t identifier)
@@ -107,5 +110,8 @@ Result<void> EchoSocket::send(const IpAddress& destination, std::uint16_t sequen
 Result<EchoSocket::Reply> EchoSocket::receive() { return implementation_->receive(); }
 Readiness EchoSocket::readiness() const { return implementation_->readiness(); }
 void EchoSocket::set_listener(ReadinessListener* listener) { implementation_->set_listener(listener); }
+void EchoSocket::set_error_listener(IcmpErrorListener* listener) {
+  implementation_->set_error_listener(listener);
+}
 
 }  // namespace transom::ip

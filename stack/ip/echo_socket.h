@@ -7,6 +7,7 @@
 #include "stack/base/error.h"
 #include "stack/base/packet.h"
 #include "stack/base/readiness.h"
+#include "stack/ip/icmp_error_listener.h"
 #include "stack/ip/ip_layer.h"
 
 namespace transom::ip {
@@ -34,6 +35,8 @@ class EchoSocket {
   Result<Reply> receive();  // kWouldBlock when there is none
   Readiness readiness() const;
   void set_listener(ReadinessListener* listener);
+  // From then on errors go there, and are not among the replies.
+  void set_error_listener(IcmpErrorListener* listener);
 
  private:
   class Implementation;

@@ -27,6 +27,7 @@ struct SocketState {
   std::uint64_t dropped = 0;
   Error pending_error = Error::kNone;
   ReadinessListener* listener = nullptr;
+  ip::IcmpErrorListener* error_listener = nullptr;
 
   void notify() const {
     if (listener != nullptr) listener->on_readiness();

@@ -49,6 +49,7 @@ void enqueue(Core& core, SocketState& socket, const Flow& flow, const ip::Receiv
                           .ttl = received.ttl,
                           .traffic_class = received.traffic_class,
                           .arrival = core.context.now,
+                          .dropped = socket.dropped,
                           .payload = std::move(packet)});
   socket.notify_input();
 }
@@ -170,8 +171,11 @@ bool UdpLayer::icmp_error(const ip::IcmpError& error) {
     core_->context.drop(DropReason::kIcmpQuoteUnmatched);
     return false;
   }
-  const bool is_wanted = socket->remote || socket->options.receive_errors;
-  const bool is_news = error.kind != ip::IcmpErrorKind::kPacketTooBig || socket->options.dont_fragment;
+  const bool hears_all = socket->options.receive_errors;
+  const bool is_wanted = socket->remote || hears_all;
+  const bool is_news =
+      error.kind != ip::IcmpErrorKind::kPacketTooBig || socket->options.dont_fragment || hears_all;
+  if (socket->error_listener != nullptr) socket->error_listener->on_icmp_error(error);
   if (is_wanted && is_news) {
     socket->pending_error = error_for(error.kind);
     socket->notify();

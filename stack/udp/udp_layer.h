@@ -12,6 +12,7 @@
 
 #include "stack/base/error.h"
 #include "stack/base/readiness.h"
+#include "stack/ip/icmp_error_listener.h"
 #include "stack/ip/ip_layer.h"
 
 namespace transom::udp {
@@ -26,7 +27,8 @@ struct Datagram {
   std::uint8_t ttl = 0;
   std::uint8_t traffic_class = 0;
   Instant arrival{};
-  Packet payload;  // may be empty of octets, never an empty handle
+  std::uint64_t dropped = 0;  // datagrams lost before it because the receive queue was full
+  Packet payload;             // may be empty of octets, never an empty handle
 };
 
 struct UdpOptions {
@@ -39,7 +41,7 @@ struct UdpOptions {
   std::uint8_t traffic_class = 0;
   bool broadcast = false;       // SO_BROADCAST
   bool dont_fragment = false;   // fail with kMessageTooLong above the path MTU
-  bool receive_errors = false;  // IP_RECVERR: report ICMP errors of unconnected sockets too
+  bool receive_errors = false;  // IP_RECVERR: every ICMP error is an error, of unconnected sockets too
   bool no_checksum = false;     // send IPv4 datagrams without checksum
   InterfaceId bound_interface = InterfaceId::kAny;  // SO_BINDTODEVICE
 };
@@ -97,6 +99,7 @@ class UdpSocket {
   Error take_error();
   Readiness readiness() const;
   void set_listener(ReadinessListener* listener);
+  void set_error_listener(ip::IcmpErrorListener* listener);
 
   std::uint64_t dropped() const;  // datagrams lost because the receive queue was full
 

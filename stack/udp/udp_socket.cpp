@@ -244,6 +244,7 @@ Readiness UdpSocket::readiness() const {
 }
 
 void UdpSocket::set_listener(ReadinessListener* listener) { state_->listener = listener; }
+void UdpSocket::set_error_listener(ip::IcmpErrorListener* listener) { state_->error_listener = listener; }
 std::uint64_t UdpSocket::dropped() const { return state_->dropped; }
 
 }  // namespace transom::udp

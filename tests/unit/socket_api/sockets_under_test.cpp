@@ -25,6 +25,12 @@ class KernelCalls final : public Calls {
     return ::recvfrom(fd, buffer, size, flags, from, length);
   }
   ssize_t recvmsg(int fd, msghdr* message, int flags) override { return ::recvmsg(fd, message, flags); }
+  int sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) override {
+    return ::sendmmsg(fd, messages, count, flags);
+  }
+  int recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags, timespec* timeout) override {
+    return ::recvmmsg(fd, messages, count, flags, timeout);
+  }
   int shutdown(int fd, int how) override { return ::shutdown(fd, how); }
   int close(int fd) override { return ::close(fd); }
   int getsockname(int fd, sockaddr* address, socklen_t* length) override {
@@ -94,6 +100,12 @@ class TransomCalls final : public Calls {
   }
   ssize_t recvmsg(int fd, msghdr* message, int flags) override {
     return transom_recvmsg(stack_, fd, message, flags);
+  }
+  int sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) override {
+    return transom_sendmmsg(stack_, fd, messages, count, flags);
+  }
+  int recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags, timespec* timeout) override {
+    return transom_recvmmsg(stack_, fd, messages, count, flags, timeout);
   }
   int shutdown(int fd, int how) override { return transom_shutdown(stack_, fd, how); }
   int close(int fd) override { return transom_close(stack_, fd); }

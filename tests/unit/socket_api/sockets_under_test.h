@@ -39,6 +39,8 @@ class Calls {
   virtual ssize_t recvfrom(int fd, void* buffer, size_t size, int flags, sockaddr* from,
                            socklen_t* length) = 0;
   virtual ssize_t recvmsg(int fd, msghdr* message, int flags) = 0;
+  virtual int sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) = 0;
+  virtual int recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags, timespec* timeout) = 0;
   virtual int shutdown(int fd, int how) = 0;
   virtual int close(int fd) = 0;
   virtual int getsockname(int fd, sockaddr* address, socklen_t* length) = 0;

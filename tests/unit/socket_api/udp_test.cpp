@@ -1,70 +1,12 @@
 // Datagrams over the loopback interface, on Transom and on the kernel.
 #include <thread>
 
-#include "tests/unit/socket_api/sockets_under_test.h"
+#include "tests/unit/socket_api/messages.h"
 
 namespace transom::sockets {
 namespace {
 
-class UdpSockets : public BothTest {
- protected:
-  int bound(const char* text) {
-    const int fd = socket_ok(std::strchr(text, ':') != nullptr ? AF_INET6 : AF_INET, SOCK_DGRAM);
-    EXPECT_EQ(bind_to(fd, text), 0) << errno_name(errno);
-    EXPECT_EQ(set_receive_timeout(fd, 2000), 0);
-    return fd;
-  }
-  // Two sockets, each connected to the other.
-  Pair connected(const char* text) {
-    const Pair pair{bound(text), bound(text)};
-    EXPECT_EQ(connect_to(pair.client, text, local_port(pair.server)), 0);
-    EXPECT_EQ(connect_to(pair.server, text, local_port(pair.client)), 0);
-    return pair;
-  }
-
-  struct Message {
-    std::string octets;
-    std::string from;
-    int flags = 0;
-    std::vector<char> control;
-  };
-  Message receive_message(int fd, std::size_t size, std::size_t control_size, int flags = 0) {
-    Message result;
-    result.octets.resize(size);
-    result.control.resize(control_size);
-    iovec piece{result.octets.data(), size};
-    sockaddr_storage from{};
-    msghdr message{};
-    message.msg_name = &from;
-    message.msg_namelen = sizeof from;
-    message.msg_iov = &piece;
-    message.msg_iovlen = 1;
-    message.msg_control = control_size > 0 ? result.control.data() : nullptr;
-    message.msg_controllen = control_size;
-    const ssize_t count = calls().recvmsg(fd, &message, flags);
-    EXPECT_GE(count, 0) << errno_name(errno);
-    result.octets.resize(std::min(size, static_cast<std::size_t>(std::max<ssize_t>(count, 0))));
-    result.control.resize(message.msg_controllen);
-    result.flags = message.msg_flags;
-    result.from = text_of(from);
-    return result;
-  }
-  template <typename T>
-  static bool find_control(std::vector<char>& control, int level, int type, T& value) {
-    msghdr message{};
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
-         header = CMSG_NXTHDR(&message, header)) {
-      if (header->cmsg_level != level || header->cmsg_type != type ||
-          header->cmsg_len < CMSG_LEN(sizeof value))
-        continue;
-      std::memcpy(&value, CMSG_DATA(header), sizeof value);
-      return true;
-    }
-    return false;
-  }
-};
+class UdpSockets : public MessageTest {};
 INSTANTIATE_BOTH(UdpSockets);
 
 TEST_P(UdpSockets, CarryDatagramsWithTheirBounds) {
