@@ -50,6 +50,7 @@ std::string_view to_text(ip::IcmpErrorKind kind) {
       return "Time to live exceeded";
     case ip::IcmpErrorKind::kParameterProblem:
       return "Parameter problem";
+    case ip::IcmpErrorKind::kRedirect:
     case ip::IcmpErrorKind::kOther:
       break;
   }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "stack/base/address.h"
@@ -37,6 +38,13 @@ struct Destination {
   // IPv4: a router reported less than the floor, so packets of the floor's size go without DF (RFC 1191 §3
   // allows it).
   bool mtu_is_locked = false;
+
+  // What a router has said about the way (redirects.h). In force while the routes lead to `routed_hop`.
+  struct Redirect {
+    IpAddress routed_hop;
+    IpAddress target;
+  };
+  std::optional<Redirect> redirect;
 
   std::uint32_t next_identification = 0;  // see identification.h
 

@@ -47,7 +47,7 @@ bool IpLayer::EchoSockets::error(const IcmpError& error) {
                               : request->type == static_cast<std::uint8_t>(wire::Icmpv6Type::kEchoRequest);
   EchoReceiver* const receiver = is_request ? find(family, request->identifier()) : nullptr;
   if (receiver == nullptr) return false;
-  receiver->on_error(error, *request);
+  if (error.kind != IcmpErrorKind::kRedirect) receiver->on_error(error, *request);
   return true;
 }
 

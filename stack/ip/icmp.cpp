@@ -41,6 +41,8 @@ IcmpErrorKind kind_of_v4(const wire::IcmpHeader& header) {
       return IcmpErrorKind::kTimeExceeded;
     case IcmpType::kParameterProblem:
       return IcmpErrorKind::kParameterProblem;
+    case IcmpType::kRedirect:
+      return IcmpErrorKind::kRedirect;
     default:
       return IcmpErrorKind::kOther;
   }
@@ -90,7 +92,7 @@ std::uint32_t reported_mtu(const wire::IcmpHeader& header, const QuotedPacket& q
 }  // namespace
 
 Icmp::Icmp(Context& context, const IpConfig& config, link::LinkLayer& link, const Addresses& addresses,
-           DestinationCache& destinations, const PathMtu& path_mtu, Output& output,
+           DestinationCache& destinations, const PathMtu& path_mtu, Redirects& redirects, Output& output,
            const Transports& transports, IpLayer::EchoSockets& echo_sockets)
     : context_(context),
       config_(config),
@@ -98,6 +100,7 @@ Icmp::Icmp(Context& context, const IpConfig& config, link::LinkLayer& link, cons
       addresses_(addresses),
       destinations_(destinations),
       path_mtu_(path_mtu),
+      redirects_(redirects),
       output_(output),
       transports_(transports),
       echo_sockets_(echo_sockets) {}
@@ -151,7 +154,8 @@ void Icmp::receive_v4(const Received& received, const wire::IcmpHeader& header, 
     case IcmpType::kSourceQuench:  // RFC 6633 §3
       return context_.drop(DropReason::kIcmpIgnored, Counter::kIcmpInSrcQuenchs);
     case IcmpType::kRedirect:
-      return context_.drop(DropReason::kIcmpIgnored, Counter::kIcmpInRedirects);
+      context_.count(Counter::kIcmpInRedirects);
+      return receive_error(received, header, packet);
   }
   // RFC 1122 §3.2.2: silently. Timestamps, information requests, address masks and router discovery among
   // them.
@@ -268,6 +272,13 @@ void Icmp::receive_error(const Received& received, const wire::IcmpHeader& heade
   error.reporter = received.source;
   if (error.kind == IcmpErrorKind::kPacketTooBig) error.mtu = reported_mtu(header, *quoted);
   if (!deliver_error(error, *quoted)) return;
+  if (error.kind == IcmpErrorKind::kRedirect) {
+    constexpr std::uint8_t kLastCode = 3;
+    if (header.code > kLastCode) return context_.drop(DropReason::kIcmpIgnored);
+    // RFC 1122 §3.2.2.2: one for a network is taken as one for the host that it is about.
+    redirects_.follow(received.interface, received.source, quoted->destination, IpAddress::v4(header.rest));
+    return;
+  }
   // TCP judges a report by more than we know, and calls IpLayer::learn_path_mtu itself.
   if (error.kind == IcmpErrorKind::kPacketTooBig && quoted->protocol != IpProtocol::kTcp)
     learn_path_mtu(error, received.interface.id());

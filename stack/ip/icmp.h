@@ -3,12 +3,13 @@
 //
 // An error counts only when it quotes something that we may have sent: at least 8 octets of a transport
 // header, from an address of ours. Whether that something exists is for its transport to say, and only then
-// is a path MTU believed (RFC 8201 §4). Redirects, source quench (RFC 6633), timestamps, address masks and
-// router discovery are ignored.
+// is a path MTU believed (RFC 8201 §4), or a redirect followed. Source quench (RFC 6633), timestamps, address
+// masks and router discovery are ignored.
 #pragma once
 
 #include "stack/ip/echo_sockets.h"
 #include "stack/ip/output.h"
+#include "stack/ip/redirects.h"
 #include "stack/ip/transports.h"
 
 namespace transom::ip {
@@ -18,8 +19,8 @@ struct QuotedPacket;
 class Icmp {
  public:
   Icmp(Context& context, const IpConfig& config, link::LinkLayer& link, const Addresses& addresses,
-       DestinationCache& destinations, const PathMtu& path_mtu, Output& output, const Transports& transports,
-       IpLayer::EchoSockets& echo_sockets);
+       DestinationCache& destinations, const PathMtu& path_mtu, Redirects& redirects, Output& output,
+       const Transports& transports, IpLayer::EchoSockets& echo_sockets);
 
   // A message of the source's family; the packet starts at the ICMP header.
   void receive(const Received& received, Packet packet);
@@ -41,6 +42,7 @@ class Icmp {
   const Addresses& addresses_;
   DestinationCache& destinations_;
   const PathMtu& path_mtu_;
+  Redirects& redirects_;
   Output& output_;
   const Transports& transports_;
   IpLayer::EchoSockets& echo_sockets_;

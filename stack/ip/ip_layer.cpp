@@ -11,6 +11,7 @@
 #include "stack/ip/output.h"
 #include "stack/ip/quoted_packet.h"
 #include "stack/ip/reassembly.h"
+#include "stack/ip/redirects.h"
 #include "stack/ip/routing.h"
 #include "stack/wire/icmp.h"
 
@@ -26,6 +27,7 @@ class IpLayer::Implementation {
         addresses(link, routes),
         routing(context, link, routes, addresses),
         destinations(context, routes, routing, config.max_destinations),
+        redirects(context, config, addresses, destinations),
         path_mtu(context, config.path_mtu_timeout, config.min_path_mtu_v4),
         output(
             context, link, config, addresses, destinations, path_mtu,
@@ -33,7 +35,8 @@ class IpLayer::Implementation {
         errors(context, config, addresses, destinations, output),
         forwarding(context, config, addresses, destinations, output, errors),
         echo_sockets(context),
-        icmp(context, config, link, addresses, destinations, path_mtu, output, transports, echo_sockets),
+        icmp(context, config, link, addresses, destinations, path_mtu, redirects, output, transports,
+             echo_sockets),
         delivery(context, transports, icmp, errors),
         reassembly(context, config, errors),
         ipv4(context, addresses, forwarding, reassembly, delivery),
@@ -54,7 +57,9 @@ class IpLayer::Implementation {
     const auto quoted = parse_quoted_packet(packet.head());
     if (!quoted) return;
     const bool is_v4 = quoted->source.is_v4();
-    if (const DestinationRef destination = destinations.find(quoted->destination, InterfaceId::kAny)) {
+    for (const InterfaceId bound : {InterfaceId::kAny, interface.id()}) {
+      const DestinationRef destination = destinations.find(quoted->destination, bound);
+      if (!destination || redirects.give_up(*destination)) continue;
       if (destination->next_hop != quoted->destination)
         routing.gateway_failed(interface, destination->next_hop);
     }
@@ -94,6 +99,7 @@ class IpLayer::Implementation {
   Addresses addresses;
   Routing routing;
   DestinationCache destinations;
+  Redirects redirects;
   PathMtu path_mtu;
   Output output;
   IcmpErrors errors;
@@ -179,6 +185,11 @@ void IpLayer::neighbour_failed(link::Interface& interface, Packet packet) {
   if (implementation_->output.is_sending())
     return implementation_->report_later(interface, std::move(packet));
   implementation_->report_unreachable(interface, packet);
+}
+
+bool IpLayer::redirected(link::Interface& interface, const IpAddress& router, const IpAddress& destination,
+                         const IpAddress& target) {
+  return implementation_->redirects.follow(interface, router, destination, target);
 }
 
 IpLayer::EchoSockets& IpLayer::echo_sockets() { return implementation_->echo_sockets; }

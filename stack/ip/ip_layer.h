@@ -34,7 +34,8 @@ struct IpConfig {
   int icmp_errors_per_second = 1000;     // all destinations together; bursts of 50
   int icmp_errors_per_destination = 10;  // per second
   bool answer_broadcast_echo = false;
-  bool forwarding = false;  // be a router: pass on what is for others, between all interfaces
+  bool accept_redirects = true;  // follow a router that names a better first hop; never while forwarding
+  bool forwarding = false;       // be a router: pass on what is for others, between all interfaces
 };
 
 // How a datagram is to be sent. Defaults are the stack's.
@@ -94,6 +95,8 @@ class IpLayer final : public link::NetworkReceiver {
   // link::NetworkReceiver
   void receive(link::Interface& interface, Packet packet) override;
   void neighbour_failed(link::Interface& interface, Packet packet) override;
+  bool redirected(link::Interface& interface, const IpAddress& router, const IpAddress& destination,
+                  const IpAddress& target) override;
 
   // Echo (ping): who wants replies and errors for an identifier registers here. See echo_socket.h.
   class EchoSockets;

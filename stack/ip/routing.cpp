@@ -34,11 +34,18 @@ Result<void> Routing::resolve(Destination& destination) const {
   if (destination.is_local) return resolve_local(destination);
   if (is_reserved(address) && !destination.is_broadcast) return std::unexpected(Error::kNetworkUnreachable);
 
-  const Way way = destination.is_multicast || destination.is_broadcast ? group_way(destination)
-                                                                       : unicast_way(destination);
+  Way way = destination.is_multicast || destination.is_broadcast ? group_way(destination)
+                                                                 : unicast_way(destination);
   if (way.interface == nullptr) return std::unexpected(Error::kNetworkUnreachable);
   const auto source = way.source ? way.source : choose_source(*way.interface, address);
   if (!source) return std::unexpected(Error::kAddressNotAvailable);
+  if (destination.redirect) {
+    if (way.interface == destination.interface && way.next_hop == destination.redirect->routed_hop) {
+      way.next_hop = destination.redirect->target;
+    } else {
+      destination.redirect.reset();  // the routes have changed: they know better
+    }
+  }
   assign(destination, *way.interface, way.next_hop, *source);
   destination.generation = routes_.generation();
   return {};

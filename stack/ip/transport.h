@@ -31,6 +31,7 @@ enum class IcmpErrorKind : std::uint8_t {
   kPacketTooBig,  // `mtu` says what fits
   kTimeExceeded,
   kParameterProblem,
+  kRedirect,  // no error: only asks whether something here has sent what it quotes
   kOther,
 };
 

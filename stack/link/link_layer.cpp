@@ -207,7 +207,7 @@ void LinkLayer::send_broadcast(Interface& interface, Packet packet) {
 void LinkLayer::receive_ndp(Interface& interface, const NdpContext& context, Bytes message) {
   if (interface.type() != LinkType::kEthernet) return;  // nothing to discover on such a link
   implementation_->ndp_.receive(interface, implementation_->neighbours_of(interface),
-                                implementation_->addresses_, context, message);
+                                implementation_->addresses_, *implementation_->network_, context, message);
 }
 
 void LinkLayer::confirm_reachable(Interface& interface, const IpAddress& next_hop, NeighbourHandle* handle) {

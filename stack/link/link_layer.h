@@ -29,6 +29,10 @@ class NetworkReceiver {
   // A packet that was waiting for a neighbour that does not answer; starts at its IP header (RFC 4861
   // §7.2.2).
   virtual void neighbour_failed(Interface& interface, Packet packet) = 0;
+  // A valid redirect (RFC 4861 §8.1): `router` says that `destination` is reached by `target`. True when it
+  // is followed.
+  virtual bool redirected(Interface& interface, const IpAddress& router, const IpAddress& destination,
+                          const IpAddress& target) = 0;
 
  protected:
   ~NetworkReceiver() = default;

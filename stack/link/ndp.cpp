@@ -102,7 +102,7 @@ void Ndp::answer(Interface& interface, NeighbourCache& neighbours, const IpAddre
 // ---------------------------------------------------------------- in
 
 void Ndp::receive(Interface& interface, NeighbourCache& neighbours, AddressBook& addresses,
-                  const LinkLayer::NdpContext& context, Bytes message) {
+                  NetworkReceiver& network, const LinkLayer::NdpContext& context, Bytes message) {
   if (context.fragmented) {  // RFC 6980 §5
     return context_.drop(DropReason::kNdpFragmented, Counter::kIcmp6InErrors);
   }
@@ -122,7 +122,7 @@ void Ndp::receive(Interface& interface, NeighbourCache& neighbours, AddressBook&
       break;
     case wire::Icmpv6Type::kRedirect:
       context_.count(Counter::kIcmp6InRedirects);
-      break;
+      return on_redirect(interface, neighbours, network, context, message);
     default:
       break;
   }
@@ -169,6 +169,17 @@ void Ndp::on_advertisement(Interface& interface, NeighbourCache& neighbours, Add
   neighbours.advertised(advertised->target, {.mac = mac ? &*mac : nullptr,
                                              .solicited = advertised->solicited,
                                              .overrides = advertised->override_cache});
+}
+
+// RFC 4861 §8.1, §8.3. Whether the sender is the router in use is for the network layer to say.
+void Ndp::on_redirect(Interface& interface, NeighbourCache& neighbours, NetworkReceiver& network,
+                      const LinkLayer::NdpContext& context, Bytes message) {
+  const auto redirect = wire::NdpRedirect::parse(message);
+  if (!redirect || !context.source.is_link_local()) return malformed();
+  const auto& mac = redirect->options.target_link_address;
+  if (!is_possible(interface, mac)) return malformed();
+  if (!network.redirected(interface, context.source, redirect->destination, redirect->target)) return;
+  if (mac) neighbours.learn_from_solicitation(redirect->target, *mac);
 }
 
 }  // namespace transom::link

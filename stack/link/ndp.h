@@ -1,9 +1,10 @@
 // Neighbour Discovery for the interfaces of one Host (RFC 4861 §7, RFC 4862 §5.4, RFC 7527): solicitations
-// and advertisements both ways. Router messages are counted and left alone.
+// and advertisements both ways; redirects in (§8). Other router messages are counted and left alone.
 #pragma once
 
 #include "stack/base/context.h"
 #include "stack/link/interface.h"
+#include "stack/link/link_layer.h"
 #include "stack/link/neighbour_cache.h"
 #include "stack/link/reply_limiter.h"
 #include "stack/wire/ndp.h"
@@ -20,7 +21,7 @@ class Ndp {
   Ndp(Context& context, FrameSender& sender) : context_(context), sender_(sender), replies_(context) {}
 
   void receive(Interface& interface, NeighbourCache& neighbours, AddressBook& addresses,
-               const LinkLayer::NdpContext& context, Bytes message);
+               NetworkReceiver& network, const LinkLayer::NdpContext& context, Bytes message);
 
   // Who has `address`? Asks its solicited-node group, or only `known`.
   void solicit(Interface& interface, const IpAddress& address, const MacAddress* known);
@@ -36,6 +37,8 @@ class Ndp {
                        const LinkLayer::NdpContext& context, Bytes message);
   void on_advertisement(Interface& interface, NeighbourCache& neighbours, AddressBook& addresses,
                         const LinkLayer::NdpContext& context, Bytes message);
+  void on_redirect(Interface& interface, NeighbourCache& neighbours, NetworkReceiver& network,
+                   const LinkLayer::NdpContext& context, Bytes message);
   void answer(Interface& interface, NeighbourCache& neighbours, const IpAddress& target,
               const IpAddress& asker, const std::optional<MacAddress>& asker_mac);
   Packet advertisement(Interface& interface, const IpAddress& target, const IpAddress& destination,

@@ -85,6 +85,7 @@ Error error_for(ip::IcmpErrorKind kind) {
     case ip::IcmpErrorKind::kHostUnreachable:
     case ip::IcmpErrorKind::kProhibited:
     case ip::IcmpErrorKind::kTimeExceeded:
+    case ip::IcmpErrorKind::kRedirect:
     case ip::IcmpErrorKind::kOther:
       break;
   }
@@ -171,6 +172,7 @@ bool UdpLayer::icmp_error(const ip::IcmpError& error) {
     core_->context.drop(DropReason::kIcmpQuoteUnmatched);
     return false;
   }
+  if (error.kind == ip::IcmpErrorKind::kRedirect) return true;
   const bool hears_all = socket->options.receive_errors;
   const bool is_wanted = socket->remote || hears_all;
   const bool is_news =

@@ -10,7 +10,7 @@
 
 #include "stack/ip/echo_socket.h"
 #include "stack/ip/ip_layer.h"
-#include "tests/unit/ip/packets.h"
+#include "tests/support/packets.h"
 
 namespace transom::test {
 
@@ -53,6 +53,7 @@ class RecordingTransport final : public ip::Transport {
     }
   }
   bool icmp_error(const ip::IcmpError& error) override {
+    if (error.kind == ip::IcmpErrorKind::kRedirect) return believes;  // no error, only a question
     errors.push_back({error.kind, error.type, error.code, error.mtu, error.reporter, error.source,
                       error.destination, Octets(error.transport.begin(), error.transport.end())});
     return believes;

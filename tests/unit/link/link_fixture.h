@@ -138,9 +138,16 @@ class RecordingNetwork final : public link::NetworkReceiver {
     arrivals.push_back({octets_of(packet), packet.info()});
   }
   void neighbour_failed(link::Interface&, Packet packet) override { failures.push_back(octets_of(packet)); }
+  bool redirected(link::Interface&, const IpAddress& router, const IpAddress& destination,
+                  const IpAddress& target) override {
+    redirects.push_back({router, destination, target});
+    return follows_redirects;
+  }
 
   std::vector<Arrival> arrivals;
   std::vector<Octets> failures;
+  std::vector<std::array<IpAddress, 3>> redirects;  // router, destination, target
+  bool follows_redirects = true;
 };
 
 class RecordingObserver final : public Observer {

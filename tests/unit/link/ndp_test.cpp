@@ -234,15 +234,57 @@ TEST_F(Ndp, RouterMessagesAreCountedAndLeftAlone) {
   expect_ignored({source, kAllNodes}, written(router, router.size()), DropReason::kIcmpIgnored);
   expect_ignored({source, kAllNodes, 254}, written(router, router.size()), DropReason::kNdpBadHopLimit);
   expect_ignored({source, kAllNodes, 255, true}, written(router, router.size()), DropReason::kNdpFragmented);
-  wire::NdpRedirect redirect;
-  redirect.target = source;
-  redirect.destination = peer_;
-  expect_ignored({source, own_}, written(redirect, redirect.size()), DropReason::kIcmpIgnored);
-  expect_ignored({source, own_, 254}, written(redirect, redirect.size()), DropReason::kNdpBadHopLimit);
   const wire::RouterSolicitation solicitation;
   expect_ignored({source, kAllRouters}, written(solicitation, solicitation.size()), DropReason::kIcmpIgnored);
   EXPECT_EQ(counted(Counter::kIcmp6InRouterAdvertisements), 1U);
-  EXPECT_EQ(counted(Counter::kIcmp6InRedirects), 1U);
+}
+
+// ---------------------------------------------------------------- redirects, RFC 4861 §8
+
+TEST_F(Ndp, HandsValidRedirectsUpAndLearnsTheLinkAddressOfAFollowedOne_R4861_04) {
+  wire::NdpRedirect redirect;
+  redirect.target = address("fe80::77");
+  redirect.destination = address("2001:db8:5::5");
+  redirect.options.target_link_address = kEvilMac;
+  const IpAddress router = address("fe80::fe");
+  network_.follows_redirects = false;
+  receive_ndp({router, own_}, written(redirect, redirect.size()));
+  ASSERT_EQ(network_.redirects.size(), 1U);
+  EXPECT_EQ(network_.redirects[0], (std::array{router, redirect.destination, redirect.target}));
+  EXPECT_TRUE(link_.neighbours().empty());
+  network_.follows_redirects = true;
+  receive_ndp({router, own_}, written(redirect, redirect.size()));
+  EXPECT_EQ(neighbour_state("fe80::77"), NeighbourState::kStale);
+  EXPECT_EQ(neighbour_mac("fe80::77"), kEvilMac);
+  EXPECT_EQ(counted(Counter::kIcmp6InRedirects), 2U);
+}
+
+TEST_F(Ndp, InvalidRedirectsAreIgnored_R4861_04) {
+  wire::NdpRedirect redirect;
+  redirect.target = address("fe80::77");
+  redirect.destination = address("2001:db8:5::5");
+  redirect.options.target_link_address = kEvilMac;
+  const Octets message = written(redirect, redirect.size());
+  const IpAddress router = address("fe80::fe");
+  expect_ignored({router, own_, 254}, message, DropReason::kNdpBadHopLimit);
+  expect_ignored({router, own_, 255, true}, message, DropReason::kNdpFragmented);
+  expect_ignored({address("2001:db8::fe"), own_}, message, DropReason::kNdpMalformed);
+  Octets other_code = message;
+  other_code[1] = 1;
+  expect_ignored({router, own_}, other_code, DropReason::kNdpMalformed);
+  for (std::size_t size = 1; size < message.size(); ++size) {
+    if (size == 40) continue;  // between two options: whole without them
+    expect_ignored({router, own_}, {message.begin(), message.begin() + static_cast<std::ptrdiff_t>(size)},
+                   DropReason::kNdpMalformed);
+  }
+  Octets no_length = message;
+  no_length[41] = 0;
+  expect_ignored({router, own_}, no_length, DropReason::kNdpMalformed);
+  for (const MacAddress& mac : {MacAddress::broadcast(), kNoMac, kOwnMac}) {
+    redirect.options.target_link_address = mac;
+    expect_ignored({router, own_}, written(redirect, redirect.size()), DropReason::kNdpMalformed);
+  }
+  EXPECT_TRUE(network_.redirects.empty());
 }
 
 // ---------------------------------------------------------------- advertisements, RFC 4861 §7.2.5
