@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Holds the table of requirements (tests/conformance/LAYER.csv) against the sources and the tests, and writes docs/rfc-coverage.md.
+"""Holds the tables of requirements (tests/conformance/LAYER.csv) and of published attacks (tests/conformance/attacks.csv) against the
+sources and the tests, and writes docs/rfc-coverage.md and docs/attacks.md.
 
-    tests/conformance/coverage.py                     write docs/rfc-coverage.md
+    tests/conformance/coverage.py                     write docs/rfc-coverage.md and docs/attacks.md
     tests/conformance/coverage.py --check             fail when a row is wrong, a test of it is missing, did not run or did not pass,
-                                                      an expected failure passes, or docs/rfc-coverage.md is out of date
+                                                      an expected failure passes, or a document is out of date
     tests/conformance/coverage.py --check --partial   the same, but a test that did not run is no failure (it must still exist)
     tests/conformance/coverage.py --gtest-filter      print the filter that leaves the expected failures out
 
@@ -23,6 +24,8 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COLUMNS = ["id", "rfc", "section", "level", "layer", "requirement", "status", "where", "tests", "note"]
+ATTACK_COLUMNS = ["id", "name", "year", "layer", "input", "expectation", "status", "tests", "note"]
+ATTACKS = "attacks.csv"
 LAYERS = ["ethernet", "arp", "ipv4", "ipv6", "icmp", "ndp", "igmp-mld", "udp", "tcp", "dhcp", "dns", "sockets"]
 LEVELS = ["MUST", "SHOULD", "MAY"]
 STATUSES = ["done", "not-applicable", "different", "open"]
@@ -34,25 +37,31 @@ def read_table(directory):
     """The rows of every layer in order, and what is wrong with them as text."""
     rows, problems = [], []
     for path in directory.glob("*.csv"):
-        if path.stem not in LAYERS:
+        if path.stem not in LAYERS and path.name != ATTACKS:
             problems.append(f"{path.name}: no such layer; known are {', '.join(LAYERS)}")
     for layer in LAYERS:
-        path = directory / f"{layer}.csv"
-        if not path.exists():
-            continue
-        with open(path, newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file, strict=True)
-            if reader.fieldnames != COLUMNS:
-                problems.append(f"{path.name}: its first line must be {','.join(COLUMNS)}")
-                continue
-            for row in reader:
-                if None in row or None in row.values():
-                    problems.append(f"{path.name}:{reader.line_num}: {row['id']} does not have {len(COLUMNS)} fields")
-                    continue
-                row["line"] = f"{path.name}:{reader.line_num}: {row['id']}"
+        members, wrong = read_file(directory / f"{layer}.csv", COLUMNS)
+        rows += members
+        problems += wrong
+        problems += [f"{row['line']}: layer {row['layer']!r} in the table of {layer}" for row in members if row["layer"] != layer]
+    return rows, problems
+
+
+def read_file(path, columns):
+    """The rows of one file, each with its place as `line`, and what is wrong with them as text."""
+    rows, problems = [], []
+    if not path.exists():
+        return rows, problems
+    with open(path, newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file, strict=True)
+        if reader.fieldnames != columns:
+            return rows, [f"{path.name}: its first line must be {','.join(columns)}"]
+        for row in reader:
+            row["line"] = f"{path.name}:{reader.line_num}: {row['id']}"
+            if None in row or None in row.values():
+                problems.append(f"{row['line']} does not have {len(columns)} fields")
+            else:
                 rows.append(row)
-                if row["layer"] != layer:
-                    problems.append(f"{row['line']}: layer {row['layer']!r} in the table of {layer}")
     return rows, problems
 
 
@@ -61,13 +70,9 @@ def check_rows(rows, root):
     problems, seen = [], set()
     for row in rows:
         say = lambda text: problems.append(f"{row['line']}: {text}")  # noqa: E731
-        if row["id"] in seen:
-            say("this id is used twice")
-        seen.add(row["id"])
+        check_standing(row, seen, say)
         if row["level"] not in LEVELS:
             say(f"level {row['level']!r} is none of {', '.join(LEVELS)}")
-        if row["status"] not in STATUSES:
-            say(f"status {row['status']!r} is none of {', '.join(STATUSES)}")
         if not row["requirement"]:
             say("says nothing")
         for name in row["where"].split():
@@ -75,11 +80,33 @@ def check_rows(rows, root):
                 say(f"no such file: {name}")
         if row["status"] == "done" and not row["where"]:
             say("is done, but 'where' names no file that does it")
-        if row["status"] == "done" and not row["tests"]:
-            say("is done, but no test proves it")
-        if row["status"] in ("different", "not-applicable", "open") and not row["note"]:
-            say(f"is {row['status']}, and the note does not say why")
     return problems
+
+
+def check_attacks(rows):
+    """The same for the attacks."""
+    problems, seen = [], set()
+    for row in rows:
+        say = lambda text: problems.append(f"{row['line']}: {text}")  # noqa: E731
+        check_standing(row, seen, say)
+        if row["layer"] not in LAYERS:
+            say(f"no such layer: {row['layer']!r}")
+        if not row["input"] or not row["expectation"]:
+            say("does not say what comes in and what is to come out")
+    return problems
+
+
+def check_standing(row, seen, say):
+    """What both tables have: a name, a status, and what that rests on."""
+    if row["id"] in seen:
+        say("this id is used twice")
+    seen.add(row["id"])
+    if row["status"] not in STATUSES:
+        say(f"status {row['status']!r} is none of {', '.join(STATUSES)}")
+    if row["status"] == "done" and not row["tests"]:
+        say("is done, but no test proves it")
+    if row["status"] in ("different", "not-applicable", "open") and not row["note"]:
+        say(f"is {row['status']}, and the note does not say why")
 
 
 # ---------------------------------------------------------------- what exists and what ran
@@ -256,6 +283,27 @@ def document(rows):
     return "\n".join(lines) + "\n"
 
 
+def attack_document(rows):
+    layers = [(layer, [row for row in rows if row["layer"] == layer]) for layer in LAYERS]
+    lines = [
+        "# Published attacks, and what becomes of them",
+        "",
+        "Generated by `tests/conformance/coverage.py` from [tests/conformance/attacks.csv](../tests/conformance/attacks.csv): change that,",
+        "then run it. The words are those of [rfc-coverage.md](rfc-coverage.md): an attack that is **done** has tests that build its packets",
+        "and look at what comes of them. In those of `tests/conformance/attacks_*_test.cpp` an honest TCP connection is served meanwhile and",
+        "afterwards, and when all timers have run out no buffer is held that was not held before.",
+    ]
+    for layer, members in layers:
+        if not members:
+            continue
+        lines += ["", f"## {layer}", "", "| id | attack | year | input | expected | status | tests | note |", "|---|---|---|---|---|---|---|---|"]
+        for row in members:
+            tests = "<br>".join(f"`{name}`" for name in row["tests"].split())
+            lines.append(f"| {row['id']} | {cell(row['name'])} | {row['year']} | {cell(row['input'])} | {cell(row['expectation'])} | "
+                         f"{row['status'].replace('-', ' ')} | {tests} | {cell(row['note'])} |")
+    return "\n".join(lines) + "\n"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="check instead of write")
@@ -264,7 +312,6 @@ def main():
     options = parser.parse_args()
 
     here = ROOT / "tests/conformance"
-    page = ROOT / "docs/rfc-coverage.md"
     binaries = ROOT / "build/debug/bin"
     logs = ROOT / "build/logs"
     expected = read_expected_failures(here / "expected_failures.txt")
@@ -273,15 +320,19 @@ def main():
         return 0
 
     rows, problems = read_table(here)
-    problems += check_rows(rows, ROOT)
+    attacks, wrong = read_file(here / ATTACKS, ATTACK_COLUMNS)
+    problems += check_rows(rows, ROOT) + wrong + check_attacks(attacks)
+    pages = {ROOT / "docs/rfc-coverage.md": document(rows), ROOT / "docs/attacks.md": attack_document(attacks)}
     if not options.check:
-        page.write_text(document(rows))
+        for page, text in pages.items():
+            page.write_text(text)
         for problem in problems:
             print(problem)
         return 1 if problems else 0
 
-    if not page.exists() or page.read_text() != document(rows):
-        problems.append("docs/rfc-coverage.md is out of date: run tests/conformance/coverage.py")
+    for page, text in pages.items():
+        if not page.exists() or page.read_text() != text:
+            problems.append(f"docs/{page.name} is out of date: run tests/conformance/coverage.py")
     existing, results = set(), Results()
     for binary in sorted(binaries.glob("test_*")):
         existing |= listed_tests(binary)
@@ -291,12 +342,14 @@ def main():
         results.add_gtest(path)
     if (logs / "interop.log").exists():
         results.add_interop((logs / "interop.log").read_text())
-    problems += check_tests(rows, existing, results, expected, options.partial)
-    problems += check_expected_failures(expected, existing, rows, binaries / "test_conformance")
+    problems += check_tests(rows + attacks, existing, results, expected, options.partial)
+    problems += check_expected_failures(expected, existing, rows + attacks, binaries / "test_conformance")
     for problem in problems:
         print(problem)
-    by_status = collections.Counter(row["status"] for row in rows)
-    print(", ".join(f"{by_status[status]} {status}" for status in STATUSES), f"of {len(rows)} requirements;", f"{len(problems)} problems")
+    for what, members in (("requirements", rows), ("attacks", attacks)):
+        by_status = collections.Counter(row["status"] for row in members)
+        print(", ".join(f"{by_status[status]} {status}" for status in STATUSES), f"of {len(members)} {what}")
+    print(f"{len(problems)} problems")
     return 1 if problems else 0
 
 

@@ -43,6 +43,35 @@ class Rows(unittest.TestCase):
             self.assertIn(word, text)
 
 
+class Attacks(unittest.TestCase):
+    def problems(self, *changes):
+        base = dict(id="ATK-X-01", name="Ping of Death", year="1996", layer="ipv4", input="A long one", expectation="Drop it", status="done",
+                    tests="Suite.Test", note="", line="attacks.csv:2: ATK-X-01")
+        return " ".join(coverage.check_attacks([base | change for change in changes]))
+
+    def test_are_held_to_the_same_rules(self):
+        self.assertEqual(self.problems({}), "")
+        for change, word in [(dict(layer="soup"), "no such layer"), (dict(status="nearly"), "status"), (dict(tests=""), "no test proves"),
+                             (dict(status="open"), "note"), (dict(input=""), "does not say"), (dict(expectation=""), "does not say")]:
+            with self.subTest(change):
+                self.assertIn(word, self.problems(change))
+        self.assertIn("used twice", self.problems({}, {}))
+
+    def test_their_table_is_no_layer(self):
+        with tempfile.TemporaryDirectory() as name:
+            path = pathlib.Path(name) / coverage.ATTACKS
+            path.write_text(",".join(coverage.ATTACK_COLUMNS) + "\nATK-X-01,Ping\n")
+            self.assertEqual(coverage.read_table(pathlib.Path(name)), ([], []))
+            self.assertIn("does not have", " ".join(coverage.read_file(path, coverage.ATTACK_COLUMNS)[1]))
+
+    def test_are_shown_by_layer(self):
+        row = dict(id="ATK-X-01", name="a | b", year="", layer="ipv4", input="in", expectation="out", status="done", tests="Suite.Test", note="")
+        text = coverage.attack_document([row])
+        self.assertIn("## ipv4", text)
+        self.assertIn("a \\| b", text)
+        self.assertNotIn("## tcp", text)
+
+
 class Tests(unittest.TestCase):
     def problems(self, a_row, of, partial=False, expected=(), existing=("Suite.Test", "interop/nc/scan/4", "interop/nc/scan/6")):
         results = coverage.Results()
