@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, and runs every test.
 #
-#   tests/run.sh [-k PATTERN] [--quick] [--tidy] [--list]
+#   tests/run.sh [-k PATTERN] [--quick] [--tidy] [--soak MINUTES] [--list]
 #
 #   -k PATTERN   only the tests whose name matches this extended regular expression
 #   --quick      leave out the fuzzers and the tests with real programs
 #   --tidy       clang-tidy over every source as well (ten minutes more)
+#   --soak MINUTES   new seeds of the adversarial simulation for so long, besides the 1,000 that are always run
 #   --list       print the names and run nothing
 #
 # Names: unit/LAYER, simulation/..., conformance/..., lint/..., install/..., fuzz/TARGET, interop/.... The unit tests run in the sanitizer build, the
@@ -16,6 +17,7 @@ cd "$(dirname "$0")/.."
 pattern='.'
 quick=no
 tidy=no
+soak=0
 list=no
 while [ $# -gt 0 ]; do
   case $1 in
@@ -24,7 +26,9 @@ while [ $# -gt 0 ]; do
     --quick) quick=yes; shift ;;
     --tidy) tidy=yes; shift ;;
     --list) list=yes; shift ;;
-    *) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 2 ;;
+    --soak) [[ ${2:-} =~ ^[0-9]+(\.[0-9]+)?$ ]] || { echo "run.sh: --soak needs minutes, as in: tests/run.sh --soak 10" >&2; exit 2; }
+        soak=$2; shift 2 ;;
+    *) sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 2 ;;
   esac
 done
 
@@ -75,7 +79,8 @@ fi
 layers=(base wire link ip udp tcp host drivers socket_api tools)
 have_layer() { compgen -G "tests/unit/$1/*.cpp" >/dev/null; }
 
-unit_names=(simulation/two-hosts simulation/same-in-both-builds conformance/host conformance/coverage)
+unit_names=(simulation/two-hosts simulation/same-in-both-builds simulation/adversarial simulation/soak conformance/host
+  conformance/coverage)
 for layer in "${layers[@]}"; do unit_names+=("unit/$layer"); done
 if [ $list = no ] && any_wanted "${unit_names[@]}" lint/symbols; then build debug; fi
 for layer in "${layers[@]}"; do
@@ -84,6 +89,8 @@ done
 check_gtest simulation/two-hosts build/debug/bin/test_simulation
 check_gtest conformance/host build/debug/bin/test_conformance --gtest_brief=1 \
   --gtest_filter="$(tests/conformance/coverage.py --gtest-filter)"
+check simulation/adversarial build/debug/bin/adversarial --seeds 1-1000
+[ "$soak" = 0 ] || check simulation/soak build/debug/bin/adversarial --minutes "$soak"
 
 check lint/arrows python3 tests/lint/arrows.py
 check lint/format tests/lint/format.sh

@@ -95,6 +95,7 @@ void Channel::put(Packet packet, Instant now) {
 }
 
 void Channel::enqueue(Packet packet, Instant now) {
+  apply_changes(now);
   const std::size_t link_header = ip_offset_of(packet.head(), type_).value_or(0);
   if (options_.mtu != 0 && packet.size() - link_header > options_.mtu) {
     ++statistics_.too_long;
@@ -130,6 +131,7 @@ void Channel::apply_changes(Instant now) {
     if (change.jitter) options_.jitter = *change.jitter;
     if (change.loss) loss_ = LossProcess(*change.loss);
     if (change.up) is_up_ = *change.up;
+    if (change.mtu) options_.mtu = *change.mtu;
   }
 }
 

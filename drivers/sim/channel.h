@@ -33,6 +33,7 @@ struct ChannelChange {
   std::optional<Duration> jitter{};
   std::optional<LossModel> loss{};
   std::optional<bool> up{};
+  std::optional<std::uint32_t> mtu{};  // as ChannelOptions::mtu
 };
 
 struct ChannelOptions {

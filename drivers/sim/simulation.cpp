@@ -27,7 +27,8 @@ IpAddress Node::address(IpFamily family) const {
   return family == IpFamily::kIpv4 ? ports_.front().v4 : ports_.front().v6;
 }
 
-Simulation::Simulation(std::uint64_t seed) : random_(seed_from_number(seed)), pattern_(seed) {
+Simulation::Simulation(std::uint64_t seed, Instant start)
+    : now_(start), random_(seed_from_number(seed)), pattern_(seed) {
   add_participant(Kind::kCalls, 0);
 }
 
@@ -104,6 +105,7 @@ InterfaceId Simulation::add_port(Node& node, Node& peer, Channel& out, std::size
                   static_cast<std::uint8_t>(subnet), static_cast<std::uint8_t>(end + 1)});
   config.mtu = options.mtu;
   config.offloads.checksum = true;  // computing what nobody can damage unseen would only take time
+  config.offloads.segment_ipv4 = config.offloads.segment_ipv6 = options.segmentation_offload;
   config.conflict_detection.enabled = false;
   config.transmit_limit = 1 << 20;
   const InterfaceId interface = node.host_.add_interface(config);

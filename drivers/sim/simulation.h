@@ -92,6 +92,8 @@ struct LinkOptions {
   std::optional<ChannelOptions> back{};
   link::LinkType type = link::LinkType::kPointToPoint;  // or kEthernet, with ARP and NDP
   std::uint32_t mtu = 1500;                             // of the interfaces at both ends
+  bool segmentation_offload =
+      false;  // TCP super-segments cross the link whole, as if a device would cut them
 };
 
 class Link {
@@ -110,7 +112,8 @@ class Link {
 
 class Simulation {
  public:
-  explicit Simulation(std::uint64_t seed);
+  // The clock stands at `start` at first.
+  explicit Simulation(std::uint64_t seed, Instant start = {});
   ~Simulation();
   Simulation(const Simulation&) = delete;
   Simulation& operator=(const Simulation&) = delete;

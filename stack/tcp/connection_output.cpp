@@ -35,6 +35,8 @@ void Connection::refresh_mss() {
 }
 
 std::uint32_t Connection::max_super_segment() const {
+  // Who cuts a super-segment copies the urgent pointer, which would then point somewhere else in each piece.
+  if (sender_.is_urgent_from(sender_.una())) return sender_.mss();
   const std::uint32_t room = kMaxIpPacket - 40 - wire::TcpHeader::kMaxSize;
   return std::max(room / sender_.mss(), 1U) * sender_.mss();
 }
@@ -68,9 +70,11 @@ wire::TcpHeader Connection::make_header(SeqNum sequence, wire::TcpFlags flags) {
 }
 
 bool Connection::send_packet(Packet packet, const wire::TcpHeader& header, EcnMark mark) {
+  const std::size_t segment_size = packet.info().segment_size;
+  const std::size_t segments = segment_size == 0 ? 1 : (packet.size() + segment_size - 1) / segment_size;
   prepend_header(packet, header, tuple_);
-  owner_.context.count(Counter::kTcpOutSegs);
-  ++segments_out_;
+  owner_.context.count(Counter::kTcpOutSegs, segments);
+  segments_out_ += segments;
   last_sent_ = owner_.context.now;
   const auto sent = owner_.ip.send(*destination_, tuple_.local.address, IpProtocol::kTcp, std::move(packet),
                                    {.ttl = options_.ttl,

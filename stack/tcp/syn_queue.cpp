@@ -126,7 +126,10 @@ bool SynQueue::segment_arrives(HalfOpen& record, const Segment& segment) {
   const wire::TcpHeader& header = segment.header;
   Context& context = owner_.context;
   if (header.flags.syn && !header.flags.ack && !header.flags.rst && header.sequence == record.irs) {
-    send_syn_ack(record);  // its SYN again: our answer was lost
+    // Its SYN again: our answer was lost. A peer that has given up on ECN in between must not get marked
+    // data (RFC 3168 §6.1.1, RFC 9768 §3.1.5).
+    if (!header.flags.ece && !header.flags.cwr) record.negotiated.ecn.kind = EcnKind::kNone;
+    send_syn_ack(record);
     return false;
   }
   // First: sequence number, against the window of our SYN-ACK.

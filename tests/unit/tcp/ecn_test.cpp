@@ -45,6 +45,21 @@ TEST_F(Ecn, IsAgreedToWhenAskedFor) { open("SEC", "SAE"); }
 TEST_F(Ecn, IsNotBroughtUpByThePassiveSide) { open("S", "SA"); }
 TEST_F(Ecn, NeedsBothFlagsInTheSyn) { open("SE", "SA"); }
 
+// §6.1.1: who has heard a SYN without it as well marks nothing, though the first one asked.
+TEST_F(Ecn, IsGivenUpWhenTheSynComesAgainWithoutIt) {
+  tcp::Listener& listener = world_.listen(80);
+  peer_.send({.flags = "SEC", .sequence = peer_.next, .options = mss()});
+  const Answer answer = peer_.expect("SAE");
+  peer_.send({.flags = "S", .sequence = peer_.next, .options = mss()});
+  EXPECT_EQ(peer_.expect("SA").sequence(), answer.sequence());
+  peer_.next += 1;
+  peer_.expected = answer.sequence() + 1;
+  peer_.send({.flags = "A", .sequence = peer_.next, .acknowledgment = peer_.expected});
+  tcp::Connection& connection = **world_.with([&] { return listener.accept(); });
+  write(world_, connection, "data");
+  EXPECT_EQ(peer_.expect("PA").traffic_class & 3, 0);
+}
+
 TEST_F(Ecn, IsRefusedWhenSwitchedOff) {
   HostUnderTest world(with_ecn(tcp::EcnMode::kOff));
   ScriptedPeer peer(world, 4000, 80);
