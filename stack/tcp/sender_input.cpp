@@ -25,8 +25,13 @@ bool reports_duplicate(const Acknowledgment& acknowledgment) {
 }  // namespace
 
 bool Sender::update_window(SeqNum sequence, SeqNum ack, std::uint32_t window) {
-  const bool is_news = is_before(wl1_, sequence) || (wl1_ == sequence && is_at_or_before(wl2_, ack));
+  // Besides the rule of the RFC: whatever acknowledges more is newer, also when it carries old text again.
+  // The window counts from snd_una, so without it the right edge would move with the acknowledgment. As
+  // Linux.
+  const bool is_news =
+      is_after(ack, wl2_) || is_before(wl1_, sequence) || (wl1_ == sequence && is_at_or_before(wl2_, ack));
   if (!is_news) return false;
+  sequence = later_of(sequence, wl1_);
   const bool changed = window != window_;
   set_window(sequence, ack, window);
   return changed;

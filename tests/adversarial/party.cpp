@@ -247,6 +247,7 @@ void Party::end_as_planned() {
 }
 
 void Party::fail(Error error) {
+  has_failed_ = true;
   const bool is_refused = flow_.ending == static_cast<std::uint32_t>(Ending::kNobodyListens) &&
                           error == Error::kConnectionRefused;
   // Who cannot find its neighbour is told so at once (RFC 1122 §3.2.2.1 leaves that to the host itself).

@@ -34,6 +34,7 @@ class Party final : public drivers::sim::Application {
 
   bool has_begun() const { return has_begun_; }
   bool is_done() const { return is_done_; }
+  bool has_failed() const { return has_failed_; }
   const std::string& name() const { return name_; }
   tcp::Connection* connection() { return connection_; }
   const tcp::FourTuple& tuple() const { return tuple_; }
@@ -84,6 +85,7 @@ class Party final : public drivers::sim::Application {
   bool is_deaf_ = false;
   bool has_ended_ = false;  // the peer's stream
   bool is_done_ = false;
+  bool has_failed_ = false;
 };
 
 }  // namespace transom::test

@@ -408,7 +408,7 @@ void World::check_ends() {
   for (const Pair& pair : pairs_) {
     if (!pair.client->is_done() || (pair.server->has_begun() && !pair.server->is_done()))
       judge_.violate("no end", pair.client->describe() + "; " + pair.server->describe());
-    else if (!pair.client->may_fail() && !pair.server->is_done() &&
+    else if (!pair.client->may_fail() && !pair.client->has_failed() && !pair.server->is_done() &&
              pair.flow->ending != static_cast<std::uint32_t>(Ending::kNobodyListens))
       judge_.violate("no end", "never accepted: " + pair.client->describe());
   }
@@ -428,7 +428,9 @@ void World::check_counters() {
            counters[Counter::kTcpInSegs] - counters[Counter::kTcpInCsumErrors], counts.segments_in);
     expect(name, "TcpOutRsts and resets that went out", counters[Counter::kTcpOutRsts], counts.resets_out);
     if (counters[Counter::kLinkOutQueueDrops] + counters[Counter::kIpOutDiscards] +
-            counters[Counter::kIpOutNoRoutes] + counters[Counter::kIpFragFails] ==
+            counters[Counter::kIpOutNoRoutes] + counters[Counter::kIpFragFails] +
+            host.context().drops[static_cast<std::size_t>(DropReason::kNeighbourFailed)] +
+            host.context().drops[static_cast<std::size_t>(DropReason::kNeighbourQueueFull)] ==
         0)
       expect(name, "TcpOutSegs and segments that went out", counters[Counter::kTcpOutSegs],
              counts.segments_out);

@@ -1,0 +1,31 @@
+// The window that the peer offers (RFC 9293 §3.8.6), where the order of its segments is not that of their
+// numbers.
+#include "tests/support/scripted_peer.h"
+
+namespace transom::test {
+namespace {
+
+// SND.WL1 < SEG.SEQ alone would keep the window of the segment before, from the new snd_una on.
+TEST(PeerWindow, IsTakenFromTextThatComesAgainWithANewerAcknowledgment) {
+  HostUnderTest world;
+  tcp::Listener& listener = world.listen(80);
+  ScriptedPeer peer(world, 4000, 80);
+  tcp::Connection& connection = peer.connect_to(listener, {.maximum_segment_size = 1000}, 10);
+  EXPECT_EQ(write(world, connection, pattern(40)), 40U);
+  world.advance(
+      std::chrono::milliseconds(400));  // the override timer: sends what fits into so small a window
+  ASSERT_EQ(peer.receive_all().size(), 1U);
+  const std::uint32_t lost = peer.next;  // text of the peer that will come the second time only
+  peer.send({.flags = ".", .sequence = lost + 5, .acknowledgment = peer.expected, .window = 10});
+  peer.send({.flags = "P.",
+             .sequence = lost,
+             .acknowledgment = peer.expected + 10,
+             .window = 0,
+             .payload = "again"});
+  world.advance(std::chrono::milliseconds(100));
+  for (const Answer& answer : peer.receive_all())
+    EXPECT_TRUE(answer.payload.empty()) << "beyond the window: " << answer.payload;
+}
+
+}  // namespace
+}  // namespace transom::test
