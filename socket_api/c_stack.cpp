@@ -11,6 +11,7 @@
 
 #include "drivers/capture_device.h"
 #include "drivers/clock.h"
+#include "drivers/congestion_plugin.h"
 #include "drivers/fault_device.h"
 #include "drivers/fault_options.h"
 #include "drivers/network_setup.h"
@@ -133,6 +134,14 @@ OrError<std::unique_ptr<transom_stack>> create(const transom_config& config) {
   return std::make_unique<transom_stack>(std::move(stack));
 }
 
+// What the caller has room for; `error` may be null.
+void put_message(const std::string& message, char* error, std::size_t error_size) {
+  if (error == nullptr || error_size == 0) return;
+  const std::size_t size = std::min(message.size(), error_size - 1);
+  std::memcpy(error, message.data(), size);
+  error[size] = '\0';
+}
+
 }  // namespace
 
 }  // namespace transom::sockets
@@ -158,13 +167,23 @@ transom_stack* transom_stack_create(const transom_config* config, char* error, s
   } catch (const std::exception& exception) {
     problem = {exception.what(), errno};
   }
-  if (error != nullptr && error_size > 0) {
-    const std::size_t size = std::min(problem.message.size(), error_size - 1);
-    std::memcpy(error, problem.message.data(), size);
-    error[size] = '\0';
-  }
+  transom::sockets::put_message(problem.message, error, error_size);
   errno = problem.error_number != 0 ? problem.error_number : EIO;
   return nullptr;
+}
+
+int transom_load_congestion_control(transom_stack* stack, const char* name_or_path, char* error,
+                                    size_t error_size) {
+  try {
+    transom::sockets::Session session(stack->stack);
+    const auto chosen = transom::drivers::choose_congestion_control(session.host().tcp(), name_or_path);
+    if (chosen) return 0;
+    transom::sockets::put_message(chosen.error(), error, error_size);
+    errno = EINVAL;
+  } catch (const std::bad_alloc&) {
+    errno = ENOMEM;
+  }
+  return -1;
 }
 
 int transom_stack_drain(transom_stack* stack, int timeout) {

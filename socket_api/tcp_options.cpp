@@ -21,7 +21,8 @@ constexpr int kMaxMaxSegment = 32767;
 constexpr int kDefaultMaxSegment = 536;  // what is shown before there is a connection
 constexpr int kMaxKeepTime = 32767;      // seconds
 constexpr int kMaxProbes = 127;
-constexpr std::size_t kMaxCongestionName = 15;  // TCP_CA_NAME_MAX without the zero
+constexpr std::size_t kMaxCongestionName = 15;     // TCP_CA_NAME_MAX without the zero
+constexpr std::size_t kMaxCongestionChoice = 255;  // with parameters: "cubic:beta=0.8"
 
 }  // namespace
 
@@ -95,10 +96,10 @@ Outcome<void> TcpSocket::set_tcp_option(Session& session, int name, Bytes value)
     case TCP_CONGESTION: {
       if (value.empty()) return fail(EINVAL);
       const auto* text = reinterpret_cast<const char*>(value.data());
-      const std::string_view name_given(text, strnlen(text, std::min(value.size(), kMaxCongestionName)));
-      const tcp::CongestionFactory* factory = session.host().tcp().congestion_control(name_given);
-      if (factory == nullptr) return fail(ENOENT);
-      options_.congestion_control = factory;
+      const std::string_view given(text, strnlen(text, std::min(value.size(), kMaxCongestionChoice)));
+      const auto factory = session.host().tcp().choose_congestion_control(given);
+      if (!factory) return fail(given.find(':') == std::string_view::npos ? ENOENT : EINVAL);
+      options_.congestion_control = *factory;
       return {};
     }
     default:

@@ -68,6 +68,13 @@ int transom_stack_drain(transom_stack* stack, int timeout);
 /* Closes all its sockets, waits for nothing, and takes the device down. No other call may be in progress. */
 void transom_stack_destroy(transom_stack* stack);
 
+/* Makes a congestion control known that TCP_CONGESTION can name then: a shared object, by its path or by its
+ * name (NAME.so in a directory of the environment variable TRANSOM_CONGESTION_PATH). It stays loaded until
+ * the program ends. 0, or -1 with EINVAL and a line in `error`, which may be null.
+ * docs/congestion-control.md. */
+int transom_load_congestion_control(transom_stack* stack, const char* name_or_path, char* error,
+                                    size_t error_size);
+
 /* ------------------------------------------------------------------ sockets */
 
 /* domain: AF_INET, AF_INET6 (takes IPv4 too, as IPv4-mapped addresses, unless IPV6_V6ONLY is set). type:
@@ -143,13 +150,13 @@ int transom_getpeername(transom_stack* stack, int fd, struct sockaddr* address, 
  * SO_TYPE SO_DOMAIN SO_PROTOCOL SO_ACCEPTCONN. Buffers: twice what was set is shown, as on Linux; for TCP
  * what was set is the octets of payload, up to 16 MiB, and the default is 4 MiB to send and 6 MiB to receive.
  * IPPROTO_TCP:  TCP_NODELAY TCP_CORK TCP_QUICKACK TCP_KEEPIDLE TCP_KEEPINTVL TCP_KEEPCNT TCP_USER_TIMEOUT
- * TCP_MAXSEG TCP_SYNCNT; to read: TCP_INFO. IPPROTO_IP:   IP_TTL IP_TOS IP_MTU_DISCOVER IP_PKTINFO IP_RECVTTL
- * IP_RECVTOS IP_RECVERR (ICMP errors of unconnected sockets too, and MSG_ERRQUEUE) IP_MULTICAST_TTL
- * IP_MULTICAST_LOOP IP_MULTICAST_IF IP_ADD_MEMBERSHIP IP_DROP_MEMBERSHIP; to read: IP_MTU. IPPROTO_IPV6:
- * IPV6_V6ONLY IPV6_UNICAST_HOPS IPV6_TCLASS IPV6_MTU_DISCOVER IPV6_DONTFRAG IPV6_RECVPKTINFO
- * IPV6_RECVHOPLIMIT IPV6_RECVTCLASS IPV6_RECVERR IPV6_MULTICAST_HOPS IPV6_MULTICAST_LOOP IPV6_MULTICAST_IF
- * IPV6_JOIN_GROUP IPV6_LEAVE_GROUP; to read: IPV6_MTU. Others: ENOPROTOOPT. A listening socket's are
- * inherited by what it accepts. */
+ * TCP_MAXSEG TCP_SYNCNT TCP_CONGESTION (with parameters too: "cubic:beta=0.8"); to read: TCP_INFO.
+ * IPPROTO_IP:   IP_TTL IP_TOS IP_MTU_DISCOVER IP_PKTINFO IP_RECVTTL IP_RECVTOS IP_RECVERR (ICMP errors of
+ * unconnected sockets too, and MSG_ERRQUEUE) IP_MULTICAST_TTL IP_MULTICAST_LOOP IP_MULTICAST_IF
+ * IP_ADD_MEMBERSHIP IP_DROP_MEMBERSHIP; to read: IP_MTU. IPPROTO_IPV6: IPV6_V6ONLY IPV6_UNICAST_HOPS
+ * IPV6_TCLASS IPV6_MTU_DISCOVER IPV6_DONTFRAG IPV6_RECVPKTINFO IPV6_RECVHOPLIMIT IPV6_RECVTCLASS IPV6_RECVERR
+ * IPV6_MULTICAST_HOPS IPV6_MULTICAST_LOOP IPV6_MULTICAST_IF IPV6_JOIN_GROUP IPV6_LEAVE_GROUP; to read:
+ * IPV6_MTU. Others: ENOPROTOOPT. A listening socket's are inherited by what it accepts. */
 int transom_setsockopt(transom_stack* stack, int fd, int level, int name, const void* value,
                        socklen_t length);
 int transom_getsockopt(transom_stack* stack, int fd, int level, int name, void* value, socklen_t* length);

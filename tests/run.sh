@@ -86,7 +86,7 @@ if [ $list = no ] && any_wanted "${unit_names[@]}" lint/symbols; then build debu
 for layer in "${layers[@]}"; do
   have_layer "$layer" && check_gtest "unit/$layer" "build/debug/bin/test_$layer" --gtest_brief=1
 done
-check_gtest simulation/two-hosts build/debug/bin/test_simulation
+check_gtest simulation/two-hosts build/debug/bin/test_simulation --gtest_filter='-*Validation*'
 check_gtest conformance/host build/debug/bin/test_conformance --gtest_brief=1 \
   --gtest_filter="$(tests/conformance/coverage.py --gtest-filter)"
 check simulation/adversarial build/debug/bin/adversarial --seeds 1-1000
@@ -99,7 +99,8 @@ check lint/words tests/lint/words.sh
 if [ $list = no ]; then build release; fi
 check lint/headers cmake --build --preset release -j "$jobs" --target header_check
 check lint/symbols tests/lint/symbols.sh build/release/stack/libtransom_stack.a
-check simulation/same-in-both-builds tests/simulation/compare_builds.sh
+check_gtest simulation/validation build/release/bin/test_simulation --gtest_filter='*Validation*'
+check simulation/same-in-both-builds tests/simulation/compare_builds.sh release debug
 [ $tidy = yes ] && check lint/tidy tests/lint/tidy.sh
 check install/outside-project tests/install/run.sh build/release
 
@@ -119,8 +120,9 @@ if [ $quick = no ]; then
 
   fuzz_names=()
   for source in tests/fuzz/*_fuzz.cpp; do fuzz_names+=("fuzz/$(basename "$source" _fuzz.cpp)"); done
-  if any_wanted "${fuzz_names[@]}"; then
+  if any_wanted "${fuzz_names[@]}" simulation/same-with-clang; then
     [ $list = no ] && build fuzz
+    check simulation/same-with-clang tests/simulation/compare_builds.sh release fuzz
     # Two at a time, and each of them has 30 s.
     while read -r -a pair; do
       pids=()

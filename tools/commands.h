@@ -23,6 +23,7 @@ void add_netstat(CLI::App& app, Selection& selected);
 void add_nstat(CLI::App& app, Selection& selected);
 void add_ip(CLI::App& app, Selection& selected);
 void add_sim(CLI::App& app, Selection& selected);
+void add_link(CLI::App& app, Selection& selected);
 void add_doctor(CLI::App& app, Selection& selected);
 
 }  // namespace transom::tools

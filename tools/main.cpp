@@ -23,7 +23,7 @@ std::vector<std::string> take_neighbour_command(std::vector<std::string>& argume
 int run(int argc, char** argv) {
   std::vector<std::string> arguments(argv + 1, argv + argc);
   Selection selected;
-  if (!arguments.empty() && arguments.front() == "up") {
+  if (!arguments.empty() && (arguments.front() == "up" || arguments.front() == "link")) {
     selected.neighbour_command = take_neighbour_command(arguments);
   }
 
@@ -41,6 +41,7 @@ int run(int argc, char** argv) {
   add_nstat(app, selected);
   add_ip(app, selected);
   add_sim(app, selected);
+  add_link(app, selected);
   add_doctor(app, selected);
 
   try {

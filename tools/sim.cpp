@@ -58,7 +58,7 @@ class CsvFile {
     file_.open(path);
     if (!file_) fail(Exit::kUsage, "cannot write {}", path);
     file_ << "time_s,flow,delivered_octets,cwnd_octets,ssthresh_octets,in_flight_octets,rtt_ms,srtt_ms,"
-             "retransmitted_octets\n";
+             "retransmitted_octets,pacing_octets_s,metrics\n";
   }
   void write(Scenario& scenario) {
     if (!file_.is_open()) return;
@@ -66,13 +66,22 @@ class CsvFile {
     for (const auto& flow : scenario.flows()) {
       const FlowReport report = flow->report();
       const tcp::Info& info = report.info;
-      file_ << fmt::format("{:.6f},{},{},{},{},{},{:.3f},{:.3f},{}\n", now, report.name, report.delivered,
-                           info.cwnd, info.ssthresh, info.in_flight, seconds(info.latest_rtt) * 1e3,
-                           seconds(info.srtt) * 1e3, info.bytes_retransmitted);
+      file_ << fmt::format("{:.6f},{},{},{},{},{},{:.3f},{:.3f},{},{},{}\n", now, report.name,
+                           report.delivered, info.cwnd, info.ssthresh, info.in_flight,
+                           seconds(info.latest_rtt) * 1e3, seconds(info.srtt) * 1e3, info.bytes_retransmitted,
+                           info.pacing_rate, metrics(info));
     }
   }
 
  private:
+  // Of the congestion control: "w_max octets=14480;k ms=12.5".
+  static std::string metrics(const tcp::Info& info) {
+    std::vector<std::string> parts;
+    for (const tcp::Metric& metric : std::span(info.metrics).first(info.metric_count))
+      parts.push_back(fmt::format("{}={:g}", metric.name, metric.value));
+    return fmt::format("{}", fmt::join(parts, ";"));
+  }
+
   std::ofstream file_;
 };
 

@@ -33,7 +33,11 @@ json tcp_socket(Host& host, const tcp::Info& info) {
         {"name", info.timer}, {"expires_ms", milliseconds(info.timer_expires)}, {"backoff", info.backoff}};
   }
   if (info.state == tcp::State::kListen || info.state == tcp::State::kTimeWait) return socket;
-  socket["info"] = {{"congestion_control", info.congestion_control},
+  json metrics = json::object();
+  for (const tcp::Metric& metric : std::span(info.metrics).first(info.metric_count))
+    metrics[std::string(metric.name)] = metric.value;
+  socket["info"] = {{"metrics", metrics},
+                    {"congestion_control", info.congestion_control},
                     {"timestamps", info.timestamps},
                     {"sack", info.sack},
                     {"send_scale", info.send_scale},

@@ -55,13 +55,22 @@ std::string timer_text(const json& socket) {
   return fmt::format("timer:({},{},{})", timer["name"].get<std::string>(), left, timer["backoff"].get<int>());
 }
 
+// As ss -i shows BBR's: ":(w_max octets:14480,k ms:12.5)", with commas between.
+std::string metrics_text(const json& metrics) {
+  std::vector<std::string> parts;
+  for (const auto& [name, value] : metrics.items())
+    parts.push_back(fmt::format("{}:{:g}", name, value.get<double>()));
+  return parts.empty() ? "" : fmt::format(":({})", fmt::join(parts, ","));
+}
+
 // As ss -i: windows in segments, times in milliseconds.
 std::string information_text(const json& socket) {
   if (!socket.contains("info")) return "";
   const json& info = socket["info"];
   const auto number = [&info](const char* key) { return info[key].get<std::uint64_t>(); };
   const auto mss = std::max<std::uint64_t>(1, number("send_mss"));
-  std::string text = fmt::format("\t {}", info["congestion_control"].get<std::string>());
+  std::string text =
+      fmt::format("\t {}{}", info["congestion_control"].get<std::string>(), metrics_text(info["metrics"]));
   if (info["timestamps"].get<bool>()) text += " ts";
   if (info["sack"].get<bool>()) text += " sack";
   text += fmt::format(" wscale:{},{} rto:{:.0f} rtt:{:.3f}/{:.3f} minrtt:{:.3f} mss:{} rcvmss:{} cwnd:{}",

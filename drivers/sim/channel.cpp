@@ -101,6 +101,8 @@ void Channel::enqueue(Packet packet, Instant now) {
     ++statistics_.too_long;
     return;
   }
+  // In real time a call comes late: what waited was sent before this packet came. Never in virtual time.
+  if (is_backlogged_ && free_at_ < now) serve(now);
   queue_->put(std::move(packet), now);
   serve(now);
 }
@@ -146,15 +148,18 @@ void Channel::release_held(Instant now) {
 void Channel::serve(Instant now) {
   apply_changes(now);
   while (queue_->packets() > 0 && free_at_ <= now) {
-    Packet packet = queue_->take(now);
-    if (!packet) return;
+    // What waited for the transmitter is sent as soon as that was free, however late this call is.
+    const Instant start = is_backlogged_ ? free_at_ : now;
+    Packet packet = queue_->take(start);
+    if (!packet) break;
     const std::uint64_t octets = packet.size();
     ++statistics_.sent;
     statistics_.sent_octets += octets;
     free_at_ =
-        options_.trace.milliseconds.empty() ? now + time_to_send(octets) : next_opportunity(now, octets);
+        options_.trace.milliseconds.empty() ? start + time_to_send(octets) : next_opportunity(start, octets);
     depart(std::move(packet), free_at_);
   }
+  is_backlogged_ = queue_->packets() > 0;
 }
 
 Duration Channel::time_to_send(std::uint64_t octets) {

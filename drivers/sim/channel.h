@@ -103,6 +103,7 @@ class Channel {
   PacketFaults faults_;
   std::size_t next_change_ = 0;
   bool is_up_ = true;
+  bool is_backlogged_ = false;            // packets wait for the transmitter
   Instant free_at_{};                     // when the transmitter has finished
   std::uint64_t remainder_ = 0;           // of the last division by the rate: no time is lost to rounding
   std::uint64_t opportunity_ = 0;         // the next of the trace, counted through all periods

@@ -59,6 +59,10 @@ ReadResult read_pattern(Shared& shared, tcp::Connection& connection, std::uint64
   return result;
 }
 
+const tcp::CongestionFactory* chosen(Node& node, std::string_view text) {
+  return node.host().tcp().choose_congestion_control(text).value_or(nullptr);
+}
+
 // Writes up to `end`; the new position.
 template <typename Shared>
 std::uint64_t write_pattern(Shared& shared, tcp::Connection& connection, std::uint64_t position,
@@ -101,7 +105,7 @@ class TcpFlow::Sender final : public Application {
     tcp::PortHold none;
     tcp::Options options = shared_.options.options;
     if (!shared_.options.congestion_control.empty())
-      options.congestion_control = node().host().tcp().congestion_control(shared_.options.congestion_control);
+      options.congestion_control = chosen(node(), shared_.options.congestion_control);
     const auto made = node().host().tcp().connect(none, shared_.remote, options);
     if (!made) {
       shared_.error = made.error();
@@ -177,7 +181,7 @@ class TcpFlow::Receiver final : public Application {
       shared.remote.port = hold->local().port;
       tcp::Options options = shared.options.options;
       if (!shared.options.congestion_control.empty())
-        options.congestion_control = node.host().tcp().congestion_control(shared.options.congestion_control);
+        options.congestion_control = chosen(node, shared.options.congestion_control);
       listener_ = *node.host().tcp().listen(*hold, 1, options);
       listener_->set_listener(this);
     });

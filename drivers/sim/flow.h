@@ -11,7 +11,8 @@ namespace transom::drivers::sim {
 struct FlowOptions {
   std::string name{};
   IpFamily family = IpFamily::kIpv4;
-  std::string congestion_control{};  // of both ends; empty: the Host's standard
+  // Of both ends, which know it, perhaps with parameters: "cubic:beta=0.8". Empty: the Host's standard.
+  std::string congestion_control{};
   Instant start{};
   Instant stop = kNever;        // nothing is written after this
   std::uint64_t octets = 0;     // to send; 0: until `stop`

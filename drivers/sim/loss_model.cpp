@@ -61,6 +61,10 @@ std::expected<LossModel, std::string> parse_loss(std::string_view text) {
   return model;
 }
 
+LossProcess::LossProcess(LossModel model) : model_(std::move(model)) {
+  std::ranges::stable_sort(model_.list, {}, &LossModel::Range::first);
+}
+
 bool LossProcess::next(Random& random) {
   ++count_;
   bool is_lost = model_.random > 0 && random.chance(model_.random);
@@ -68,10 +72,9 @@ bool LossProcess::next(Random& random) {
     if (random.chance(is_bad_ ? burst.to_good : burst.to_bad)) is_bad_ = !is_bad_;
     is_lost |= random.chance(is_bad_ ? burst.loss_in_bad : burst.loss_in_good);
   }
-  is_lost |= std::ranges::any_of(model_.list, [this](const LossModel::Range& range) {
-    return range.first <= count_ && count_ <= range.last;
-  });
-  return is_lost;
+  const auto& list = model_.list;
+  while (next_range_ < list.size() && list[next_range_].last < count_) ++next_range_;
+  return is_lost || (next_range_ < list.size() && list[next_range_].first <= count_);
 }
 
 }  // namespace transom::drivers::sim

@@ -36,13 +36,14 @@ std::expected<LossModel, std::string> parse_loss(std::string_view text);
 
 class LossProcess {
  public:
-  explicit LossProcess(LossModel model) : model_(std::move(model)) {}
+  explicit LossProcess(LossModel model);
 
   // Whether the next packet is lost.
   bool next(Random& random);
 
  private:
-  LossModel model_;
+  LossModel model_;  // its list in order
+  std::size_t next_range_ = 0;
   std::uint64_t count_ = 0;
   bool is_bad_ = false;
 };

@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 
+#include "drivers/congestion_plugin.h"
 #include "drivers/sim/topology.h"
 #include "drivers/units.h"
 
@@ -283,7 +284,9 @@ class ScenarioReader {
       made =
           make_star(simulation(), count("hosts", 2), read_link_table(section.table("link"), "link"), config_);
     } else {
-      complain(table, "kind is \"pair\", \"dumbbell\", \"parking-lot\" or \"star\"");
+      const toml::node* const word = section.node("kind");
+      complain(word != nullptr ? *word : table,
+               "kind is \"pair\", \"dumbbell\", \"parking-lot\" or \"star\"");
     }
     if (!made) complain(table, made.error());
     section.finish();
@@ -321,19 +324,25 @@ class ScenarioReader {
     section.finish();
   }
 
+  // Makes it known to the nodes of a flow; returns what they call it.
+  std::string read_congestion_control(const toml::node& where, const std::string& text,
+                                      const std::vector<Node*>& nodes) {
+    std::string_view name;
+    for (Node* const node : nodes)
+      name = parsed(where, choose_congestion_control(node->host().tcp(), text, directory_))->name;
+    const std::size_t slash = text.rfind('/');
+    const std::size_t colon = text.find(':', slash == std::string::npos ? 0 : slash);
+    return fmt::format("{}{}", name, colon == std::string::npos ? "" : text.substr(colon));
+  }
+
   void read_flow(const toml::table& table) {
     Section section(table, "a flow");
     Node& from = node_named(table, section.text("from"));
     Node& to = node_named(table, section.text("to"));
     FlowOptions options;
-    options.congestion_control = section.text("congestion_control");
-    if (!options.congestion_control.empty() &&
-        from.host().tcp().congestion_control(options.congestion_control) == nullptr) {
-      std::string known;
-      for (const std::string_view name : from.host().tcp().congestion_controls())
-        known += fmt::format(" {}", name);
-      complain(*section.node("congestion_control"), fmt::format("unknown; known are{}", known));
-    }
+    if (const toml::node* const choice = section.node("congestion_control"))
+      options.congestion_control =
+          read_congestion_control(*choice, section.text("congestion_control"), {&from, &to});
     options.family = section.truth("ipv6").value_or(false) ? IpFamily::kIpv6 : IpFamily::kIpv4;
     options.start = Instant(section.time("start").value_or(Duration::zero()));
     if (const auto stop = section.time("stop")) options.stop = Instant(*stop);

@@ -41,6 +41,8 @@ std::string_view name_of(const Event& event) {
     std::string_view operator()(const TcpRecoveryEvent&) const { return "tcp_recovery"; }
     std::string_view operator()(const TcpPeerWindowEvent&) const { return "tcp_peer_window"; }
     std::string_view operator()(const TcpTimerEvent&) const { return "tcp_timer"; }
+    std::string_view operator()(const TcpTimerSetEvent&) const { return "tcp_timer_set"; }
+    std::string_view operator()(const TcpClampEvent&) const { return "tcp_clamp"; }
   };
   return std::visit(Names{}, event.what);
 }
@@ -84,6 +86,7 @@ struct EventText::Words {
                        milliseconds(what.srtt), milliseconds(what.rttvar), milliseconds(what.rto));
   }
   std::string operator()(const TcpCongestionEvent& what) const {
+    if (what.before == what.cwnd) return fmt::format("ssthresh {}: {}", what.ssthresh, because(what.reason));
     return fmt::format("cwnd {} → {}: {}", what.before, what.cwnd, because(what.reason));
   }
   std::string operator()(const TcpLossEvent& what) const {
@@ -106,6 +109,20 @@ struct EventText::Words {
   }
   std::string operator()(const TcpTimerEvent& what) const {
     return fmt::format("timer: {}", because(what.timer));
+  }
+  std::string operator()(const TcpTimerSetEvent& what) const {
+    return fmt::format("sets timer for {:.9f}: {}",
+                       std::chrono::duration<double>(what.deadline.time_since_epoch()).count(),
+                       because(what.timer));
+  }
+  std::string operator()(const TcpClampEvent& what) const {
+    std::string text;
+    if (what.wanted_cwnd != what.cwnd)
+      text = fmt::format("cwnd {} in place of {}", what.cwnd, what.wanted_cwnd);
+    if (what.wanted_pacing_rate != what.pacing_rate)
+      text += fmt::format("{}{} octets/s in place of {}", text.empty() ? "" : ", ", what.pacing_rate,
+                          what.wanted_pacing_rate);
+    return fmt::format("gives {}: {}", text, because(what.reason));
   }
 };
 

@@ -91,6 +91,17 @@ struct Members {
     number("window", what.window);
   }
   void operator()(const TcpTimerEvent& what) const { reason(what.timer); }
+  void operator()(const TcpTimerSetEvent& what) const {
+    number("deadline_ns", what.deadline.time_since_epoch());
+    reason(what.timer);
+  }
+  void operator()(const TcpClampEvent& what) const {
+    number("wanted_cwnd", what.wanted_cwnd);
+    number("cwnd", what.cwnd);
+    number("wanted_pacing_rate", what.wanted_pacing_rate);
+    number("pacing_rate", what.pacing_rate);
+    reason(what.reason);
+  }
 };
 
 }  // namespace

@@ -2,13 +2,32 @@
 
 #include <utility>
 
+#include "drivers/frame_layout.h"
+#include "stack/wire/checksum.h"
 #include "stack/wire/ethernet.h"
 
 namespace transom::drivers {
 
 namespace {
 constexpr std::size_t kMaxComments = 64;  // of one frame
+
+// A checksum that is left to the device, as it will be on the wire. Super-segments have none of their own.
+void complete_checksum(MutableBytes frame, const PacketInfo& info) {
+  if (info.checksum != ChecksumState::kPartial || info.segment_size != 0) return;
+  const auto layout = layout_of(frame, link::LinkType::kEthernet);
+  if (!layout) return;
+  const std::size_t field = layout->transport_offset + info.checksum_field;
+  if (field + 2 > frame.size()) return;
+  wire::ChecksumSum sum;
+  sum.add(frame.subspan(layout->transport_offset));
+  std::uint16_t value = sum.checksum();
+  if (value == 0 && layout->protocol == IpProtocol::kUdp)
+    value = 0xffff;  // RFC 768: 0 says that there is none
+  frame[field] = static_cast<std::uint8_t>(value >> 8U);
+  frame[field + 1] = static_cast<std::uint8_t>(value);
 }
+
+}  // namespace
 
 PcapngTrace::PcapngTrace(OutputFile file, std::function<Duration(Instant)> wall_clock,
                          std::uint32_t snap_length)
@@ -18,12 +37,16 @@ PcapngTrace::~PcapngTrace() { write_held(); }
 
 void PcapngTrace::write(std::string_view host, const Event& event) {
   if (const auto* packet = std::get_if<PacketEvent>(&event.what)) return hold(host, *packet, event);
+  // Timers are set with every ACK: too much to read beside each frame.
+  if (std::holds_alternative<TcpTimerSetEvent>(event.what)) return;
   std::string text = words_.text(event);
   if (text.empty()) return;
-  auto& comments = holds_ && event.cause == held_id_ ? held_comments_ : next_comments_;
+  auto& next = next_comments_[std::string(host)];
+  const bool is_because_of_held = holds_ && event.cause == held_id_ && host == held_interface_.first;
+  auto& comments = is_because_of_held ? held_comments_ : next;
   // Why something is sent belongs to the frame that carries it, whatever caused it.
   const bool is_send = std::holds_alternative<TcpSendEvent>(event.what);
-  auto& target = is_send ? next_comments_ : comments;
+  auto& target = is_send ? next : comments;
   if (target.size() < kMaxComments) target.push_back(std::move(text));
 }
 
@@ -37,11 +60,13 @@ void PcapngTrace::hold(std::string_view host, const PacketEvent& packet, const E
     held_[12] = is_v4 ? 0x08 : 0x86;
     held_[13] = is_v4 ? 0x00 : 0xdd;
   }
+  complete_checksum(held_, packet.packet.info());
   holds_ = true;
   held_id_ = event.id;
   held_time_ = event.time;
   held_interface_ = {std::string(host), packet.interface};
-  if (packet.direction == Direction::kOut) held_comments_ = std::exchange(next_comments_, {});
+  if (packet.direction == Direction::kOut)
+    held_comments_ = std::exchange(next_comments_[std::string(host)], {});
 }
 
 void PcapngTrace::write_held() {

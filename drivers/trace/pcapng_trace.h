@@ -39,7 +39,8 @@ class PcapngTrace final : public TraceSink {
   HostInterface held_interface_;
   std::vector<std::uint8_t> held_;
   std::vector<std::string> held_comments_;
-  std::vector<std::string> next_comments_;  // for the next frame that goes out
+  // For the next frame that goes out of each host. The ids of events are a host's own, too.
+  std::map<std::string, std::vector<std::string>> next_comments_;
 };
 
 }  // namespace transom::drivers

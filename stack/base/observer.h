@@ -76,7 +76,8 @@ struct TcpRttEvent {
   Duration sample, srtt, rttvar, rto;
 };
 
-// The congestion window, in octets, is another than before.
+// The congestion window or the slow start threshold, in octets, is another than before (`before`: the
+// window).
 struct TcpCongestionEvent {
   Endpoint local, remote;
   std::uint64_t before, cwnd, ssthresh, in_flight;
@@ -106,18 +107,32 @@ struct TcpPeerWindowEvent {
   std::uint32_t before, window;
 };
 
-// A timer fired; kRetransmit, kLossDetection, kPersist, kDelayedAck or kKeepAlive. When it is set follows
-// from the rule and is not told: it moves with every ACK.
+// A timer fired; kRetransmit, kLossDetection, kPersist, kDelayedAck, kKeepAlive or kPacing.
 struct TcpTimerEvent {
   Endpoint local, remote;
   Reason timer;
+};
+
+// A timer was set to another time than before.
+struct TcpTimerSetEvent {
+  Endpoint local, remote;
+  Reason timer;
+  Instant deadline;
+};
+
+// The congestion control wants what TCP does not do, and gets the nearest instead. Told when it begins.
+struct TcpClampEvent {
+  Endpoint local, remote;
+  std::uint64_t wanted_cwnd, cwnd;                // octets
+  std::uint64_t wanted_pacing_rate, pacing_rate;  // octets per second; 0: not paced
+  Reason reason;
 };
 
 struct Event {
   Instant time;
   std::variant<PacketEvent, DropEvent, AddressConflictEvent, TcpStateEvent, TcpNegotiatedEvent, TcpSendEvent,
                TcpLimitEvent, TcpRttEvent, TcpCongestionEvent, TcpLossEvent, TcpRecoveryEvent,
-               TcpPeerWindowEvent, TcpTimerEvent>
+               TcpPeerWindowEvent, TcpTimerEvent, TcpTimerSetEvent, TcpClampEvent>
       what;
   std::uint64_t id = 0;     // 1, 2, 3, ... within one Host
   std::uint64_t cause = 0;  // the id of another event

@@ -36,6 +36,7 @@ namespace transom {
   X(CongestionAvoidance, "congestion avoidance", "RFC 5681 3.1")                                               \
   X(CongestionEcho, "the peer echoed a congestion mark", "RFC 3168 6.1.2")                                     \
   X(Idle, "nothing was sent for a retransmission timeout", "RFC 5681 4.1")                                     \
+  X(Clamped, "the congestion control asked for what TCP does not do", "RFC 5681 3.1")                          \
   /* states and timers */                                                                                      \
   X(Segment, "a segment arrived", "RFC 9293 3.10.7")                                                           \
   X(User, "the application asked for it", "RFC 9293 3.9.1")                                                    \

@@ -111,8 +111,8 @@ void Connection::establish(const Negotiated& negotiated, bool syn_was_retransmit
   refresh_mss();
   sender_.establish(
       sender_.mss(), negotiated.sack,
-      congestion_factory().create({.initial_window = initial_window(sender_.mss(), syn_was_retransmitted),
-                                   .seed = owner_.context.random.next()}));
+      congestion_factory().make({.initial_window = initial_window(sender_.mss(), syn_was_retransmitted),
+                                 .seed = owner_.context.random.next()}));
   if (negotiated.timestamps) receiver_.start_timestamps(negotiated.ts_recent, owner_.context.now);
   ecn_.enable(negotiated.ecn, congestion_factory().ecn, !is_passive_, syn_ack);
   trace_.tell<TcpNegotiatedEvent>(sender_.mss(), negotiated.send_scale, negotiated.receive_scale,
@@ -292,8 +292,8 @@ void Connection::set_options(const Options& options) {
   }
   if (options_.max_segment != old.max_segment) link_mtu_ = 0;
   if (options_.congestion_control != old.congestion_control)
-    sender_.set_congestion_control(congestion_factory().create(
-        {.initial_window = sender_.cwnd(), .seed = owner_.context.random.next()}));
+    sender_.set_congestion_control(
+        congestion_factory().make({.initial_window = sender_.cwnd(), .seed = owner_.context.random.next()}));
   if (options_.quick_ack && !old.quick_ack && receiver_.ack_need() == Receiver::AckNeed::kDelayed) {
     receiver_.need_ack(Receiver::AckNeed::kNow);
   }
@@ -355,6 +355,7 @@ Info Connection::info() const {
     info.cwnd = sender_.cwnd();
     info.ssthresh = output.ssthresh;
     info.congestion_control = congestion->name();
+    info.metric_count = static_cast<std::uint8_t>(std::min(congestion->metrics(info.metrics), kMaxMetrics));
   }
   info.in_flight = sender_.scoreboard().in_flight();
   info.send_window = sender_.window();

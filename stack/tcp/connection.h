@@ -221,6 +221,7 @@ class Connection {
     kPacing,
     kCount
   };
+  static Reason reason_of(Alarm alarm);
   void on_timer();
   void set_alarm(Alarm alarm, Instant deadline);
   void clear_alarm(Alarm alarm) { deadline(alarm) = kNever; }

@@ -13,7 +13,15 @@ constexpr Duration kCorkTimeout = std::chrono::milliseconds(200);
 constexpr std::uint8_t kFirstAdvice = 3;  // R1: RFC 9293 SHLD-10
 }  // namespace
 
+Reason Connection::reason_of(Alarm alarm) {
+  constexpr Reason kTimers[] = {Reason::kRetransmit, Reason::kLossDetection, Reason::kPersist,
+                                Reason::kDelayedAck, Reason::kKeepAlive,     Reason::kPacing};
+  return kTimers[static_cast<std::size_t>(alarm)];
+}
+
 void Connection::set_alarm(Alarm alarm, Instant when) {
+  if (trace_.is_on() && when != kNever && when != deadline(alarm))
+    trace_.tell<TcpTimerSetEvent>(reason_of(alarm), when);
   deadline(alarm) = when;
   if (when < timer_.deadline()) timer_.start(owner_.context.timers, when);
 }
@@ -24,9 +32,7 @@ void Connection::on_timer() {
   const auto is_due = [&](Alarm alarm) {
     if (deadline(alarm) > now) return false;
     clear_alarm(alarm);
-    constexpr Reason kTimers[] = {Reason::kRetransmit, Reason::kLossDetection, Reason::kPersist,
-                                  Reason::kDelayedAck, Reason::kKeepAlive,     Reason::kPacing};
-    owner_.context.cause = trace_.tell<TcpTimerEvent>(kTimers[static_cast<std::size_t>(alarm)]);
+    owner_.context.cause = trace_.tell<TcpTimerEvent>(reason_of(alarm));
     return true;
   };
   if (is_due(Alarm::kDelayedAck)) {

@@ -39,7 +39,18 @@ std::uint32_t Sender::window_room() const {
 std::uint64_t Sender::cwnd() const {
   const bool is_proportional =
       recovery_ == Recovery::kFast && peer_sends_sack_ && congestion_->wants_proportional_reduction();
-  return is_proportional ? prr_.window() : congestion_->output().cwnd;
+  return is_proportional ? prr_.window() : control().cwnd;
+}
+
+// An algorithm may be anybody's. Its window is at least the loss window and at most what sequence numbers
+// allow; its threshold at least two segments (RFC 5681 §3.1); and its pace no standstill.
+CongestionControl::Output Sender::control() const {
+  constexpr std::uint64_t kSlowest = 4;  // seconds for a segment
+  CongestionControl::Output output = congestion_->output();
+  output.cwnd = std::clamp<std::uint64_t>(output.cwnd, mss_, kMaxCongestionWindow);
+  output.ssthresh = std::max(output.ssthresh, std::uint64_t{2} * mss_);
+  if (output.pacing_rate != 0) output.pacing_rate = std::max(output.pacing_rate, mss_ / kSlowest + 1);
+  return output;
 }
 
 std::uint64_t Sender::congestion_room() const {
@@ -50,7 +61,8 @@ std::uint64_t Sender::congestion_room() const {
 
 std::expected<Transmission, SendLimit> Sender::poll(SendPolicy policy) {
   if (probe_due_) return poll_probe(policy);
-  pacing_rate_ = congestion_->output().pacing_rate;
+  if (trace_ != nullptr && trace_->is_on()) tell_clamp();
+  pacing_rate_ = control().pacing_rate;
   if (policy.max_pacing_rate != 0 && (pacing_rate_ == 0 || pacing_rate_ > policy.max_pacing_rate))
     pacing_rate_ = policy.max_pacing_rate;
   if (pacing_rate_ != 0) policy.max_octets = std::min(policy.max_octets, Pacer::burst(pacing_rate_, mss_));
@@ -72,6 +84,15 @@ std::expected<Transmission, SendLimit> Sender::poll(SendPolicy policy) {
       delivery_rate_.on_application_limited(scoreboard_.in_flight());
   }
   return next;
+}
+
+void Sender::tell_clamp() {
+  const auto wanted = congestion_->output();
+  const auto given = control();
+  const bool is_clamped = wanted.cwnd != given.cwnd || wanted.pacing_rate != given.pacing_rate;
+  if (is_clamped && !told_clamp_)
+    tell<TcpClampEvent>(wanted.cwnd, given.cwnd, wanted.pacing_rate, given.pacing_rate, Reason::kClamped);
+  told_clamp_ = is_clamped;
 }
 
 void Sender::tell_limit(SendLimit limit) {

@@ -177,7 +177,16 @@ class Sender {
   void undo_recovery(Instant now);
   void end_recovery(Instant now);
   void reduce(LossKind kind, Reason reason, const CongestionView& facts);
-  void tell_cwnd(std::uint64_t before, Reason reason) const;
+  // What the congestion control wants, within what TCP does.
+  CongestionControl::Output control() const;
+  // For tell_change(), which tells when one of them is another by now. Zeros while nobody observes.
+  struct Windows {
+    std::uint64_t cwnd = 0, ssthresh = 0;
+    friend bool operator==(const Windows&, const Windows&) = default;
+  };
+  Windows windows() const;
+  void tell_change(const Windows& before, Reason reason) const;
+  void tell_clamp();
   void tell_limit(SendLimit limit);
   template <typename What, typename... Members>
   void tell(Members&&... members) const {
@@ -188,7 +197,8 @@ class Sender {
   }
   void arm_loss_detection(Instant now);
   std::expected<Transmission, SendLimit> poll_probe(const SendPolicy& policy);
-  void end_probe_episode(const Acknowledgment& acknowledgment, bool is_duplicate, bool reported, Instant now);
+  void end_probe_episode(const Acknowledgment& acknowledgment, bool is_duplicate, bool reported,
+                         std::uint32_t prior_in_flight, Instant now);
 
   const Trace* trace_;
   SeqNum una_;
@@ -217,6 +227,7 @@ class Sender {
   std::uint8_t timeouts_in_row_ = 0;
   std::uint8_t partial_acks_ = 0;  // of this recovery
   std::optional<SendLimit> told_limit_;
+  bool told_clamp_ = false;
 
   SendQueue queue_;
   Scoreboard scoreboard_;

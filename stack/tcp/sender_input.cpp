@@ -66,7 +66,7 @@ bool Sender::acknowledge(const Acknowledgment& acknowledgment, Instant now) {
   }
   const bool is_duplicate = !moved && acknowledgment.may_be_duplicate && outstanding() > 0;
   if (outstanding() == 0) probe_due_ = false;
-  if (probe_outstanding_) end_probe_episode(acknowledgment, is_duplicate, reported, now);
+  if (probe_outstanding_) end_probe_episode(acknowledgment, is_duplicate, reported, prior_in_flight, now);
 
   const bool was_in_fast_recovery = recovery_ == Recovery::kFast;
   const SpuriousRecovery::Ack signs{acknowledgment.echoed_before, moved, delivered.sent.has_value()};
@@ -74,7 +74,7 @@ bool Sender::acknowledge(const Acknowledgment& acknowledgment, Instant now) {
   if (in_recovery() && is_at_or_after(una_, recovery_point_)) end_recovery(now);
   const bool found_losses = look_for_losses(moved, is_duplicate, now);
   if (recovery_ == Recovery::kFast && delivered.newly_delivered > 0) {
-    prr_.on_ack(delivered.newly_delivered, scoreboard_.in_flight(), congestion_->output().ssthresh, mss_,
+    prr_.on_ack(delivered.newly_delivered, scoreboard_.in_flight(), control().ssthresh, mss_,
                 moved && !found_losses);
   }
   if (moved || delivered.newly_delivered > 0) arm_loss_detection(now);
@@ -83,7 +83,7 @@ bool Sender::acknowledge(const Acknowledgment& acknowledgment, Instant now) {
   CongestionView facts = view(now);
   facts.in_fast_recovery = facts.in_fast_recovery || was_in_fast_recovery;
   // In slow start a window of which half is used still counts as used, since it doubles.
-  const auto output = congestion_->output();
+  const auto output = control();
   facts.cwnd_limited =
       cwnd_limited_ || (output.cwnd < output.ssthresh && output.cwnd < std::uint64_t{2} * prior_in_flight);
   AckSample sample{.acked = delivered.newly_delivered,
@@ -95,9 +95,9 @@ bool Sender::acknowledge(const Acknowledgment& acknowledgment, Instant now) {
       delivery_rate_.on_delivered(delivered.newly_delivered, scoreboard_.total_lost(), delivered.rate,
                                   delivered.newest.value_or(now), now, facts.min_rtt);
   sample.total_delivered = delivery_rate_.delivered();
-  const std::uint64_t before = cwnd();
+  const Windows before = windows();
   congestion_->on_ack(facts, sample);
-  tell_cwnd(before, output.cwnd < output.ssthresh ? Reason::kSlowStart : Reason::kCongestionAvoidance);
+  tell_change(before, output.cwnd < output.ssthresh ? Reason::kSlowStart : Reason::kCongestionAvoidance);
   return moved;
 }
 
@@ -186,7 +186,8 @@ void Sender::arm_loss_detection(Instant now) {
                          !probe_outstanding_ && scoreboard_.sacked() == 0 && window_ > 0;
   if (!may_probe) return;
   Duration timeout = 2 * rtt_.srtt() + kProbeSlack;
-  if (outstanding() <= mss_) timeout += kWorstDelayedAck;
+  const std::uint32_t one_segment = mss_ + (fin_sent_ ? 1U : 0U);
+  if (outstanding() <= one_segment) timeout += kWorstDelayedAck;
   loss_deadline_ = now + timeout;
 }
 
@@ -203,7 +204,7 @@ void Sender::on_loss_detection_alarm(Instant now) {
 
 // RFC 8985 §7.4.2: was a loss repaired by the probe? Then it calls for the same answer as any other.
 void Sender::end_probe_episode(const Acknowledgment& acknowledgment, bool is_duplicate, bool reported,
-                               Instant now) {
+                               std::uint32_t prior_in_flight, Instant now) {
   if (is_before(acknowledgment.ack, probe_end_)) return;
   const bool arrived_twice = reported && acknowledgment.sacks[0].right == probe_end_;
   const bool is_answer_to_probe = is_duplicate && acknowledgment.sacks.empty();
@@ -211,50 +212,59 @@ void Sender::end_probe_episode(const Acknowledgment& acknowledgment, bool is_dup
     probe_outstanding_ = false;
   } else if (is_after(acknowledgment.ack, probe_end_)) {
     probe_outstanding_ = false;
-    reduce(LossKind::kFastRecovery, Reason::kProbeRepaired, view(now));
+    CongestionView facts = view(now);
+    facts.in_flight = prior_in_flight;  // with what this acknowledgment has taken out of the network
+    reduce(LossKind::kFastRecovery, Reason::kProbeRepaired, facts);
     congestion_->on_recovery_end(view(now));
   }
 }
 
 // ---------------------------------------------------------------- recovery
 
-void Sender::tell_cwnd(std::uint64_t before, Reason reason) const {
-  if (trace_ == nullptr || !trace_->is_on() || cwnd() == before) return;
-  trace_->tell<TcpCongestionEvent>(before, cwnd(), congestion_->output().ssthresh,
+Sender::Windows Sender::windows() const {
+  if (trace_ == nullptr || !trace_->is_on()) return {};
+  return {cwnd(), control().ssthresh};
+}
+
+void Sender::tell_change(const Windows& before, Reason reason) const {
+  const Windows now = windows();
+  if (now == before) return;
+  trace_->tell<TcpCongestionEvent>(before.cwnd, now.cwnd, now.ssthresh,
                                    std::uint64_t{scoreboard_.in_flight()}, reason);
 }
 
 void Sender::reduce(LossKind kind, Reason reason, const CongestionView& facts) {
-  const std::uint64_t before = cwnd();
+  const Windows before = windows();
   congestion_->on_loss(facts, kind);
-  tell_cwnd(before, reason);
+  tell_change(before, reason);
 }
 
 void Sender::end_recovery(Instant now) {
-  const std::uint64_t before = cwnd();
+  const Windows before = windows();
   recovery_ = Recovery::kNone;
   rack_.on_recovery_end();
   scoreboard_.reset_duplicate_acks();
   congestion_->on_recovery_end(view(now));
   tell<TcpRecoveryEvent>(RecoveryPhase::kLeft, recovery_point_, Reason::kAllAcknowledged);
-  tell_cwnd(before, Reason::kAllAcknowledged);
+  tell_change(before, Reason::kAllAcknowledged);
 }
 
 // RFC 4015: as if it had not been.
 void Sender::undo_recovery(Instant now) {
-  const std::uint64_t before = cwnd();
+  const Windows before = windows();
   if (recovery_ == Recovery::kTimeout) count(Counter::kTcpExtTCPSpuriousRTOs);
   recovery_ = Recovery::kNone;
   force_retransmission_ = false;
   scoreboard_.forget_losses();
   congestion_->on_undo(view(now));
   tell<TcpRecoveryEvent>(RecoveryPhase::kUndone, recovery_point_, Reason::kNothingWasLost);
-  tell_cwnd(before, Reason::kNothingWasLost);
+  tell_change(before, Reason::kNothingWasLost);
 }
 
 void Sender::enter_recovery(Recovery kind, Reason reason, Instant now) {
   CongestionView facts = view(now);
-  facts.in_flight = scoreboard_.outstanding() - scoreboard_.sacked();
+  // RFC 5681 §2: FlightSize is all that is not acknowledged cumulatively, reported or not.
+  facts.in_flight = scoreboard_.outstanding();
   tell<TcpRecoveryEvent>(RecoveryPhase::kEntered, nxt_, reason);
   if (kind == Recovery::kFast)
     count(peer_sends_sack_ ? Counter::kTcpExtTCPSackRecovery : Counter::kTcpExtTCPRenoRecovery);
@@ -266,7 +276,8 @@ void Sender::enter_recovery(Recovery kind, Reason reason, Instant now) {
   force_retransmission_ = true;
   probe_due_ = probe_outstanding_ = false;
   spurious_.start(kind == Recovery::kTimeout);
-  if (kind == Recovery::kFast) prr_.start(facts.in_flight);
+  // RFC 9937 §6: without what was reported before.
+  if (kind == Recovery::kFast) prr_.start(scoreboard_.outstanding() - scoreboard_.sacked());
 }
 
 void Sender::on_retransmission_timeout(Instant now) {
@@ -292,9 +303,9 @@ void Sender::on_congestion_echo(Instant now) {
 }
 
 void Sender::on_idle(Instant now) {
-  const std::uint64_t before = cwnd();
+  const Windows before = windows();
   congestion_->on_idle(view(now));
-  tell_cwnd(before, Reason::kIdle);
+  tell_change(before, Reason::kIdle);
 }
 
 void Sender::on_mss_changed(std::uint32_t mss, bool shrank_on_path) {

@@ -21,6 +21,15 @@ Result<Listener*> TcpLayer::listen(PortHold& hold, std::size_t backlog, const Op
   return core_->listen(hold, backlog, options);
 }
 
+std::expected<const CongestionFactory*, std::string> TcpLayer::choose_congestion_control(
+    std::string_view text) {
+  return core_->congestion.choose(text);
+}
+
+void TcpLayer::set_standard_congestion_control(const CongestionFactory& factory) {
+  core_->congestion.set_standard(factory);
+}
+
 const CongestionFactory* TcpLayer::congestion_control(std::string_view name) const {
   return core_->congestion.find(name);
 }

@@ -9,8 +9,10 @@
 // All look-ups are keyed hashes. A port is held by a PortHold, so that bind() and connect() cannot disagree.
 #pragma once
 
+#include <expected>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "stack/base/context.h"
@@ -90,8 +92,13 @@ class TcpLayer final : public ip::Transport {
   // Passive open. kAddressInUse when another listener has the port.
   Result<Listener*> listen(PortHold& hold, std::size_t backlog, const Options& options);
 
-  // By the name that TCP_CONGESTION gives it; nullptr when there is none.
+  // By the name that TCP_CONGESTION gives it, perhaps with parameters: "cubic:beta=0.8". On failure: a line
+  // that says what is not understood, and what would be.
+  std::expected<const CongestionFactory*, std::string> choose_congestion_control(std::string_view text);
+  // By its name alone; nullptr when there is none.
   const CongestionFactory* congestion_control(std::string_view name) const;
+  // Of connections that name none, from now on. One that choose_congestion_control() has given.
+  void set_standard_congestion_control(const CongestionFactory& factory);
   const CongestionFactory& standard_congestion_control() const;
   std::vector<std::string_view> congestion_controls() const;
   // kAddressInUse when the name is taken. `factory` must outlive the layer.

@@ -1,16 +1,16 @@
 // The small types of TCP: states, the four-tuple, what a user can set, and what a user can see.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string_view>
 
 #include "stack/base/address.h"
 #include "stack/base/error.h"
 #include "stack/base/time.h"
+#include "stack/tcp/congestion/congestion_control.h"
 
 namespace transom::tcp {
-
-struct CongestionFactory;
 
 // RFC 9293 §3.3.2. LISTEN belongs to Listener, SYN-RECEIVED of a passive open to a half-open record,
 // TIME-WAIT to a TIME-WAIT record; a Connection lives through the rest.
@@ -81,6 +81,8 @@ struct Info {
   std::uint64_t bytes_sent = 0, bytes_retransmitted = 0, bytes_acked = 0, bytes_received = 0;
   std::uint64_t segments_out = 0, segments_in = 0;
   std::string_view congestion_control;
+  std::array<Metric, kMaxMetrics> metrics{};  // of the congestion control
+  std::uint8_t metric_count = 0;
   std::string_view timer;  // "on", "keepalive", "timewait", "persist" or empty, as ss -o says
   Duration timer_expires{};
 };

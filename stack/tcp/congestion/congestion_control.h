@@ -6,9 +6,14 @@
 // clamps it (see Sender) and obeys.
 //
 // To write one: derive from CongestionControl, give it a CongestionFactory, and add that to
-// congestion/registry.cpp or, at run time, with TcpLayer::add_congestion_control().
+// congestion/registry.cpp or, at run time, with TcpLayer::add_congestion_control(), or make a shared object
+// of it (plugin.h). docs/congestion-control.md walks through one.
+//
+// What an algorithm needs of this header is inline, so that a shared object needs nothing of the program that
+// loads it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -41,7 +46,13 @@ struct RateSample {
   bool application_limited = false;   // the sender had nothing more to send then: the path may be faster
 
   // Octets per second; 0 without a sample.
-  std::uint64_t rate() const;
+  std::uint64_t rate() const {
+    if (interval <= Duration::zero()) return 0;
+    // Below 2^34 octets per interval the product fits.
+    constexpr std::uint64_t kSecond = 1'000'000'000;
+    return std::min(delivered, std::uint64_t{1} << 34) * kSecond /
+           static_cast<std::uint64_t>(interval.count());
+  }
 };
 
 struct AckSample {
@@ -59,11 +70,22 @@ enum class LossKind : std::uint8_t {
   kEcn,           // the peer echoed a congestion mark (RFC 3168 §6.1.2); once in a round trip
 };
 
-// Something that ss -i and the trace show.
+// Something that ss -i and the simulator's CSV show.
 struct Metric {
-  std::string_view name;  // with its unit: "w_max octets"
-  double value;
+  std::string_view name;  // with its unit: "w_max octets". Lives as long as the program
+  double value = 0;
 };
+inline constexpr std::size_t kMaxMetrics = 8;  // of one algorithm
+
+// A number that an algorithm can be made with, as in "cubic:beta=0.8,c=0.4".
+struct Parameter {
+  std::string_view name;   // "beta"
+  std::string_view unit;   // "ms"; empty for a plain number
+  std::string_view about;  // one line
+  double low, high;        // the values that are taken, both included
+  double standard;         // when none is given
+};
+inline constexpr std::size_t kMaxParameters = 8;  // of one algorithm
 
 class CongestionControl {
  public:
@@ -78,13 +100,13 @@ class CongestionControl {
 
   // Data was delivered, in recovery or not.
   virtual void on_ack(const CongestionView& view, const AckSample& ack) = 0;
-  // Once in each round trip with congestion. `view.in_flight` is what was in flight before anything counted
-  // as lost.
+  // Once in each round trip with congestion. `view.in_flight` is FlightSize (RFC 5681 §2): what was sent and
+  // is not acknowledged cumulatively.
   virtual void on_loss(const CongestionView& view, LossKind kind) = 0;
   virtual void on_recovery_end(const CongestionView& view) = 0;
   // The last on_loss() was a mistake: nothing had been lost (RFC 4015 §3.3).
   virtual void on_undo(const CongestionView& view) = 0;
-  virtual void on_sent(const CongestionView& view, std::uint64_t octets);
+  virtual void on_sent(const CongestionView&, std::uint64_t /*octets*/) {}
   // Nothing was sent for more than one RTO (RFC 5681 §4.1).
   virtual void on_idle(const CongestionView& view) = 0;
   virtual Output output() const = 0;
@@ -92,13 +114,15 @@ class CongestionControl {
   // Whether the sender brings the window down during recovery by proportional rate reduction (RFC 9937); an
   // algorithm that has a rule of its own says no.
   virtual bool wants_proportional_reduction() const { return true; }
-  // Fills `out` from the front; returns how many there are.
-  virtual std::size_t metrics(std::span<Metric> out) const;
+  // Fills `out` from the front; returns how many it has filled.
+  virtual std::size_t metrics(std::span<Metric> /*out*/) const { return 0; }
 };
 
 struct CongestionSettings {
   std::uint64_t initial_window = 0;  // octets
   std::uint64_t seed = 0;            // for those that need chance
+  // One for each of CongestionFactory::parameters, in that order and within their ranges.
+  std::span<const double> values{};
 };
 
 // What an algorithm makes of ECN. Those that live by marks are told how many there were
@@ -114,6 +138,17 @@ struct CongestionFactory {
   std::string_view name;  // as TCP_CONGESTION spells it
   std::unique_ptr<CongestionControl> (*create)(const CongestionSettings& settings);
   EcnUse ecn = EcnUse::kAsHost;
+  std::span<const Parameter> parameters{};  // at most kMaxParameters
+  std::span<const double> values{};         // chosen for them; empty: the standard ones
+
+  // `settings` without values.
+  std::unique_ptr<CongestionControl> make(CongestionSettings settings) const {
+    double standard[kMaxParameters] = {};
+    for (std::size_t i = 0; i < std::min(parameters.size(), kMaxParameters); ++i)
+      standard[i] = parameters[i].standard;
+    settings.values = values.empty() ? std::span<const double>(standard).first(parameters.size()) : values;
+    return create(settings);
+  }
 };
 
 // The largest congestion window, in octets: what TCP can express.

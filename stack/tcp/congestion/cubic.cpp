@@ -2,13 +2,21 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
+#include <numeric>
 
 namespace transom::tcp {
 
 namespace {
 
-constexpr std::uint64_t kBetaTenths = 7;       // β = 0.7 (RFC 9438 §4.6)
-constexpr std::uint64_t kScaleTenths = 4;      // C = 0.4 segments/s³ (§5)
+constexpr Parameter kParameters[] = {
+    {"beta", "", "what is left of the window after a loss (RFC 9438 4.6)", 0.1, 0.95, 0.7},
+    {"c", "segments/s^3", "how fast the cubic grows (RFC 9438 5)", 0.001, 100, 0.4},
+    {"fast_convergence", "", "1: leave room for newcomers (RFC 9438 4.7)", 0, 1, 1},
+    {"hystart", "", "1: leave slow start by delay (RFC 9406); 0: by loss", 0, 1, 1},
+};
+
+constexpr std::uint64_t kThousand = 1000;
 constexpr std::uint64_t kMaxOffset = 1 << 17;  // 128 s from K: the cubic is far beyond any window there
 
 std::uint64_t to_units(Duration duration) {
@@ -25,7 +33,28 @@ std::uint64_t cube_root(std::uint64_t value) {
   return root;
 }
 
+double value_of(const CongestionSettings& settings, std::size_t parameter) {
+  return settings.values.empty() ? kParameters[parameter].standard : settings.values[parameter];
+}
+
+std::uint64_t thousandths(double value) {
+  return static_cast<std::uint64_t>(std::llround(value * static_cast<double>(kThousand)));
+}
+
 }  // namespace
+
+Cubic::Cubic(const CongestionSettings& settings)
+    : beta_(thousandths(value_of(settings, 0))),
+      scale_(thousandths(value_of(settings, 1))),
+      divisor_(kThousand),
+      converges_fast_(value_of(settings, 2) != 0),
+      uses_hystart_(value_of(settings, 3) != 0),
+      initial_(settings.initial_window),
+      cwnd_(settings.initial_window) {
+  const std::uint64_t common = std::gcd(scale_, divisor_);  // smaller numbers: more fits into 64 bits
+  scale_ /= common;
+  divisor_ /= common;
+}
 
 void Cubic::on_ack(const CongestionView& view, const AckSample& ack) {
   if (view.in_fast_recovery) return;
@@ -38,8 +67,8 @@ void Cubic::on_ack(const CongestionView& view, const AckSample& ack) {
   last_ack_ = view.now;
   std::uint64_t octets = ack.acked;
   if (cwnd_ < ssthresh_) {
-    const bool probing =
-        ssthresh_ >= kMaxCongestionWindow;  // HyStart++ is for the first slow start (RFC 9406 §4.3)
+    // HyStart++ is for the first slow start (RFC 9406 §4.3).
+    const bool probing = uses_hystart_ && ssthresh_ >= kMaxCongestionWindow;
     const std::uint64_t wanted = probing ? hystart_.growth(ack) : octets;
     const std::uint64_t growth = std::min(wanted, ssthresh_ - cwnd_);
     cwnd_ += growth;
@@ -57,8 +86,9 @@ void Cubic::begin_epoch(const CongestionView& view) {
   reno_ = cwnd_;
   if (cwnd_ < w_max_) {
     // §4.2, figure 2: K = ∛((w_max − cwnd) / C), here in 1/1024 s.
-    const std::uint64_t missing = std::min(w_max_ - cwnd_, std::uint64_t{1} << 29);
-    k_ = cube_root((missing * 10 << 30) / (kScaleTenths * view.mss));
+    const std::uint64_t most = std::min(std::uint64_t{1} << 29, (std::uint64_t{1} << 34) / divisor_ - 1);
+    const std::uint64_t missing = std::min(w_max_ - cwnd_, most);
+    k_ = cube_root((missing * divisor_ << 30) / (scale_ * view.mss));
     origin_ = w_max_;
   } else {
     k_ = 0;
@@ -70,7 +100,9 @@ void Cubic::begin_epoch(const CongestionView& view) {
 std::uint64_t Cubic::cubic_window(Duration since_epoch, std::uint32_t mss) const {
   const std::uint64_t t = to_units(since_epoch);
   const std::uint64_t offset = std::min(t > k_ ? t - k_ : k_ - t, kMaxOffset);
-  const std::uint64_t delta = ((offset * offset * offset >> 10) * (kScaleTenths * mss) / 10) >> 20;
+  // offset³ / 2^10 is below 2^41, and C·mss below 2^17·mss/divisor.
+  const std::uint64_t cube = offset * offset * offset >> 10;
+  const std::uint64_t delta = (std::min(cube, UINT64_MAX / (scale_ * mss)) * (scale_ * mss) / divisor_) >> 20;
   if (t >= k_) return origin_ + delta;
   return origin_ > delta ? origin_ - delta : 0;
 }
@@ -78,8 +110,8 @@ std::uint64_t Cubic::cubic_window(Duration since_epoch, std::uint32_t mss) const
 // §4.3: w_est grows by α segments per window, so that its mean is that of a Reno flow that also comes down to
 // β; beyond the last window it grows as Reno's own.
 void Cubic::grow_reno_estimate(const CongestionView& view, std::uint64_t acked) {
-  // α = 3·(1 − β)/(1 + β) = 9/17.
-  reno_credit_ += reno_ < reno_prior_ ? acked * 9 / 17 : acked;
+  // α = 3·(1 − β)/(1 + β), 9/17 for β = 0.7.
+  reno_credit_ += reno_ < reno_prior_ ? acked * 3 * (kThousand - beta_) / (kThousand + beta_) : acked;
   const std::uint64_t segments = reno_credit_ / std::max<std::uint64_t>(cwnd_, 1);
   reno_ += segments * view.mss;
   reno_credit_ -= segments * cwnd_;
@@ -108,8 +140,8 @@ void Cubic::on_loss(const CongestionView& view, LossKind kind) {
   const std::uint64_t used = std::max<std::uint64_t>(std::min(view.in_flight, cwnd_), view.mss);
   reno_prior_ = cwnd_;
   // §4.7, fast convergence: below the last maximum, leave more room for newcomers.
-  w_max_ = cwnd_ < w_max_ ? cwnd_ * (10 + kBetaTenths) / 20 : cwnd_;
-  ssthresh_ = std::max(used * kBetaTenths / 10, std::uint64_t{2} * view.mss);
+  w_max_ = converges_fast_ && cwnd_ < w_max_ ? cwnd_ * (kThousand + beta_) / (2 * kThousand) : cwnd_;
+  ssthresh_ = std::max(used * beta_ / kThousand, std::uint64_t{2} * view.mss);
   cwnd_ = kind == LossKind::kTimeout ? view.mss : ssthresh_;
   epoch_ = kNever;
 }
@@ -141,8 +173,10 @@ std::size_t Cubic::metrics(std::span<Metric> out) const {
 }
 
 const CongestionFactory kCubic = {
-    "cubic", [](const CongestionSettings& settings) -> std::unique_ptr<CongestionControl> {
+    .name = "cubic",
+    .create = [](const CongestionSettings& settings) -> std::unique_ptr<CongestionControl> {
       return std::make_unique<Cubic>(settings);
-    }};
+    },
+    .parameters = kParameters};
 
 }  // namespace transom::tcp

@@ -20,8 +20,7 @@ namespace transom::tcp {
 
 class Cubic final : public CongestionControl {
  public:
-  explicit Cubic(const CongestionSettings& settings)
-      : initial_(settings.initial_window), cwnd_(settings.initial_window) {}
+  explicit Cubic(const CongestionSettings& settings);
 
   std::string_view name() const override { return "cubic"; }
   void on_ack(const CongestionView& view, const AckSample& ack) override;
@@ -42,6 +41,13 @@ class Cubic final : public CongestionControl {
   struct Windows {
     std::uint64_t cwnd, ssthresh, w_max;
   };
+
+  // The parameters.
+  std::uint64_t beta_;   // in thousandths
+  std::uint64_t scale_;  // C = scale_ / divisor_ segments/s³
+  std::uint64_t divisor_;
+  bool converges_fast_;
+  bool uses_hystart_;
 
   std::uint64_t initial_;
   std::uint64_t cwnd_;

@@ -166,6 +166,41 @@ TEST_F(TraceFile, CommentsStandWithTheFrameTheyAreAbout) {
   EXPECT_LT(second, retransmission) << "the retransmission is the frame that went out";
 }
 
+TEST_F(TraceFile, CommentsStandWithTheHostTheyAreAbout) {  // the numbers of events are a host's own
+  {
+    const auto sink = open("trace.pcapng");
+    const Packet packet = frame(60);
+    const Instant now(std::chrono::seconds(1));
+    sink->write("a", {now, PacketEvent{Direction::kIn, InterfaceId{2}, true, packet}, 7, 0});
+    sink->write("b", {now, TcpTimerEvent{kLocal, kRemote, Reason::kDelayedAck}, 7, 0});
+    sink->write("b", {now, TcpLimitEvent{kLocal, kRemote, Reason::kNagle, 5}, 8, 7});
+    sink->write("a", {now, PacketEvent{Direction::kOut, InterfaceId{2}, true, packet}, 8, 0});
+    sink->write("b", {now, PacketEvent{Direction::kOut, InterfaceId{2}, true, packet}, 9, 7});
+  }
+  const std::string file = octets("trace.pcapng");
+  const std::string data(60, '\xab');
+  const auto second = file.find(data, file.find(data) + 1);
+  const auto third = file.find(data, second + 1);
+  ASSERT_NE(third, std::string::npos);
+  EXPECT_LT(third, file.find("sends nothing more"));
+  EXPECT_LT(third, file.find("timer: "));
+}
+
+TEST_F(TraceFile, SetsChecksumsThatAreLeftToTheDeviceAsTheyWillBeOnTheWire) {
+  {
+    const auto sink = open("trace.pcapng");
+    // IPv4, 10.0.0.1 to 10.0.0.2, UDP with two octets; its checksum is that of the pseudo-header alone.
+    const std::uint8_t octets[] = {0x45, 0,  0, 30, 0, 0, 0, 0, 64, 17, 0,  0,    10,   0,    0,
+                                   1,    10, 0, 0,  2, 0, 7, 0, 9,  0,  10, 0x14, 0x1e, 0xab, 0xcd};
+    Packet packet = pool_.copy_of(octets);
+    packet.info().checksum = ChecksumState::kPartial;
+    packet.info().checksum_field = 6;
+    sink->write({}, {Instant{}, PacketEvent{Direction::kOut, InterfaceId{2}, false, packet}, 1, 0});
+  }
+  // ~(0x141e + 0x0007 + 0x0009 + 0x000a + 0xabcd) = ~0xc005
+  EXPECT_NE(octets("trace.pcapng").find("\x3f\xfa\xab\xcd"), std::string::npos);
+}
+
 TEST_F(TraceFile, RefusesANameThatSaysNoKind) {
   const auto sink = make_trace({.path = path("trace.doc")});
   ASSERT_FALSE(sink);

@@ -176,7 +176,8 @@ TEST(SimScenario, SaysWhichLineIsWrongAndHow) {
   expect(flow, "either [topology] or [[node]]");
   expect(pair + "speed = 3\n" + flow, "test.toml:3: [topology] does not know 'speed'");
   expect(pair + "[[flow]]\nfrom = \"a\"\nto = \"c\"\n", "there is no node 'c'; there are a b");
-  expect(pair + "[[flow]]\nfrom = \"a\"\nto = \"b\"\ncongestion_control = \"vegas\"\n", "unknown; known are");
+  expect(pair + "[[flow]]\nfrom = \"a\"\nto = \"b\"\ncongestion_control = \"vegas\"\n",
+         "there is no congestion control 'vegas'; there are cubic");
   expect(pair + "link = { rate = \"fast\" }\n" + flow, "rate takes a string like \"100mbit\"");
   expect(pair + "link = { queue = \"fifo\" }\n" + flow, "unknown queue 'fifo'");
   expect(pair + "link = { loss = \"5\" }\n" + flow, "bad loss '5'");
