@@ -36,8 +36,11 @@ inline std::uint8_t handshake_ace(EcnMark mark) {
   return kEncoded[static_cast<std::size_t>(mark)];
 }
 
-// A SYN that asks, and a SYN-ACK that agrees.
-inline bool asks_for_accurate_ecn(const wire::TcpFlags& syn) { return ace_of(syn) == 0b111; }
+// A SYN that asks, and a SYN-ACK that agrees. What no client says today, a later one may (§3.1.3): all but
+// the classic kind counts as 111.
+inline bool asks_for_accurate_ecn(const wire::TcpFlags& syn) {
+  return ace_of(syn) != 0b000 && ace_of(syn) != 0b011;
+}
 inline bool agrees_to_accurate_ecn(const wire::TcpFlags& syn_ack) {
   const std::uint8_t ace = ace_of(syn_ack);
   return ace >= 0b010 && ace <= 0b110;  // 101 is reserved for use with this; 000, 001 and 111 are not it

@@ -105,6 +105,7 @@ void Connection::establish(const Negotiated& negotiated, bool syn_was_retransmit
   negotiated_ = negotiated;
   clear_alarm(Alarm::kRetransmit);
   probes_ = 0;
+  soft_error_ = Error::kNone;
   if (syn_was_retransmitted) sender_.rtt().syn_was_lost();
   link_mtu_ = 0;
   sender_.establish(536, negotiated.sack, nullptr);
@@ -114,7 +115,11 @@ void Connection::establish(const Negotiated& negotiated, bool syn_was_retransmit
       congestion_factory().make({.initial_window = initial_window(sender_.mss(), syn_was_retransmitted),
                                  .seed = owner_.context.random.next()}));
   if (negotiated.timestamps) receiver_.start_timestamps(negotiated.ts_recent, owner_.context.now);
-  ecn_.enable(negotiated.ecn, congestion_factory().ecn, !is_passive_, syn_ack);
+  // RFC 9331 §4.2: who lives by accurate feedback and does not get it reacts to marks as any other, and never
+  // says ECT(1).
+  EcnUse use = congestion_factory().ecn;
+  if (use == EcnUse::kEct1 && negotiated.ecn.kind != EcnKind::kAccurate) use = EcnUse::kAsHost;
+  ecn_.enable(negotiated.ecn, use, !is_passive_, syn_ack);
   trace_.tell<TcpNegotiatedEvent>(sender_.mss(), negotiated.send_scale, negotiated.receive_scale,
                                   negotiated.timestamps, negotiated.sack,
                                   negotiated.ecn.kind != EcnKind::kNone);

@@ -233,6 +233,7 @@ class Connection {
   void update_alarms_after_output(std::optional<SendLimit> limit);
   void restart_keep_alive();
   bool has_given_up(Instant since) const;
+  void give_up() { finish(soft_error_ != Error::kNone ? soft_error_ : Error::kTimedOut); }
 
   ConnectionOwner& owner_;
   FourTuple tuple_;
@@ -240,6 +241,7 @@ class Connection {
   ip::DestinationRef destination_;
   State state_ = State::kClosed;
   Error error_ = Error::kNone;
+  Error soft_error_ = Error::kNone;  // what ICMP has said since the last progress (RFC 9293 MUST-47)
   bool is_passive_ = false;
   bool is_orphan_ = false;  // the user has let go
   bool receive_shut_ = false;

@@ -286,6 +286,7 @@ void Connection::take_acknowledgment(const Segment& segment) {
   if (moved) {
     if (sender_.restarts_timer()) clear_alarm(Alarm::kRetransmit);  // RFC 6298 §5.3: output() starts it anew
     trouble_since_ = kNever;
+    soft_error_ = Error::kNone;
     owner_.ip.confirm_reachable(*destination_);
     if (was_full && readiness().writable) notify_room();
   }
@@ -366,6 +367,28 @@ void Connection::on_fin() {
 
 // ---------------------------------------------------------------- ICMP
 
+namespace {
+
+// What a user is told when the connection times out after that (RFC 9293 MUST-47, SHLD-25).
+Error soft_error_of(ip::IcmpErrorKind kind) {
+  switch (kind) {
+    case ip::IcmpErrorKind::kNetworkUnreachable:
+      return Error::kNetworkUnreachable;
+    case ip::IcmpErrorKind::kHostUnreachable:
+    case ip::IcmpErrorKind::kProhibited:
+    case ip::IcmpErrorKind::kTimeExceeded:
+      return Error::kHostUnreachable;
+    case ip::IcmpErrorKind::kPortUnreachable:
+      return Error::kConnectionRefused;
+    case ip::IcmpErrorKind::kProtocolUnreachable:
+      return Error::kProtocolUnreachable;
+    default:
+      return Error::kNone;
+  }
+}
+
+}  // namespace
+
 bool Connection::icmp_error(const ip::IcmpError& error) {
   wire::Reader reader(error.transport);
   reader.skip(4);
@@ -377,6 +400,7 @@ bool Connection::icmp_error(const ip::IcmpError& error) {
     return false;
   }
   const bool connecting = state_ == State::kSynSent || state_ == State::kSynReceived;
+  if (const Error soft = soft_error_of(error.kind); soft != Error::kNone) soft_error_ = soft;
   switch (error.kind) {
     case ip::IcmpErrorKind::kPacketTooBig:
       if (error.mtu >= owner_.ip.path_mtu(*destination_) ||

@@ -43,6 +43,7 @@ void Connection::on_timer() {
   if (is_due(Alarm::kPacing)) want_output();
   if (is_due(Alarm::kLossDetection)) {
     sender_.on_loss_detection_alarm(now);
+    if (sender_.probe_is_due()) clear_alarm(Alarm::kRetransmit);  // starts anew with the probe
     want_output();
   }
   if (is_due(Alarm::kRetransmit)) on_retransmission_timeout();
@@ -67,7 +68,7 @@ void Connection::on_retransmission_timeout() {
     if (syn_retries_ >= options_.syn_retries ||
         (options_.user_timeout != 0 && has_given_up(trouble_since_))) {
       context.count(Counter::kTcpAttemptFails);
-      finish(Error::kTimedOut);
+      give_up();
       return;
     }
     if (trouble_since_ == kNever) trouble_since_ = last_sent_;
@@ -82,11 +83,12 @@ void Connection::on_retransmission_timeout() {
   }
   if (sender_.outstanding() == 0) return;
   // SHLD-17: a peer that has shut its window but still answers is not dead.
-  const bool peer_answers = sender_.window() == 0 && context.now - last_received_ < RttEstimator::kMaxRto;
+  const bool peer_answers =
+      !is_orphan_ && sender_.window() == 0 && context.now - last_received_ < RttEstimator::kMaxRto;
   if (trouble_since_ == kNever || peer_answers) trouble_since_ = last_sent_;
   if (has_given_up(trouble_since_)) {  // R2
     context.count(Counter::kTcpExtTCPAbortOnTimeout);
-    finish(Error::kTimedOut);
+    give_up();
     return;
   }
   sender_.on_retransmission_timeout(context.now);
@@ -100,13 +102,16 @@ void Connection::on_persist_timeout() {
     want_output();
     return;
   }
-  // A probe is never given up while it is answered (MUST-37); silence is judged as for retransmissions.
-  if (probes_ > 0 && has_given_up(trouble_since_)) {
+  // A probe is never given up while it is answered (MUST-37); silence is judged as for retransmissions. Where
+  // our user has let go, answers without progress are judged so too, or peers could collect such connections
+  // (CVE-2008-4609).
+  if ((probes_ > 0 || is_orphan_) && has_given_up(trouble_since_)) {
     owner_.context.count(Counter::kTcpExtTCPAbortOnTimeout);
-    finish(Error::kTimedOut);
+    if (is_orphan_) send_reset();
+    give_up();
     return;
   }
-  if (probes_ == 0) trouble_since_ = owner_.context.now;
+  if (trouble_since_ == kNever || (probes_ == 0 && !is_orphan_)) trouble_since_ = owner_.context.now;
   if (probes_ < UINT8_MAX) ++probes_;
   if (persist_backoff_ < 16) ++persist_backoff_;
   owner_.context.count(Counter::kTcpExtTCPWinProbe);
@@ -146,7 +151,7 @@ void Connection::on_keep_alive() {
   if (silent_too_long) {
     context.count(Counter::kTcpExtTCPAbortOnTimeout);
     send_reset();
-    finish(Error::kTimedOut);
+    give_up();
     return;
   }
   ++probes_;
@@ -162,7 +167,9 @@ void Connection::update_alarms_after_output(std::optional<SendLimit> limit) {
     clear_alarm(Alarm::kPersist);
     if (!is_set(Alarm::kRetransmit))
       set_alarm(Alarm::kRetransmit, now + sender_.rtt().rto());  // RFC 6298 §5.1
-    set_alarm(Alarm::kLossDetection, sender_.loss_detection_deadline());
+    Instant detection = sender_.loss_detection_deadline();
+    if (sender_.awaits_probe()) detection = std::min(detection, deadline(Alarm::kRetransmit));
+    set_alarm(Alarm::kLossDetection, detection);
     return;
   }
   clear_alarm(Alarm::kRetransmit);

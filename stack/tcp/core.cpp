@@ -175,8 +175,7 @@ void Core::arrives_in_listen(Listener& listener, Segment& segment, std::optional
   const wire::TcpOptions ours = syn_options(config, listener.options(), 0, nullptr);
   Negotiated negotiated = negotiate(segment.header.options, ours, tuple.remote.address.family());
   // A cookie has room for the classic kind only.
-  if (negotiated.timestamps &&
-      ecn_to_agree(config.ecn, EcnUse::kAsHost, segment.header.flags) != EcnKind::kNone)
+  if (negotiated.timestamps && config.ecn != EcnMode::kOff && asks_for_ecn(segment.header.flags))
     negotiated.ecn.kind = EcnKind::kClassic;
   if (!negotiated.timestamps) {  // nowhere to keep them
     negotiated.sack = negotiated.window_scaling = false;

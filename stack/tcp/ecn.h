@@ -49,10 +49,11 @@ inline EcnKind ecn_to_request(EcnMode mode, EcnUse use) {
 // What we agree to, of what the peer's SYN asks for.
 inline EcnKind ecn_to_agree(EcnMode mode, EcnUse use, const wire::TcpFlags& syn) {
   const bool has_use = use != EcnUse::kAsHost;
-  if ((mode == EcnMode::kOff && !has_use) || !asks_for_ecn(syn)) return EcnKind::kNone;
+  if (mode == EcnMode::kOff && !has_use) return EcnKind::kNone;
   const bool may_be_accurate =
       has_use || mode == EcnMode::kRequestAccurate || mode == EcnMode::kAgreeAccurate;
-  return may_be_accurate && asks_for_accurate_ecn(syn) ? EcnKind::kAccurate : EcnKind::kClassic;
+  if (may_be_accurate && asks_for_accurate_ecn(syn)) return EcnKind::kAccurate;
+  return asks_for_ecn(syn) ? EcnKind::kClassic : EcnKind::kNone;
 }
 // The flags of our SYN and of our SYN-ACK.
 inline void set_syn_flags(wire::TcpFlags& flags, EcnKind asked) {

@@ -111,12 +111,13 @@ std::uint32_t Receiver::offer_window() {
   const std::uint32_t free = std::min(free_space(), largest);
   // RFC 9293 §3.8.6.2.2: move the edge in steps of min(half the buffer, one MSS), else leave it.
   const std::uint32_t step = std::min(buffer_ / 2, mss_);
-  std::uint32_t window = this->window();
-  if (free >= window + step) window = free;
-  // The field counts in units. Rounding up keeps the edge where the peer has seen it (RFC 7323 §2.3); not
-  // beyond the buffer.
-  const std::uint32_t rounded_up = (window + unit - 1) / unit * unit;
-  const std::uint32_t offered = rounded_up <= free ? rounded_up : window / unit * unit;
+  const std::uint32_t kept = window();
+  const std::uint32_t wanted = free >= kept + step ? free : kept;
+  // The field counts in units. What was offered before is rounded up, so that the edge never moves back
+  // (SHLD-14, RFC 7323 §2.4), be it a fraction of a unit beyond the buffer; what is offered anew is rounded
+  // down.
+  const std::uint32_t kept_in_units = (kept + unit - 1) / unit * unit;
+  const std::uint32_t offered = std::max(wanted / unit * unit, kept_in_units);
   right_edge_ = later_of(right_edge_, nxt_ + offered);
   return std::min(offered, largest);
 }

@@ -125,7 +125,6 @@ Scoreboard::Delivered Scoreboard::acknowledge(SeqNum ack, Instant plausible) {
   }
   // What duplicate ACKs vouched for is among what is acknowledged now.
   reno_delivered_ = std::min(reno_delivered_ - std::min(reno_delivered_, delivered.acked), outstanding_);
-  if (delivered.acked > 0) reno_credible_ = 0;
   return delivered;
 }
 
@@ -135,7 +134,16 @@ Scoreboard::Delivered Scoreboard::apply_sacks(std::span<const wire::SackBlock> b
   if (segments_.empty()) return delivered;
   const SeqNum una = segments_.front().begin;
   const SeqNum nxt = segments_.back().end();
-  for (const wire::SackBlock& block : blocks) {
+  // In their order in the sequence space, whatever that in the option: what one ACK reports together did not
+  // arrive out of order for that.
+  std::array<wire::SackBlock, wire::TcpOptions::kMaxSackBlocks> sorted;
+  const std::size_t count = std::min(blocks.size(), sorted.size());
+  std::copy_n(blocks.begin(), count, sorted.begin());
+  std::sort(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(count),
+            [una](const wire::SackBlock& a, const wire::SackBlock& b) {
+              return octets_between(una, a.left) < octets_between(una, b.left);
+            });
+  for (const wire::SackBlock& block : std::span(sorted).first(count)) {
     // RFC 2018 §5, RFC 2883: reversed, old (a D-SACK) or never sent.
     if (!is_before(block.left, block.right) || is_before(block.left, una) || is_after(block.right, nxt))
       continue;
@@ -164,8 +172,7 @@ Scoreboard::Delivered Scoreboard::apply_sacks(std::span<const wire::SackBlock> b
 }
 
 void Scoreboard::on_duplicate_ack(std::uint32_t mss) {
-  if (reno_credible_ == 0) reno_credible_ = outstanding_;
-  reno_delivered_ = std::min({reno_delivered_ + mss, reno_credible_, outstanding_});
+  reno_delivered_ = std::min(reno_delivered_ + mss, outstanding_);
 }
 
 Scoreboard::Losses Scoreboard::detect_losses(const Rack& rack, Duration window, Instant now) {
@@ -218,7 +225,7 @@ Scoreboard::Losses Scoreboard::mark_all_lost() {
   Losses losses;
   if (segments_.empty()) return losses;
   losses.reneged = segments_.front().sacked;
-  reset_duplicate_acks();
+  reno_delivered_ = 0;
   for (std::size_t i = 0; i < segments_.size(); ++i) {
     if (losses.reneged && segments_[i].sacked) {
       segments_[i].sacked = false;

@@ -66,7 +66,7 @@ std::expected<Transmission, SendLimit> Sender::poll(SendPolicy policy) {
   if (policy.max_pacing_rate != 0 && (pacing_rate_ == 0 || pacing_rate_ > policy.max_pacing_rate))
     pacing_rate_ = policy.max_pacing_rate;
   if (pacing_rate_ != 0) policy.max_octets = std::min(policy.max_octets, Pacer::burst(pacing_rate_, mss_));
-  auto next = scoreboard_.has_lost() ? poll_retransmission(policy) : poll_new_data(policy);
+  auto next = poll_next(policy);
   if (next && pacing_rate_ != 0 && policy.now < pacer_.next() && !force_retransmission_)
     next = std::unexpected(SendLimit::kPacing);
   if (next) {
@@ -102,6 +102,15 @@ void Sender::tell_limit(SendLimit limit) {
                                  Reason::kNagle,         Reason::kCorked,     Reason::kSillyWindow,
                                  Reason::kPacing};
   tell<TcpLimitEvent>(kReasons[static_cast<std::size_t>(limit)], unsent());
+}
+
+std::expected<Transmission, SendLimit> Sender::poll_next(const SendPolicy& policy) {
+  if (!scoreboard_.has_lost()) return poll_new_data(policy);
+  if (spurious_.wants_new_data()) {
+    const auto fresh = poll_new_data(policy);
+    if (fresh || fresh.error() == SendLimit::kCongestion) return fresh;
+  }
+  return poll_retransmission(policy);
 }
 
 std::expected<Transmission, SendLimit> Sender::poll_retransmission(const SendPolicy& policy) {

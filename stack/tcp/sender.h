@@ -118,6 +118,10 @@ class Sender {
   // When on_loss_detection_alarm() wants to be called, before any retransmission timeout; kNever for not at
   // all.
   Instant loss_detection_deadline() const { return loss_deadline_; }
+  // That alarm is for a tail loss probe, which comes instead of a retransmission timeout that would be
+  // earlier (RFC 8985 §7.2).
+  bool awaits_probe() const { return loss_deadline_ != kNever && reordering_deadline_ == kNever; }
+  bool probe_is_due() const { return probe_due_; }
   void on_loss_detection_alarm(Instant now);
   // The peer says that the network marked what it got; at most once per round trip (RFC 3168 §6.1.2).
   void on_congestion_echo(Instant now);
@@ -163,6 +167,7 @@ class Sender {
   CongestionView view(Instant now) const;
   std::uint32_t window_room() const;
   std::uint64_t congestion_room() const;
+  std::expected<Transmission, SendLimit> poll_next(const SendPolicy& policy);
   std::expected<Transmission, SendLimit> poll_retransmission(const SendPolicy& policy);
   std::expected<Transmission, SendLimit> poll_new_data(const SendPolicy& policy);
   std::optional<SendLimit> why_partial_must_wait(std::uint32_t octets, const SendPolicy& policy) const;

@@ -1,8 +1,10 @@
 // Was the recovery a mistake? Three signs say that nothing had been lost, only late:
 //
-//   Eifel (RFC 3522)   the first ACK after a retransmission echoes a timestamp older than it: the original
-//   arrived D-SACK (RFC 3708)  the peer reports each retransmission as a duplicate F-RTO (RFC 5682)   after a
-//   timeout, data is acknowledged that was not sent again
+// - Eifel (RFC 3522): the first ACK after a retransmission echoes a timestamp older than it, that of the
+// original.
+// - D-SACK (RFC 3708): the peer reports each retransmission as a duplicate.
+// - F-RTO (RFC 5682): after a timeout data is acknowledged that was not sent again. Where the first ACK tells
+//   nothing, new data is sent instead of old, and the second decides.
 //
 // The answer (RFC 4015) is the caller's: the windows go back to what they were.
 #pragma once
@@ -25,6 +27,7 @@ class SpuriousRecovery {
   void on_retransmitted(std::uint32_t octets, Instant now) {
     if (!watching_) return;
     if (retransmitted_ == 0) first_retransmission_ = now;
+    awaits_second_ack_ = false;
     retransmitted_ += octets;
   }
   // The peer has got `octets` twice.
@@ -40,19 +43,27 @@ class SpuriousRecovery {
   bool is_spurious(const Ack& ack) {
     if (!watching_ || retransmitted_ == 0) return false;
     bool spurious = duplicates_ >= retransmitted_;
+    if (awaits_second_ack_) {  // RFC 5682 §2.1, step 3
+      awaits_second_ack_ = false;
+      spurious = spurious || (ack.moved_una && ack.delivered_original);
+    }
     if (ack.moved_una && !first_ack_seen_) {
       first_ack_seen_ = true;
       spurious = spurious || (ack.echoed_before && *ack.echoed_before <= first_retransmission_) ||
                  (is_timeout_ && ack.delivered_original);
+      awaits_second_ack_ = is_timeout_ && !spurious && !ack.echoed_before;
     }
     if (spurious) watching_ = false;
     return spurious;
   }
+  // RFC 5682 §2.1, step 2: what was lost, if anything, waits until the next ACK has told.
+  bool wants_new_data() const { return awaits_second_ack_; }
 
  private:
   bool watching_ = false;
   bool is_timeout_ = false;
   bool first_ack_seen_ = false;
+  bool awaits_second_ack_ = false;
   std::uint32_t retransmitted_ = 0;  // octets
   std::uint32_t duplicates_ = 0;
   Instant first_retransmission_{};

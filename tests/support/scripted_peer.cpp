@@ -50,7 +50,13 @@ void HostUnderTest::advance(Duration duration) {
   host_.advance(now_);
 }
 
-void HostUnderTest::deliver(Bytes packet) { host_.receive(link_, pool_.copy_of(packet), now_); }
+void HostUnderTest::deliver(Bytes packet) {
+  if (is_batch_) {
+    batch_.push(pool_.copy_of(packet));
+  } else {
+    host_.receive(link_, pool_.copy_of(packet), now_);
+  }
+}
 
 std::vector<std::uint8_t> HostUnderTest::take() {
   Packet packet = host_.transmit_queue(link_).pop();

@@ -50,6 +50,14 @@ class HostUnderTest {
   }
   // A bare IP packet arrives.
   void deliver(Bytes packet);
+  // All that is delivered meanwhile arrives at once, as a driver hands over a batch.
+  template <typename Call>
+  void batch(Call call) {
+    is_batch_ = true;
+    call();
+    is_batch_ = false;
+    host_.receive(link_, batch_, now_);
+  }
   // The next IP packet that the host has sent, as octets; empty when there is none.
   std::vector<std::uint8_t> take();
 
@@ -65,6 +73,8 @@ class HostUnderTest {
   Instant now_{};
   Host host_;
   InterfaceId link_;
+  PacketQueue batch_;
+  bool is_batch_ = false;
 };
 
 // A segment as a test writes it.

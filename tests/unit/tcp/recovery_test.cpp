@@ -154,6 +154,26 @@ TEST(SpuriousRecovery, AfterATimeoutIsSeenWhenOriginalsArrive) {  // RFC 5682
       << "no sign in fast recovery";
 }
 
+TEST(SpuriousRecovery, AfterATimeoutIsSeenBySecondAckWhereTheFirstTellsNothing) {  // RFC 5682 §2.1
+  const auto after_first_ack = [] {
+    SpuriousRecovery spurious;
+    spurious.start(true);
+    spurious.on_retransmitted(kMss, Instant(1s));
+    EXPECT_FALSE(spurious.is_spurious({.moved_una = true}));
+    EXPECT_TRUE(spurious.wants_new_data());
+    return spurious;
+  };
+  SpuriousRecovery spurious = after_first_ack();
+  EXPECT_TRUE(spurious.is_spurious({.moved_una = true, .delivered_original = true}));
+  spurious = after_first_ack();
+  EXPECT_FALSE(spurious.is_spurious({})) << "a duplicate";
+  EXPECT_FALSE(spurious.wants_new_data());
+  spurious = after_first_ack();
+  spurious.on_retransmitted(kMss, Instant(2s));
+  EXPECT_FALSE(spurious.is_spurious({.moved_una = true, .delivered_original = true}))
+      << "there was no new data, so it was sent again after all";
+}
+
 TEST(SpuriousRecovery, NeedsARetransmission) {
   SpuriousRecovery spurious;
   spurious.start(true);
