@@ -175,9 +175,23 @@ void write_control(Session& session, const SocketKind& kind, const SocketSetting
   }
   if (is_ipv4 && ipv4.receive_hops) put_control(message, IPPROTO_IP, IP_TTL, int{from.hops});
   if (is_ipv4 && ipv4.receive_traffic_class) put_control(message, IPPROTO_IP, IP_TOS, from.traffic_class);
+  if (is_ipv4 && ipv4.receive_original_destination) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(to_number(from.port));
+    address.sin_addr = to_in_addr(from.destination);
+    put_control(message, IPPROTO_IP, IP_ORIGDSTADDR, address);
+  }
   if (!is_ipv4 && ipv6.receive_hops) put_control(message, IPPROTO_IPV6, IPV6_HOPLIMIT, int{from.hops});
   if (!is_ipv4 && ipv6.receive_traffic_class)
     put_control(message, IPPROTO_IPV6, IPV6_TCLASS, int{from.traffic_class});
+  if (!is_ipv4 && ipv6.receive_original_destination) {
+    sockaddr_in6 address{};
+    address.sin6_family = AF_INET6;
+    address.sin6_port = htons(to_number(from.port));
+    address.sin6_addr = to_in6_addr(from.destination);
+    put_control(message, IPPROTO_IPV6, IPV6_ORIGDSTADDR, address);
+  }
 }
 
 }  // namespace transom::sockets

@@ -27,6 +27,7 @@ struct SendControl {
 // What control messages say about one that was received.
 struct ReceiveControl {
   IpAddress destination;
+  Port port = Port::kNone;  // that it was sent to
   InterfaceId interface = InterfaceId::kAny;
   std::uint8_t hops = 0;
   std::uint8_t traffic_class = 0;

@@ -30,6 +30,9 @@ class IcmpSocket final : public Socket, private ip::IcmpErrorListener {
   void on_close(Session& session) override;
   void apply_settings(Session&) override {}
   Error take_error() override { return std::exchange(error_, Error::kNone); }
+  QueuedMemory queued_memory() const override {
+    return {.received = next_ && next_->payload ? next_->payload.memory() : 0};
+  }
   bool is_bound() const override { return echo_ != nullptr; }
   int send_buffer() const override;
   int receive_buffer() const override;

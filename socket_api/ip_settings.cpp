@@ -115,7 +115,13 @@ Outcome<void> set_multicast_interface(Session& session, IpSettings::Family& fami
 
 // ---------------------------------------------------------------- one level each
 
-Outcome<void> set_ipv4_option(Session& session, IpSettings& settings, int name, Bytes value) {
+// The ECN bits of a stream are TCP's own: they cannot be set.
+int settable(const SocketKind& kind, int traffic_class) {
+  return traffic_class & (kind.type == SOCK_STREAM ? 0xfc : 0xff);
+}
+
+Outcome<void> set_ipv4_option(Session& session, const SocketKind& kind, IpSettings& settings, int name,
+                              Bytes value) {
   IpSettings::Family& family = settings.ipv4;
   switch (name) {
     case IP_TTL: {
@@ -125,7 +131,7 @@ Outcome<void> set_ipv4_option(Session& session, IpSettings& settings, int name, 
     }
     case IP_TOS: {
       const auto tos = read_ip_int(value);
-      return set(family.traffic_class, tos ? Outcome<int>(*tos & 0xff) : tos);
+      return set(family.traffic_class, tos ? Outcome<int>(settable(kind, *tos)) : tos);
     }
     case IP_MTU_DISCOVER:
       return set(family.mtu_discover, read_ip_int(value, IP_PMTUDISC_DONT, IP_PMTUDISC_OMIT));
@@ -137,6 +143,10 @@ Outcome<void> set_ipv4_option(Session& session, IpSettings& settings, int name, 
       return set(family.receive_traffic_class, read_ip_int(value));
     case IP_RECVERR:
       return set(family.receive_errors, read_ip_int(value));
+    case IP_RECVORIGDSTADDR:
+      return set(family.receive_original_destination, read_ip_int(value));
+    case IP_BIND_ADDRESS_NO_PORT:
+      return set(settings.bind_without_port, read_ip_int(value));
     case IP_MULTICAST_TTL: {
       const auto ttl = read_ip_int(value, -1, 255);
       return set(family.multicast_hops, ttl && *ttl == -1 ? Outcome<int>(1) : ttl);
@@ -175,6 +185,10 @@ Outcome<std::size_t> get_ipv4_option(const IpSettings& settings, int name, Mutab
       return write_ip_int(out, family.receive_traffic_class);
     case IP_RECVERR:
       return write_ip_int(out, family.receive_errors);
+    case IP_RECVORIGDSTADDR:
+      return write_ip_int(out, family.receive_original_destination);
+    case IP_BIND_ADDRESS_NO_PORT:
+      return write_ip_int(out, settings.bind_without_port);
     case IP_MULTICAST_TTL:
       return write_ip_int(out, family.multicast_hops);
     case IP_MULTICAST_LOOP:
@@ -186,7 +200,8 @@ Outcome<std::size_t> get_ipv4_option(const IpSettings& settings, int name, Mutab
   }
 }
 
-Outcome<void> set_ipv6_option(Session& session, IpSettings& settings, int name, Bytes value) {
+Outcome<void> set_ipv6_option(Session& session, const SocketKind& kind, IpSettings& settings, int name,
+                              Bytes value) {
   IpSettings::Family& family = settings.ipv6;
   switch (name) {
     case IPV6_UNICAST_HOPS:
@@ -194,7 +209,7 @@ Outcome<void> set_ipv6_option(Session& session, IpSettings& settings, int name, 
     case IPV6_TCLASS: {
       const auto traffic_class = read_int_option(value, -1, 255);
       return set(family.traffic_class,
-                 traffic_class && *traffic_class == -1 ? Outcome<int>(0) : traffic_class);
+                 traffic_class ? Outcome<int>(settable(kind, std::max(*traffic_class, 0))) : traffic_class);
     }
     case IPV6_MTU_DISCOVER:
       return set(family.mtu_discover, read_int_option(value, IPV6_PMTUDISC_DONT, IPV6_PMTUDISC_OMIT));
@@ -212,6 +227,8 @@ Outcome<void> set_ipv6_option(Session& session, IpSettings& settings, int name, 
       return set(family.receive_traffic_class, read_option<int>(value));
     case IPV6_RECVERR:
       return set(family.receive_errors, read_option<int>(value));
+    case IPV6_RECVORIGDSTADDR:
+      return set(family.receive_original_destination, read_option<int>(value));
     case IPV6_MULTICAST_HOPS: {
       const auto hops = read_int_option(value, -1, 255);
       return set(family.multicast_hops, hops && *hops == -1 ? Outcome<int>(1) : hops);
@@ -254,6 +271,8 @@ Outcome<std::size_t> get_ipv6_option(const IpSettings& settings, int name, Mutab
       return write_bool_option(out, family.receive_traffic_class);
     case IPV6_RECVERR:
       return write_bool_option(out, family.receive_errors);
+    case IPV6_RECVORIGDSTADDR:
+      return write_bool_option(out, family.receive_original_destination);
     case IPV6_MULTICAST_HOPS:
       return write_int_option(out, family.multicast_hops);
     case IPV6_MULTICAST_LOOP:
@@ -269,9 +288,9 @@ Outcome<std::size_t> get_ipv6_option(const IpSettings& settings, int name, Mutab
 
 Outcome<void> set_ip_option(Session& session, const SocketKind& kind, IpSettings& settings, int level,
                             int name, Bytes value) {
-  if (level == IPPROTO_IP) return set_ipv4_option(session, settings, name, value);
+  if (level == IPPROTO_IP) return set_ipv4_option(session, kind, settings, name, value);
   if (kind.domain != AF_INET6) return fail(ENOPROTOOPT);
-  return set_ipv6_option(session, settings, name, value);
+  return set_ipv6_option(session, kind, settings, name, value);
 }
 
 Outcome<std::size_t> get_ip_option(const SocketKind& kind, const IpSettings& settings, int level, int name,

@@ -35,11 +35,13 @@ struct IpSettings {
     bool receive_hops = false;
     bool receive_traffic_class = false;
     bool receive_errors = false;
+    bool receive_original_destination = false;
   };
 
   Family ipv4;
   Family ipv6;
   bool v6_only = false;
+  bool bind_without_port = false;  // IP_BIND_ADDRESS_NO_PORT: kept; a port is chosen all the same
   std::vector<Membership> memberships;
 
   Family& of(IpFamily family) { return family == IpFamily::kIpv4 ? ipv4 : ipv6; }

@@ -11,6 +11,7 @@
 
 #include "socket_api/control_messages.h"
 #include "socket_api/ip_settings.h"
+#include "socket_api/kept_options.h"
 #include "socket_api/outcome.h"
 #include "socket_api/socket_address.h"
 #include "socket_api/stack_instance.h"
@@ -46,6 +47,13 @@ struct Incoming {
 
 enum class Timestamps : std::uint8_t { kNone, kMicroseconds, kNanoseconds };  // SO_TIMESTAMP, SO_TIMESTAMPNS
 
+// Octets that wait in the queues of a socket, and what was lost for want of room.
+struct QueuedMemory {
+  std::size_t received = 0;
+  std::size_t unsent = 0;
+  std::uint64_t dropped = 0;
+};
+
 // What setsockopt(2) sets for every kind.
 struct SocketSettings {
   bool is_non_blocking = false;
@@ -61,7 +69,11 @@ struct SocketSettings {
   std::optional<std::uint32_t> receive_buffer;
   InterfaceId interface = InterfaceId::kAny;  // SO_BINDTODEVICE
   Timestamps timestamps = Timestamps::kNone;
-  bool receive_overflow = false;  // SO_RXQ_OVFL
+  bool receive_overflow = false;               // SO_RXQ_OVFL
+  bool no_checksum = false;                    // SO_NO_CHECK: IPv4 datagrams
+  int receive_low_water = 1;                   // SO_RCVLOWAT, octets
+  std::uint64_t max_pacing_rate = UINT64_MAX;  // octets per second; all ones: none
+  KeptOptions kept;
   IpSettings ip;
 };
 
@@ -121,6 +133,7 @@ class Socket : public Pollable, protected ReadinessListener {
   virtual bool is_bound() const = 0;
   virtual int send_buffer() const = 0;     // as SO_SNDBUF shows it
   virtual int receive_buffer() const = 0;  // as SO_RCVBUF shows it
+  virtual QueuedMemory queued_memory() const = 0;
 
   // When a call that starts now gives up: at once, if it may not block.
   Instant deadline(const Session& session, Duration timeout, int flags) const;
@@ -150,8 +163,10 @@ class Socket : public Pollable, protected ReadinessListener {
  private:
   Outcome<void> set_socket_option(Session& session, int name, Bytes value);
   Outcome<std::size_t> get_socket_option(Session& session, int name, MutableBytes out);
+  Outcome<std::size_t> write_memory_info(Session& session, MutableBytes out);
 
   SocketKind kind_;
+  std::uint64_t cookie_ = 0;  // SO_COOKIE; 0: nobody has asked for it yet
 };
 
 }  // namespace transom::sockets

@@ -1,8 +1,10 @@
 // The options of level SOL_SOCKET, and the way to the other levels: socket(7).
+#include <linux/sock_diag.h>
 #include <net/if.h>
 #include <sys/time.h>
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 
 #include "socket_api/option_value.h"
@@ -57,6 +59,27 @@ Outcome<std::size_t> write_interface_name(Session& session, MutableBytes out, In
   std::array<char, IFNAMSIZ> name{};
   const std::size_t length = interface->name().copy(name.data(), name.size() - 1);
   return write_option(out.first(length + 1), name);
+}
+
+// A long, or as of old an int; all ones for none.
+Outcome<std::uint64_t> read_rate(Bytes value) {
+  if (value.size() >= sizeof(std::uint64_t)) return read_option<std::uint64_t>(value);
+  const auto rate = read_option<std::uint32_t>(value);
+  if (!rate) return std::unexpected(rate.error());
+  return *rate == UINT32_MAX ? UINT64_MAX : std::uint64_t{*rate};
+}
+
+std::size_t write_rate(MutableBytes out, std::uint64_t rate) {
+  if (out.size() >= sizeof rate) return write_option(out, rate);
+  return write_option(out, static_cast<std::uint32_t>(std::min<std::uint64_t>(rate, UINT32_MAX)));
+}
+
+// As Linux: the interface need not exist.
+Outcome<InterfaceId> read_interface(Bytes value) {
+  const auto index = read_option<int>(value);
+  if (!index || *index < 0) return fail(EINVAL);
+  if (*index > UINT16_MAX) return fail(ENODEV);
+  return static_cast<InterfaceId>(*index);
 }
 
 }  // namespace
@@ -121,9 +144,31 @@ Outcome<void> Socket::set_socket_option(Session& session, int name, Bytes value)
       case SO_OOBINLINE:
         return set_bool(settings_.out_of_band_inline);
       case SO_SNDBUF:
+      case SO_SNDBUFFORCE:
         return set_buffer(settings_.send_buffer);
       case SO_RCVBUF:
+      case SO_RCVBUFFORCE:
         return set_buffer(settings_.receive_buffer);
+      case SO_RCVLOWAT: {
+        const auto octets = read_option<int>(value);
+        if (!octets) return std::unexpected(octets.error());
+        settings_.receive_low_water = *octets < 0 ? INT32_MAX : std::max(*octets, 1);
+        return {};
+      }
+      case SO_NO_CHECK:
+        return set_bool(settings_.no_checksum);
+      case SO_MAX_PACING_RATE: {
+        const auto rate = read_rate(value);
+        if (!rate) return std::unexpected(rate.error());
+        settings_.max_pacing_rate = *rate;
+        return {};
+      }
+      case SO_BINDTOIFINDEX: {
+        const auto interface = read_interface(value);
+        if (!interface) return std::unexpected(interface.error());
+        settings_.interface = *interface;
+        return {};
+      }
       case SO_SNDTIMEO:
         return set_timeout(settings_.send_timeout);
       case SO_RCVTIMEO:
@@ -151,9 +196,11 @@ Outcome<void> Socket::set_socket_option(Session& session, int name, Bytes value)
         return {};
       }
       default:
-        return fail(ENOPROTOOPT);
+        return settings_.kept.set(name, value);
     }
   };
+  // As Linux: before it is looked at what it is. A name may be shorter.
+  if (name != SO_BINDTODEVICE && value.size() < sizeof(int)) return fail(EINVAL);
   const auto done = set_one();
   if (done) apply_settings(session);
   return done;
@@ -200,9 +247,44 @@ Outcome<std::size_t> Socket::get_socket_option(Session& session, int name, Mutab
       return write_bool_option(out, settings_.timestamps == Timestamps::kNanoseconds);
     case SO_BINDTODEVICE:
       return write_interface_name(session, out, settings_.interface);
+    case SO_RCVLOWAT:
+      return write_int_option(out, settings_.receive_low_water);
+    case SO_SNDLOWAT:
+      return write_int_option(out, 1);
+    case SO_NO_CHECK:
+      return write_bool_option(out, settings_.no_checksum);
+    case SO_MAX_PACING_RATE:
+      return write_rate(out, settings_.max_pacing_rate);
+    case SO_BINDTOIFINDEX:
+      return write_int_option(out, static_cast<int>(settings_.interface));
+    case SO_INCOMING_NAPI_ID:
+      return write_int_option(out, 0);
+    case SO_COOKIE:
+      if (cookie_ == 0) cookie_ = session.make_cookie();
+      if (out.size() < sizeof cookie_) return fail(EINVAL);
+      return write_option(out, cookie_);
+    case SO_MEMINFO:
+      return write_memory_info(session, out);
     default:
-      return fail(ENOPROTOOPT);
+      return settings_.kept.get(name, out);
   }
+}
+
+Outcome<std::size_t> Socket::write_memory_info(Session& session, MutableBytes out) {
+  const auto read_int = [&](int name) {
+    std::uint32_t value = 0;
+    (void)get_socket_option(session, name,
+                            MutableBytes(reinterpret_cast<std::uint8_t*>(&value), sizeof value));
+    return value;
+  };
+  const QueuedMemory queued = queued_memory();
+  std::array<std::uint32_t, SK_MEMINFO_VARS> words{};
+  words[SK_MEMINFO_RMEM_ALLOC] = static_cast<std::uint32_t>(queued.received);
+  words[SK_MEMINFO_RCVBUF] = read_int(SO_RCVBUF);
+  words[SK_MEMINFO_WMEM_ALLOC] = words[SK_MEMINFO_WMEM_QUEUED] = static_cast<std::uint32_t>(queued.unsent);
+  words[SK_MEMINFO_SNDBUF] = read_int(SO_SNDBUF);
+  words[SK_MEMINFO_DROPS] = static_cast<std::uint32_t>(queued.dropped);
+  return write_option(out, words);
 }
 
 }  // namespace transom::sockets

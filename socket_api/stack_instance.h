@@ -71,6 +71,7 @@ class Stack {
  private:
   friend class Session;
 
+  std::uint64_t last_cookie_ = 0;
   BufferPool pool_;
   Host host_;
   Pump pump_;
@@ -88,6 +89,8 @@ class Session {
 
   Host& host() { return stack_.host_; }
   Stack& stack() { return stack_; }
+  // A number that no other socket of the stack has (SO_COOKIE).
+  std::uint64_t make_cookie() { return ++stack_.last_cookie_; }
   Instant now() const { return stack_.host_.context().now; }
   EventLoop& loop() { return *stack_.loop_; }
   // The device of an interface; nullptr for the loopback interface.

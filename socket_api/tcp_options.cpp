@@ -33,11 +33,16 @@ void TcpSocket::apply_settings(Session&) {
   options_.keep_alive = settings_.keep_alive;
   options_.out_of_band_inline = settings_.out_of_band_inline;
   options_.linger = settings_.linger;
+  options_.max_pacing_rate = settings_.max_pacing_rate == UINT64_MAX ? 0 : settings_.max_pacing_rate;
   options_.ttl = settings_.ip.hops_or_default(family);
   options_.traffic_class =
       static_cast<std::uint8_t>(settings_.ip.of(family).traffic_class & 0xfc);  // ECN is TCP's own
   if (settings_.send_buffer) options_.send_buffer = std::max(*settings_.send_buffer, kMinBuffer);
   if (settings_.receive_buffer) options_.receive_buffer = std::max(*settings_.receive_buffer, kMinBuffer);
+  // As Linux: a buffer that is not fixed must hold what is waited for.
+  constexpr std::size_t kAlwaysFits = 16384;
+  if (!settings_.receive_buffer && low_water() > kAlwaysFits)
+    options_.receive_buffer = std::max(options_.receive_buffer, static_cast<std::uint32_t>(2 * low_water()));
   if (connection_ != nullptr) connection_->set_options(options_);
   if (listener_ != nullptr) listener_->options() = options_;
 }

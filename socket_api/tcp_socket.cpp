@@ -42,7 +42,13 @@ TcpSocket::TcpSocket(const TcpSocket& listener, tcp::Connection& connection)
 }
 
 Readiness TcpSocket::readiness() const {
-  if (connection_ != nullptr) return connection_->readiness();
+  if (connection_ != nullptr) {
+    Readiness ready = connection_->readiness();
+    const bool may_wait = settings_.receive_low_water > 1 && !ready.error && !ready.read_hang_up;
+    if (may_wait && connection_->readable_octets() < low_water() && !connection_->at_urgent_mark())
+      ready.readable = false;
+    return ready;
+  }
   if (listener_ != nullptr) return listener_->readiness();
   return {.writable = true, .error = error_ != Error::kNone, .hang_up = true};
 }
@@ -226,6 +232,13 @@ bool TcpSocket::may_read_more() const {
   return connection_ != nullptr && !connection_->readiness().read_hang_up && !connection_->readiness().error;
 }
 
+std::size_t TcpSocket::low_water() const {
+  // More than fits could never come.
+  constexpr std::uint32_t kMaxBuffer = 6 << 20;  // of a socket whose buffer is not fixed
+  const std::uint32_t most = std::max(settings_.receive_buffer.value_or(kMaxBuffer) / 2, 1U);
+  return std::min(static_cast<std::uint32_t>(settings_.receive_low_water), most);
+}
+
 Outcome<std::size_t> TcpSocket::receive_urgent(Incoming& message) {
   if (connection_ == nullptr) return fail(ENOTCONN);
   const auto octet = connection_->receive_urgent({.peek = (message.flags & MSG_PEEK) != 0});
@@ -319,6 +332,7 @@ Outcome<std::size_t> TcpSocket::receive(Session& session, Incoming& message) {
     return repeat(session, POLLIN, limit, attempt);
   }
 
+  const std::size_t target = wait_all ? wanted : std::min(wanted, low_water());
   std::size_t received = 0;
   while (true) {
     // tcp(7): with MSG_TRUNC the octets are taken and thrown away.
@@ -332,7 +346,7 @@ Outcome<std::size_t> TcpSocket::receive(Session& session, Incoming& message) {
     if (!taken) return received > 0 ? Outcome<std::size_t>(received) : taken;
     received += *taken;
     const bool is_end = *taken == 0 || connection_->at_urgent_mark();
-    if (!wait_all || received == wanted || is_end) return received;
+    if (received >= target || is_end) return received;
   }
 }
 
@@ -392,6 +406,11 @@ Outcome<SocketAddress> TcpSocket::remote_address() const {
   if (connection_ == nullptr || connection_->state() == tcp::State::kSynSent || has_ended())
     return fail(ENOTCONN);
   return SocketAddress{connection_->tuple().remote, connection_->info().interface};
+}
+
+QueuedMemory TcpSocket::queued_memory() const {
+  if (connection_ == nullptr) return {};
+  return {.received = connection_->readable_octets(), .unsent = connection_->unacked_octets()};
 }
 
 }  // namespace transom::sockets

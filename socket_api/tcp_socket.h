@@ -39,6 +39,7 @@ class TcpSocket final : public Socket {
   void on_close(Session& session) override;
   void apply_settings(Session& session) override;
   Error take_error() override;
+  QueuedMemory queued_memory() const override;
   bool is_listening() const override { return listener_ != nullptr; }
   bool is_bound() const override {
     return bound_.has_value() || connection_ != nullptr || listener_ != nullptr;
@@ -63,6 +64,8 @@ class TcpSocket final : public Socket {
   Outcome<std::size_t> discard_once(std::size_t wanted);
   Outcome<std::size_t> peek_once(Incoming& message);
   bool may_read_more() const;
+  // SO_RCVLOWAT as far as it can be reached: what makes the socket readable, and what a read waits for.
+  std::size_t low_water() const;
   void linger(Session& session);
   Outcome<void> set_tcp_option(Session& session, int name, Bytes value);
   Outcome<std::size_t> get_tcp_option(Session& session, int name, MutableBytes out) const;

@@ -159,6 +159,19 @@ int transom_getpeername(transom_stack* stack, int fd, struct sockaddr* address, 
  * IPV6_MTU. Others: ENOPROTOOPT. A listening socket's are inherited by what it accepts. */
 int transom_setsockopt(transom_stack* stack, int fd, int level, int name, const void* value,
                        socklen_t length);
+
+/* Also, of SOL_SOCKET: SO_RCVLOWAT (TCP), SO_NO_CHECK (UDP), SO_MAX_PACING_RATE (TCP; int or long),
+ * SO_BINDTOIFINDEX, SO_SNDBUFFORCE and SO_RCVBUFFORCE (as without FORCE); to read: SO_COOKIE, SO_MEMINFO
+ * (nine words), SO_SNDLOWAT, SO_INCOMING_NAPI_ID. Kept and shown, without effect: SO_DONTROUTE SO_PRIORITY
+ * SO_MARK SO_BUSY_POLL SO_PREFER_BUSY_POLL SO_INCOMING_CPU SO_SELECT_ERR_QUEUE SO_BSDCOMPAT.
+ *
+ * Of IPPROTO_IP and IPPROTO_IPV6: IP_RECVORIGDSTADDR and IPV6_RECVORIGDSTADDR; IP_BIND_ADDRESS_NO_PORT is
+ * kept, but a port is chosen all the same.
+ *
+ * Of IPPROTO_UDP: UDP_CORK, UDP_SEGMENT (segments that are longer than the path MTU are fragmented, not
+ * refused), UDP_GRO (joins what waits in the queue).
+ *
+ * SO_REUSEPORT: sockets that share a port share what arrives, by a keyed hash of both ends. */
 int transom_getsockopt(transom_stack* stack, int fd, int level, int name, void* value, socklen_t* length);
 
 /* All descriptors are of this stack (negative ones are skipped). timeout in milliseconds, -1: none. */

@@ -208,6 +208,7 @@ void UdpSocket::note_too_long(Session& session, const udp::SendTo& parameters) {
 std::size_t UdpSocket::take_packets(Session& session, Incoming& message, const udp::Datagram& first,
                                     std::span<const Packet> payloads, std::size_t segment) {
   const ReceiveControl control{.destination = first.destination,
+                               .port = udp_->local().port,
                                .interface = first.interface,
                                .hops = first.ttl,
                                .traffic_class = first.traffic_class,
@@ -283,6 +284,7 @@ Outcome<void> UdpSocket::shutdown(Session&, int how) {
 void UdpSocket::apply_settings(Session&) {
   udp::UdpOptions& options = udp_->options();
   options.broadcast = settings_.broadcast;
+  options.no_checksum = settings_.no_checksum;
   options.receive_errors = settings_.ip.ipv4.receive_errors || settings_.ip.ipv6.receive_errors;
   options.bound_interface = settings_.interface != InterfaceId::kAny ? settings_.interface : peer_interface_;
   // As Linux: twice what was asked for, for the bookkeeping.

@@ -30,6 +30,9 @@ class UdpSocket final : public Socket, private ip::IcmpErrorListener {
   void on_close(Session& session) override;
   void apply_settings(Session& session) override;
   Error take_error() override { return udp_->take_error(); }
+  QueuedMemory queued_memory() const override {
+    return {.received = udp_->queued_memory(), .dropped = udp_->dropped()};
+  }
   bool is_bound() const override { return udp_->local().port != Port::kNone; }
   int send_buffer() const override { return static_cast<int>(udp_->options().send_buffer); }
   int receive_buffer() const override { return static_cast<int>(udp_->options().receive_buffer); }

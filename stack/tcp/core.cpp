@@ -90,20 +90,6 @@ void Core::close(Listener& listener) {
 
 // ---------------------------------------------------------------- segments
 
-Listener* Core::find_listener(const Endpoint& local, InterfaceId interface) const {
-  const auto usable = [interface](Listener* listener) {
-    return listener != nullptr &&
-           (listener->interface() == InterfaceId::kAny || listener->interface() == interface);
-  };
-  // The closest match first: this address, any address of the family, any address at all.
-  if (Listener* exact = listeners_.find(local); usable(exact)) return exact;
-  if (Listener* any = listeners_.find({IpAddress::any(local.address.family()), local.port}); usable(any))
-    return any;
-  if (local.address.is_v6()) return nullptr;
-  Listener* dual = listeners_.find({IpAddress(), local.port});
-  return usable(dual) && dual->dual_stack() ? dual : nullptr;
-}
-
 void Core::receive(const ip::Received& received, Packet packet) {
   auto segment = parse_segment(context, received, std::move(packet));
   if (!segment) return;
@@ -122,9 +108,9 @@ void Core::receive(const ip::Received& received, Packet packet) {
     constexpr std::uint32_t kBeyondTheOld =
         65535 + 2;  // as Linux: behind anything the old connection may have sent
     minimum_iss = record->send_next + kBeyondTheOld;
-    if (find_listener(tuple.local, received.interface.id()) != nullptr) time_waits_.remove(*record);
+    if (listeners_.find(tuple, received.interface.id()) != nullptr) time_waits_.remove(*record);
   }
-  if (Listener* listener = find_listener(tuple.local, received.interface.id())) {
+  if (Listener* listener = listeners_.find(tuple, received.interface.id())) {
     arrives_in_listen(*listener, *segment, minimum_iss);
     return;
   }

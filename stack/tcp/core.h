@@ -7,7 +7,7 @@
 
 #include "stack/base/keyed_table.h"
 #include "stack/tcp/connection.h"
-#include "stack/tcp/listener.h"
+#include "stack/tcp/listener_table.h"
 #include "stack/tcp/port_table.h"
 #include "stack/tcp/syn_cookies.h"
 #include "stack/tcp/syn_queue.h"
@@ -41,15 +41,6 @@ class Core final : public ConnectionOwner {
   void is_abandoned(Connection& connection) override;
 
  private:
-  struct LocalOf {
-    using Key = Endpoint;
-    static const Endpoint& key(const Listener& listener) { return listener.local(); }
-    static std::uint64_t hash(const SipKey& sip_key, const Endpoint& local) {
-      return hash_tuple(sip_key, {local, {}});
-    }
-  };
-
-  Listener* find_listener(const Endpoint& local, InterfaceId interface) const;
   void arrives_in_listen(Listener& listener, Segment& segment, std::optional<SeqNum> minimum_iss);
   void arrives_at_half_open(HalfOpen& record, Segment& segment);
   void try_cookie(Listener& listener, Segment& segment);
@@ -59,7 +50,7 @@ class Core final : public ConnectionOwner {
 
   PortTable ports_;
   KeyedTable<Connection, TupleOf> connections_;
-  KeyedTable<Listener, LocalOf> listeners_;
+  ListenerTable listeners_;
   TimeWaitTable time_waits_;
   SynQueue syn_queue_;
   SynCookies cookies_;

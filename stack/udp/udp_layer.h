@@ -90,8 +90,9 @@ class UdpSocket {
   Result<std::size_t> send(std::span<const Bytes> pieces, const SendTo& parameters = {});
   // The oldest datagram; kWouldBlock when there is none. A pending error is returned, once, first.
   Result<Datagram> receive();
-  const Datagram* peek() const;  // the oldest datagram, left in place
-  std::size_t queued() const;    // datagrams waiting
+  const Datagram* peek() const;       // the oldest datagram, left in place
+  std::size_t queued() const;         // datagrams waiting
+  std::size_t queued_memory() const;  // octets of buffer memory that they take
 
   Endpoint local() const;
   std::optional<Endpoint> remote() const;

@@ -232,6 +232,7 @@ Result<Datagram> UdpSocket::receive() {
 
 const Datagram* UdpSocket::peek() const { return state_->queue.empty() ? nullptr : &state_->queue.front(); }
 std::size_t UdpSocket::queued() const { return state_->queue.size(); }
+std::size_t UdpSocket::queued_memory() const { return state_->queued_memory; }
 
 Endpoint UdpSocket::local() const { return state_->local; }
 std::optional<Endpoint> UdpSocket::remote() const { return state_->remote; }
