@@ -1,6 +1,7 @@
 // TCP_CONGESTION with parameters, and with what a shared object brings.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 
 #include <cerrno>
