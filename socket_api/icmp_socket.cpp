@@ -48,10 +48,10 @@ void IcmpSocket::on_close(Session&) {
   echo_.reset();
 }
 
-int IcmpSocket::send_buffer() const {
+int IcmpSocket::send_buffer(Session&) const {
   return settings_.send_buffer ? static_cast<int>(2 * *settings_.send_buffer) : kDefaultBuffer;
 }
-int IcmpSocket::receive_buffer() const {
+int IcmpSocket::receive_buffer(Session&) const {
   return settings_.receive_buffer ? static_cast<int>(2 * *settings_.receive_buffer) : kDefaultBuffer;
 }
 

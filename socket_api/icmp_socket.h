@@ -34,8 +34,8 @@ class IcmpSocket final : public Socket, private ip::IcmpErrorListener {
     return {.received = next_ && next_->payload ? next_->payload.memory() : 0};
   }
   bool is_bound() const override { return echo_ != nullptr; }
-  int send_buffer() const override;
-  int receive_buffer() const override;
+  int send_buffer(Session& session) const override;
+  int receive_buffer(Session& session) const override;
 
  private:
   void open(Session& session, std::uint16_t identifier);

@@ -131,8 +131,8 @@ class Socket : public Pollable, protected ReadinessListener {
   virtual Error take_error() = 0;
   virtual bool is_listening() const { return false; }
   virtual bool is_bound() const = 0;
-  virtual int send_buffer() const = 0;     // as SO_SNDBUF shows it
-  virtual int receive_buffer() const = 0;  // as SO_RCVBUF shows it
+  virtual int send_buffer(Session& session) const = 0;     // as SO_SNDBUF shows it
+  virtual int receive_buffer(Session& session) const = 0;  // as SO_RCVBUF shows it
   virtual QueuedMemory queued_memory() const = 0;
 
   // When a call that starts now gives up: at once, if it may not block.

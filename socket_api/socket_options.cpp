@@ -229,9 +229,9 @@ Outcome<std::size_t> Socket::get_socket_option(Session& session, int name, Mutab
     case SO_OOBINLINE:
       return write_bool_option(out, settings_.out_of_band_inline);
     case SO_SNDBUF:
-      return write_int_option(out, send_buffer());
+      return write_int_option(out, send_buffer(session));
     case SO_RCVBUF:
-      return write_int_option(out, receive_buffer());
+      return write_int_option(out, receive_buffer(session));
     case SO_SNDTIMEO:
       return write_timeout(out, settings_.send_timeout);
     case SO_RCVTIMEO:

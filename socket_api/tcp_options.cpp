@@ -47,6 +47,18 @@ void TcpSocket::apply_settings(Session&) {
   if (listener_ != nullptr) listener_->options() = options_;
 }
 
+// What is used, and as much again that Linux would spend on the packets around it.
+int TcpSocket::send_buffer(Session& session) const {
+  if (connection_ != nullptr) return static_cast<int>(2 * connection_->send_buffer());
+  const std::uint32_t tuned = session.host().tcp().config().send_buffer.initial;
+  return static_cast<int>(2 * (options_.send_buffer != 0 ? options_.send_buffer : tuned));
+}
+
+int TcpSocket::receive_buffer(Session& session) const {
+  if (phase_ == Phase::kConnected) return static_cast<int>(2 * connection_->receive_buffer());
+  return static_cast<int>(2 * tcp::first_receive_buffer(session.host().tcp().config(), options_));
+}
+
 Outcome<void> TcpSocket::set_option(Session& session, int level, int name, Bytes value) {
   if (level != IPPROTO_TCP) return Socket::set_option(session, level, name, value);
   const auto done = set_tcp_option(session, name, value);

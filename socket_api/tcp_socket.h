@@ -44,8 +44,8 @@ class TcpSocket final : public Socket {
   bool is_bound() const override {
     return bound_.has_value() || connection_ != nullptr || listener_ != nullptr;
   }
-  int send_buffer() const override { return static_cast<int>(2 * options_.send_buffer); }
-  int receive_buffer() const override { return static_cast<int>(2 * options_.receive_buffer); }
+  int send_buffer(Session& session) const override;
+  int receive_buffer(Session& session) const override;
 
  private:
   enum class Phase : std::uint8_t { kFresh, kListening, kConnecting, kConnected };

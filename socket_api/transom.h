@@ -148,7 +148,8 @@ int transom_getpeername(transom_stack* stack, int fd, struct sockaddr* address, 
 /* SOL_SOCKET:   SO_REUSEADDR SO_REUSEPORT SO_KEEPALIVE SO_LINGER SO_SNDBUF SO_RCVBUF SO_SNDTIMEO SO_RCVTIMEO
  * SO_BROADCAST SO_OOBINLINE SO_BINDTODEVICE SO_TIMESTAMP SO_TIMESTAMPNS SO_RXQ_OVFL; to read only: SO_ERROR
  * SO_TYPE SO_DOMAIN SO_PROTOCOL SO_ACCEPTCONN. Buffers: twice what was set is shown, as on Linux; for TCP
- * what was set is the octets of payload, up to 16 MiB, and the default is 4 MiB to send and 6 MiB to receive.
+ * what was set is the octets of payload, up to 16 MiB. What is not set TCP tunes: 512 KiB to 4 MiB to send, 128 KiB to 6 MiB to
+ * receive.
  * IPPROTO_TCP:  TCP_NODELAY TCP_CORK TCP_QUICKACK TCP_KEEPIDLE TCP_KEEPINTVL TCP_KEEPCNT TCP_USER_TIMEOUT
  * TCP_MAXSEG TCP_SYNCNT TCP_CONGESTION (with parameters too: "cubic:beta=0.8"); to read: TCP_INFO.
  * IPPROTO_IP:   IP_TTL IP_TOS IP_MTU_DISCOVER IP_PKTINFO IP_RECVTTL IP_RECVTOS IP_RECVERR (ICMP errors of

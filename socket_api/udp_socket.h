@@ -34,8 +34,8 @@ class UdpSocket final : public Socket, private ip::IcmpErrorListener {
     return {.received = udp_->queued_memory(), .dropped = udp_->dropped()};
   }
   bool is_bound() const override { return udp_->local().port != Port::kNone; }
-  int send_buffer() const override { return static_cast<int>(udp_->options().send_buffer); }
-  int receive_buffer() const override { return static_cast<int>(udp_->options().receive_buffer); }
+  int send_buffer(Session&) const override { return static_cast<int>(udp_->options().send_buffer); }
+  int receive_buffer(Session&) const override { return static_cast<int>(udp_->options().receive_buffer); }
 
  private:
   Outcome<void> bind_if_needed(Session& session);

@@ -1,5 +1,6 @@
 #include "stack/base/packet.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cstring>
 #include <new>
@@ -267,6 +268,10 @@ Slice BufferPool::allocate_slice(BufferSize size) {
 }
 
 std::size_t BufferPool::in_use(BufferSize size) const { return stores_[index_of(size)]->in_use; }
+
+bool BufferPool::is_scarce() const {
+  return std::ranges::any_of(stores_, [](const auto& store) { return store->in_use / 3 > store->limit / 4; });
+}
 
 std::size_t BufferPool::capacity(BufferSize size) { return block_size(size) - sizeof(Buffer); }
 

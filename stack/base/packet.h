@@ -223,6 +223,8 @@ class BufferPool {
 
   std::size_t in_use(BufferSize size) const;
   std::uint64_t exhausted() const { return exhausted_; }
+  // More than three quarters of either size are in use: whoever can do with less takes no more.
+  bool is_scarce() const;
 
   // Octets that a packet of this size can hold behind `head_room`.
   static std::size_t capacity(BufferSize size);

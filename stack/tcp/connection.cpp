@@ -38,9 +38,17 @@ wire::TcpOptions syn_options(const Config& config, const Options& options, std::
   if (config.timestamps && (answering == nullptr || answering->timestamps))
     result.timestamps = wire::TcpTimestamps{};
   if (config.window_scaling && (answering == nullptr || answering->window_scale)) {
-    result.window_scale = window_shift_for(options.receive_buffer);
+    result.window_scale = window_shift_for(largest_receive_buffer(config, options));
   }
   return result;
+}
+
+std::uint32_t first_receive_buffer(const Config& config, const Options& options) {
+  return options.receive_buffer != 0 ? options.receive_buffer : config.receive_buffer.initial;
+}
+
+std::uint32_t largest_receive_buffer(const Config& config, const Options& options) {
+  return options.receive_buffer != 0 ? options.receive_buffer : config.receive_buffer.max;
 }
 
 std::uint8_t window_shift_for(std::uint32_t buffer) {
@@ -69,6 +77,7 @@ Connection::Connection(ConnectionOwner& owner, const FourTuple& tuple, ip::Desti
       options_(options),
       sender_(owner.config.min_rto, &trace_) {
   deadlines_.fill(kNever);
+  send_buffer_.configure(options_.send_buffer, owner_.config.send_buffer, owner_.context.pool.is_scarce());
 }
 
 Connection::~Connection() = default;
@@ -123,9 +132,20 @@ void Connection::establish(const Negotiated& negotiated, bool syn_was_retransmit
   trace_.tell<TcpNegotiatedEvent>(sender_.mss(), negotiated.send_scale, negotiated.receive_scale,
                                   negotiated.timestamps, negotiated.sack,
                                   negotiated.ecn.kind != EcnKind::kNone);
+  const std::uint32_t first_flight = static_cast<std::uint32_t>(initial_window(sender_.mss(), false));
+  receive_tuning_.start(receiver_.nxt(), receiver_.window(), std::min(receiver_.buffer(), first_flight),
+                        sender_.rtt().srtt(), owner_.context.now);
   set_state(State::kEstablished);
   last_received_ = owner_.context.now;
   restart_keep_alive();
+}
+
+void Connection::start_receiver(SeqNum irs, std::uint8_t scale) {
+  const bool starts_small = options_.receive_buffer == 0 && owner_.context.pool.is_scarce();
+  receiver_.start(
+      irs, scale,
+      starts_small ? owner_.config.receive_buffer.min : first_receive_buffer(owner_.config, options_),
+      receive_mss(*destination_, options_));
 }
 
 void Connection::establish_passively(SeqNum iss, SeqNum irs, const Negotiated& negotiated, const Segment& ack,
@@ -136,8 +156,7 @@ void Connection::establish_passively(SeqNum iss, SeqNum irs, const Negotiated& n
   sender_.set_initial_sequence(iss);
   sender_.syn_sent();
   sender_.syn_acknowledged();
-  receiver_.start(irs, negotiated.receive_scale, options_.receive_buffer,
-                  receive_mss(*destination_, options_));
+  start_receiver(irs, negotiated.receive_scale);
   receiver_.offer_window();
   establish(negotiated, syn_ack_was_retransmitted);
   if (negotiated.timestamps && ack.header.options.timestamps && !syn_ack_was_retransmitted) {
@@ -200,7 +219,7 @@ Result<std::size_t> Connection::send(std::span<const Bytes> pieces, SendFlags fl
 std::size_t Connection::send_room() const {
   const std::size_t queued = sender_.queue().size();
   const std::size_t unsent = sender_.unsent();
-  const std::size_t buffer = options_.send_buffer > queued ? options_.send_buffer - queued : 0;
+  const std::size_t buffer = send_buffer_.size() > queued ? send_buffer_.size() - queued : 0;
   const std::size_t low_water =
       options_.not_sent_low_water > unsent ? options_.not_sent_low_water - unsent : 0;
   return std::min(buffer, low_water);
@@ -210,6 +229,7 @@ Result<std::size_t> Connection::receive(MutableBytes out, ReceiveFlags flags) {
   if (receive_shut_) return 0;
   const std::size_t taken = receiver_.read(out, flags.peek, options_.out_of_band_inline);
   if (taken > 0) {
+    if (!flags.peek) tune_receive_buffer(taken);
     if (!flags.peek && is_synchronised() && receiver_.window_update_due()) {
       receiver_.need_ack(Receiver::AckNeed::kNow);
       want_output();
@@ -221,6 +241,13 @@ Result<std::size_t> Connection::receive(MutableBytes out, ReceiveFlags flags) {
   if (out.empty() && receiver_.readable() > 0) return 0;
   if (state_ == State::kSynSent || state_ == State::kSynReceived) return std::unexpected(Error::kWouldBlock);
   return std::unexpected(Error::kWouldBlock);
+}
+
+void Connection::tune_receive_buffer(std::size_t octets_read) {
+  const auto wanted = receive_tuning_.on_read(static_cast<std::uint32_t>(octets_read),
+                                              receiver_.peer_segment(), owner_.context.now);
+  if (!wanted || options_.receive_buffer != 0 || owner_.context.pool.is_scarce()) return;
+  receiver_.set_buffer(std::max(receiver_.buffer(), std::min(*wanted, owner_.config.receive_buffer.max)));
 }
 
 Result<std::uint8_t> Connection::receive_urgent(ReceiveFlags flags) {
@@ -289,7 +316,8 @@ void Connection::abort() {
 
 void Connection::set_options(const Options& options) {
   const Options old = std::exchange(options_, options);
-  receiver_.set_buffer(options_.receive_buffer);
+  if (options_.receive_buffer != 0) receiver_.set_buffer(options_.receive_buffer);
+  send_buffer_.configure(options_.send_buffer, owner_.config.send_buffer, owner_.context.pool.is_scarce());
   if (!is_synchronised() || state_ == State::kTimeWait) return;
   if (options_.keep_alive != old.keep_alive || options_.keep_idle != old.keep_idle ||
       options_.keep_interval != old.keep_interval) {
@@ -315,9 +343,9 @@ Readiness Connection::readiness() const {
   ready.readable = receiver_.readable() > 0 || read_ended || ready.error;
   // A third of the buffer must be free before a blocked writer is worth waking.
   const std::size_t queued = sender_.queue().size();
+  const std::size_t buffer = send_buffer_.size();
   ready.writable =
-      !connecting && (write_ended || ready.error ||
-                      (queued + options_.send_buffer / 3 <= options_.send_buffer && send_room() > 0));
+      !connecting && (write_ended || ready.error || (queued + buffer / 3 <= buffer && send_room() > 0));
   ready.priority = receiver_.has_urgent();
   ready.read_hang_up = read_ended;
   ready.hang_up = over || (read_ended && write_ended);

@@ -17,9 +17,11 @@
 #include "stack/ip/ip_layer.h"
 #include "stack/tcp/ack_limiter.h"
 #include "stack/tcp/congestion/registry.h"
+#include "stack/tcp/receive_tuning.h"
 #include "stack/tcp/receiver.h"
 #include "stack/tcp/secrets.h"
 #include "stack/tcp/segment.h"
+#include "stack/tcp/send_buffer.h"
 #include "stack/tcp/sender.h"
 #include "stack/tcp/tcp_layer.h"
 #include "stack/tcp/types.h"
@@ -80,6 +82,9 @@ Negotiated negotiate(const wire::TcpOptions& peer, const wire::TcpOptions& ours,
 // The options of our SYN or SYN-ACK. `answering`: the peer's options if this answers a SYN.
 wire::TcpOptions syn_options(const Config& config, const Options& options, std::uint16_t mss,
                              const wire::TcpOptions* answering);
+// The receive buffer of a connection at its beginning, and the largest it may grow to.
+std::uint32_t first_receive_buffer(const Config& config, const Options& options);
+std::uint32_t largest_receive_buffer(const Config& config, const Options& options);
 // The shift with which `buffer` fits the window field (RFC 7323 §2.3).
 std::uint8_t window_shift_for(std::uint32_t buffer);
 // The MSS option we send to this destination (RFC 9293 §3.7.1).
@@ -136,6 +141,9 @@ class Connection {
   void close();
   void abort();  // reset now, and let go
 
+  std::uint32_t send_buffer() const { return send_buffer_.size(); }    // octets, at present
+  std::uint32_t receive_buffer() const { return receiver_.buffer(); }  // the same
+
   const Options& options() const { return options_; }
   void set_options(const Options& options);
   Error take_error() { return std::exchange(error_, Error::kNone); }  // the pending error, once (SO_ERROR)
@@ -180,6 +188,8 @@ class Connection {
   }
   void after_fin_queued();
   std::size_t send_room() const;
+  void start_receiver(SeqNum irs, std::uint8_t scale);
+  void tune_receive_buffer(std::size_t octets_read);
 
   // --- connection_input.cpp: one function per check of RFC 9293 §3.10.7
   void arrives_in_syn_sent(Segment& segment);
@@ -193,6 +203,7 @@ class Connection {
   void advance_after_fin_acknowledged();
   void check_urgent(const Segment& segment);
   void process_text(Segment& segment);
+  void measure_arrival(const Segment& segment);
   void on_fin();
   void drop_with_ack(const Segment& segment, DropReason reason);
   void send_challenge_ack(DropReason reason);
@@ -258,7 +269,9 @@ class Connection {
   Negotiated negotiated_;
   Options options_;
   Sender sender_;
+  SendBuffer send_buffer_;
   Receiver receiver_;
+  ReceiveTuning receive_tuning_;
   Ecn ecn_;
   AckLimiter ack_limiter_;
   ReadinessListener* listener_ = nullptr;

@@ -6,6 +6,10 @@
 
 namespace transom::tcp {
 
+namespace {
+constexpr std::uint32_t kPlausibleEcho = 10 * 60 * 1000;  // ms: a made-up echo must not become an RTT of days
+}
+
 void Connection::segment_arrives(Segment& segment) {
   ++segments_in_;
   if (state_ == State::kSynSent) {
@@ -74,7 +78,7 @@ void Connection::arrives_in_syn_sent(Segment& segment) {
     negotiated.ecn.kind = ecn_to_agree(owner_.config.ecn, congestion_factory().ecn, header.flags);
   }
   negotiated.ecn.peer_syn = ecn_mark_of(segment.received.traffic_class);
-  receiver_.start(header.sequence, negotiated.receive_scale, options_.receive_buffer, our_mss);
+  start_receiver(header.sequence, negotiated.receive_scale);
   last_received_ = context.now;
   if (!header.flags.ack) {
     // Simultaneous open (MUST-10): answer with a SYN-ACK and wait for its acknowledgment.
@@ -264,8 +268,7 @@ void Connection::take_acknowledgment(const Segment& segment) {
   acknowledgment.may_be_duplicate = segment.length() == 0 && window == sender_.window();  // RFC 5681 §2
   if (negotiated_.timestamps && header.options.timestamps && header.options.timestamps->echo != 0) {
     const std::uint32_t elapsed = timestamp_now() - header.options.timestamps->echo;
-    constexpr std::uint32_t kPlausible = 10 * 60 * 1000;  // a made-up echo must not become an RTT of days
-    if (elapsed < kPlausible) {
+    if (elapsed < kPlausibleEcho) {
       // Below one tick of that clock nothing is known.
       acknowledgment.timestamp_rtt = std::chrono::milliseconds(std::max(elapsed, 1U));
       const auto tick = std::chrono::floor<std::chrono::milliseconds>(now);
@@ -279,6 +282,7 @@ void Connection::take_acknowledgment(const Segment& segment) {
   acknowledgment.marked_segments = echo.marked_segments;
   const bool moved = sender_.acknowledge(acknowledgment, now);
   if (sender_.in_recovery() && !was_in_recovery) ecn_.on_reduction(sender_.nxt());
+  send_buffer_.on_acknowledgment(sender_.cwnd(), owner_.config.send_buffer, owner_.context.pool.is_scarce());
   bytes_acked_ += queued_before - sender_.queue().size();
   if (echo.must_reduce) sender_.on_congestion_echo(now);
   const bool window_changed = sender_.update_window(header.sequence, header.acknowledgment, window);
@@ -288,8 +292,8 @@ void Connection::take_acknowledgment(const Segment& segment) {
     trouble_since_ = kNever;
     soft_error_ = Error::kNone;
     owner_.ip.confirm_reachable(*destination_);
-    if (was_full && readiness().writable) notify_room();
   }
+  if (was_full && readiness().writable) notify_room();  // the buffer may have grown, too
   if (window_changed) clear_alarm(Alarm::kPersist);
   if (sender_.fin_acknowledged()) advance_after_fin_acknowledged();
   if (state_ != State::kClosed && state_ != State::kTimeWait) want_output();
@@ -339,6 +343,7 @@ void Connection::process_text(Segment& segment) {
       receiver_.accept(owner_.context.pool, segment.header.sequence, Payload(std::move(segment.packet)),
                        segment.header.flags.fin, segment.segment_size);
   if (receive_shut_) receiver_.discard();
+  if (accepted.delivered > 0) measure_arrival(segment);
   bytes_received_ += accepted.delivered;
   if (accepted.fin_reached) on_fin();
   if (accepted.fin_reached) {
@@ -347,6 +352,17 @@ void Connection::process_text(Segment& segment) {
     notify_input();
   }
   if (state_ != State::kClosed && state_ != State::kTimeWait) want_output();
+}
+
+// For the size of the receive buffer.
+void Connection::measure_arrival(const Segment& segment) {
+  std::optional<ReceiveTuning::Echo> echo;
+  const auto& timestamps = segment.header.options.timestamps;
+  if (negotiated_.timestamps && timestamps && segment.octets >= receiver_.peer_segment()) {
+    const std::uint32_t elapsed = timestamp_now() - timestamps->echo;
+    if (elapsed < kPlausibleEcho) echo = {timestamps->echo, std::chrono::milliseconds(std::max(elapsed, 1U))};
+  }
+  receive_tuning_.on_arrival(receiver_.nxt(), receiver_.window(), echo, owner_.context.now);
 }
 
 void Connection::on_fin() {

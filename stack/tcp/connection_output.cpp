@@ -202,8 +202,8 @@ void Connection::send_syn() {
   header.destination_port = tuple_.remote.port;
   header.sequence = iss_;
   header.flags.syn = true;
-  header.window =
-      static_cast<std::uint16_t>(std::min(options_.receive_buffer, 0xffffU));  // never scaled (RFC 7323 §2.2)
+  header.window = static_cast<std::uint16_t>(
+      std::min(first_receive_buffer(owner_.config, options_), 0xffffU));  // never scaled (RFC 7323 §2.2)
   const bool answers = state_ == State::kSynReceived;
   if (answers) {
     set_syn_ack_flags(header.flags, negotiated_.ecn);

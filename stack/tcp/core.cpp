@@ -177,7 +177,7 @@ void Core::try_cookie(Listener& listener, Segment& segment) {
                          context.now - listener.last_cookie_sent <= SynCookies::kLifetime &&
                          !segment.header.flags.syn;
   if (plausible) {
-    const std::uint8_t scale = window_shift_for(listener.options().receive_buffer);
+    const std::uint8_t scale = window_shift_for(largest_receive_buffer(config, listener.options()));
     if (const auto negotiated = cookies_.check(segment, scale, context.now)) {
       if (listener.is_full()) {
         context.drop(DropReason::kTcpAcceptQueueFull, Counter::kTcpExtListenOverflows);

@@ -31,10 +31,12 @@ class Receiver {
   // advertised.
   void start(SeqNum irs, std::uint8_t scale, std::uint32_t buffer, std::uint32_t mss);
   void set_buffer(std::uint32_t buffer) { buffer_ = buffer; }
+  std::uint32_t buffer() const { return buffer_; }
 
   SeqNum nxt() const { return nxt_; }
   std::uint32_t window() const;  // octets still acceptable
   std::uint8_t scale() const { return scale_; }
+  std::uint32_t peer_segment() const { return peer_segment_; }  // octets of the largest that came
 
   // RFC 9293 §3.10.7.4, first check: the four cases.
   bool is_acceptable(SeqNum sequence, std::uint32_t length) const;

@@ -111,7 +111,8 @@ void SynQueue::send_syn_ack(Listener& listener, const FourTuple& tuple, Interfac
   Reply reply{.tuple = tuple, .sequence = iss, .acknowledgment = irs + 1};
   reply.flags.syn = reply.flags.ack = true;
   set_syn_ack_flags(reply.flags, negotiated.ecn);
-  reply.window = static_cast<std::uint16_t>(std::min(listener.options().receive_buffer, 0xffffU));
+  reply.window =
+      static_cast<std::uint16_t>(std::min(first_receive_buffer(owner_.config, listener.options()), 0xffffU));
   reply.options.maximum_segment_size = receive_mss(**destination, listener.options());
   reply.options.sack_permitted = negotiated.sack;
   if (negotiated.window_scaling) reply.options.window_scale = negotiated.receive_scale;
@@ -133,7 +134,8 @@ bool SynQueue::segment_arrives(HalfOpen& record, const Segment& segment) {
     return false;
   }
   // First: sequence number, against the window of our SYN-ACK.
-  const std::uint32_t window = std::min(record.listener->options().receive_buffer, 0xffffU);
+  const std::uint32_t window =
+      std::min(first_receive_buffer(owner_.config, record.listener->options()), 0xffffU);
   const bool acceptable =
       is_at_or_after(header.sequence, record.irs + 1) && is_before(header.sequence, record.irs + 1 + window);
   if (!acceptable) {

@@ -30,6 +30,8 @@ void TcpLayer::set_standard_congestion_control(const CongestionFactory& factory)
   core_->congestion.set_standard(factory);
 }
 
+const Config& TcpLayer::config() const { return core_->config; }
+
 const CongestionFactory* TcpLayer::congestion_control(std::string_view name) const {
   return core_->congestion.find(name);
 }

@@ -38,6 +38,10 @@ struct Config {
   bool timestamps = true;
   bool sack = true;
   bool window_scaling = true;
+  // Of connections whose user has set no sizes (ReceiveTuning, SendBuffer). A large send buffer costs nothing
+  // before it is written to, and saves wake-ups of the writer.
+  BufferRange receive_buffer{.min = 4 << 10, .initial = 128 << 10, .max = 6 << 20};
+  BufferRange send_buffer{.min = 4 << 10, .initial = 512 << 10, .max = 4 << 20};
   EcnMode ecn = EcnMode::kAgree;                  // as Linux
   std::string_view congestion_control = "cubic";  // of connections that name none
   std::uint16_t first_ephemeral_port = 32768;
@@ -91,6 +95,8 @@ class TcpLayer final : public ip::Transport {
 
   // Passive open. kAddressInUse when another listener has the port.
   Result<Listener*> listen(PortHold& hold, std::size_t backlog, const Options& options);
+
+  const Config& config() const;
 
   // By the name that TCP_CONGESTION gives it, perhaps with parameters: "cubic:beta=0.8". On failure: a line
   // that says what is not understood, and what would be.

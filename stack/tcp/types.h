@@ -38,6 +38,13 @@ struct FourTuple {
   friend auto operator<=>(const FourTuple&, const FourTuple&) = default;
 };
 
+// What a buffer may grow to by itself, in octets of payload; as net.ipv4.tcp_rmem and tcp_wmem say it.
+struct BufferRange {
+  std::uint32_t min;      // what a connection starts with while packet buffers are scarce
+  std::uint32_t initial;  // and otherwise
+  std::uint32_t max;
+};
+
 // Options of one connection, as setsockopt sets them. A listener's are inherited by what it accepts.
 struct Options {
   bool no_delay = false;            // TCP_NODELAY: Nagle off (RFC 9293 §3.7.4)
@@ -53,11 +60,10 @@ struct Options {
   std::uint32_t keep_idle = 7200;    // TCP_KEEPIDLE, seconds
   std::uint32_t keep_interval = 75;  // TCP_KEEPINTVL, seconds
   std::uint32_t user_timeout = 0;    // TCP_USER_TIMEOUT, milliseconds; 0: about 15 minutes of retransmissions
-  std::uint32_t send_buffer = 4 << 20;  // SO_SNDBUF, octets of payload
+  std::uint32_t send_buffer = 0;     // SO_SNDBUF, octets of payload; 0: tuned, see Config
   std::uint32_t not_sent_low_water =
-      UINT32_MAX;  // TCP_NOTSENT_LOWAT: with so many octets unsent no more is taken
-  std::uint32_t receive_buffer =
-      6 << 20;                        // SO_RCVBUF, octets of payload; the largest window that is advertised
+      UINT32_MAX;                    // TCP_NOTSENT_LOWAT: with so many octets unsent no more is taken
+  std::uint32_t receive_buffer = 0;  // SO_RCVBUF, octets of payload: the largest window; 0: tuned, see Config
   std::uint64_t max_pacing_rate = 0;  // SO_MAX_PACING_RATE, octets per second; 0: no limit of the user's
   const CongestionFactory* congestion_control = nullptr;  // TCP_CONGESTION; nullptr: the standard one
   std::int32_t linger = -1;                               // SO_LINGER, seconds; -1: off. 0 resets at close
