@@ -7,8 +7,8 @@
 
 namespace transom::sockets {
 
-// Writes as much of Linux's struct tcp_info as there is room for. `unsent` in octets.
-std::size_t write_tcp_info(const tcp::Info& info, const tcp::Options& options, std::size_t unsent,
-                           MutableBytes out);
+// Writes as much of struct transom_tcp_info (transom.h), which begins with Linux's struct tcp_info, as there
+// is room for.
+std::size_t write_tcp_info(const tcp::Info& info, MutableBytes out);
 
 }  // namespace transom::sockets

@@ -165,16 +165,14 @@ Outcome<std::size_t> TcpSocket::get_tcp_option(Session& session, int name, Mutab
     }
     case TCP_INFO: {
       tcp::Info info;
-      std::size_t unsent = 0;
       if (connection_ != nullptr) {
         info = connection_->info();
-        unsent = connection_->unsent_octets();
       } else if (listener_ != nullptr) {
         info.state = tcp::State::kListen;
         info.receive_queue = static_cast<std::uint32_t>(listener_->queued());
         info.send_queue = static_cast<std::uint32_t>(listener_->backlog());
       }
-      return write_tcp_info(info, options_, unsent, out);
+      return write_tcp_info(info, out);
     }
     default:
       return fail(ENOPROTOOPT);

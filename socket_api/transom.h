@@ -151,7 +151,7 @@ int transom_getpeername(transom_stack* stack, int fd, struct sockaddr* address, 
  * what was set is the octets of payload, up to 16 MiB. What is not set TCP tunes: 512 KiB to 4 MiB to send, 128 KiB to 6 MiB to
  * receive.
  * IPPROTO_TCP:  TCP_NODELAY TCP_CORK TCP_QUICKACK TCP_KEEPIDLE TCP_KEEPINTVL TCP_KEEPCNT TCP_USER_TIMEOUT
- * TCP_MAXSEG TCP_SYNCNT TCP_CONGESTION (with parameters too: "cubic:beta=0.8"); to read: TCP_INFO.
+ * TCP_MAXSEG TCP_SYNCNT TCP_CONGESTION (with parameters too: "cubic:beta=0.8"); to read: TCP_INFO (struct transom_tcp_info).
  * IPPROTO_IP:   IP_TTL IP_TOS IP_MTU_DISCOVER IP_PKTINFO IP_RECVTTL IP_RECVTOS IP_RECVERR (ICMP errors of
  * unconnected sockets too, and MSG_ERRQUEUE) IP_MULTICAST_TTL IP_MULTICAST_LOOP IP_MULTICAST_IF
  * IP_ADD_MEMBERSHIP IP_DROP_MEMBERSHIP; to read: IP_MTU. IPPROTO_IPV6: IPV6_V6ONLY IPV6_UNICAST_HOPS
@@ -174,6 +174,58 @@ int transom_setsockopt(transom_stack* stack, int fd, int level, int name, const 
  *
  * SO_REUSEPORT: sockets that share a port share what arrives, by a keyed hash of both ends. */
 int transom_getsockopt(transom_stack* stack, int fd, int level, int name, void* value, socklen_t* length);
+
+/* What TCP_INFO gives, as much of it as there is room for. The first 512 octets are Linux's struct tcp_info
+ * with its fields up to Linux 6.12, and zeros behind them; who knows that one uses that one. Sizes named
+ * segments are octets over the MSS, rounded up, as the stack counts octets. */
+struct transom_tcp_info {
+  uint8_t tcpi_state;
+  uint8_t tcpi_ca_state;
+  uint8_t tcpi_retransmits; /* timeouts in a row */
+  uint8_t tcpi_probes;
+  uint8_t tcpi_backoff;
+  uint8_t tcpi_options;
+  uint8_t tcpi_wscale;         /* bits 0 to 3: tcpi_snd_wscale, 4 to 7: tcpi_rcv_wscale */
+  uint8_t tcpi_flags;          /* bit 0: tcpi_delivery_rate_app_limited, 1 and 2: tcpi_fastopen_client_fail */
+  uint32_t tcpi_rto, tcpi_ato; /* microseconds */
+  uint32_t tcpi_snd_mss, tcpi_rcv_mss;
+  uint32_t tcpi_unacked, tcpi_sacked, tcpi_lost, tcpi_retrans, tcpi_fackets;                 /* segments */
+  uint32_t tcpi_last_data_sent, tcpi_last_ack_sent, tcpi_last_data_recv, tcpi_last_ack_recv; /* ms ago */
+  uint32_t tcpi_pmtu;
+  uint32_t tcpi_rcv_ssthresh;                /* octets: the receive buffer */
+  uint32_t tcpi_rtt, tcpi_rttvar;            /* microseconds */
+  uint32_t tcpi_snd_ssthresh, tcpi_snd_cwnd; /* segments */
+  uint32_t tcpi_advmss, tcpi_reordering;
+  uint32_t tcpi_rcv_rtt;   /* microseconds, as the receiver measures it */
+  uint32_t tcpi_rcv_space; /* octets that were read in a round trip, at most */
+  uint32_t tcpi_total_retrans;
+  uint64_t tcpi_pacing_rate, tcpi_max_pacing_rate; /* octets per second; all bits set: no limit */
+  uint64_t tcpi_bytes_acked, tcpi_bytes_received;
+  uint32_t tcpi_segs_out, tcpi_segs_in;
+  uint32_t tcpi_notsent_bytes;
+  uint32_t tcpi_min_rtt; /* microseconds */
+  uint32_t tcpi_data_segs_in, tcpi_data_segs_out;
+  uint64_t tcpi_delivery_rate;                                     /* octets per second */
+  uint64_t tcpi_busy_time, tcpi_rwnd_limited, tcpi_sndbuf_limited; /* microseconds */
+  uint32_t tcpi_delivered, tcpi_delivered_ce;                      /* segments */
+  uint64_t tcpi_bytes_sent, tcpi_bytes_retrans;
+  uint32_t tcpi_dsack_dups, tcpi_reord_seen;
+  uint32_t tcpi_rcv_ooopack;
+  uint32_t tcpi_snd_wnd, tcpi_rcv_wnd; /* octets */
+  uint32_t tcpi_rehash;
+  uint16_t tcpi_total_rto, tcpi_total_rto_recoveries;
+  uint32_t tcpi_total_rto_time; /* milliseconds */
+  uint8_t tcpi_reserved[264];
+  /* Transom's own. Microseconds: what kept the sender from sending more. These four, tcpi_rwnd_limited and
+   * tcpi_sndbuf_limited add up to tcpi_busy_time; with transom_idle, to the age of the connection. */
+  uint64_t transom_cwnd_limited;
+  uint64_t transom_recovery_limited; /* by the congestion window, while losses are repaired */
+  uint64_t transom_pacing_limited;
+  uint64_t transom_app_limited;                               /* everything that was written is on its way */
+  uint64_t transom_idle;                                      /* and acknowledged */
+  uint64_t transom_cwnd, transom_ssthresh, transom_in_flight; /* octets */
+  uint32_t transom_sndbuf, transom_rcvbuf;                    /* octets of payload, at present */
+};
 
 /* All descriptors are of this stack (negative ones are skipped). timeout in milliseconds, -1: none. */
 int transom_poll(transom_stack* stack, struct pollfd* descriptors, nfds_t count, int timeout);

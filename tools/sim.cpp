@@ -85,7 +85,28 @@ class CsvFile {
   std::ofstream file_;
 };
 
+// "cwnd 83 %, recovery 12 %": what kept the sender from sending more, of the time until its end.
+std::string limits_text(const FlowReport& report) {
+  constexpr std::string_view kNames[] = {"idle", "app", "sndbuf", "rwnd", "cwnd", "recovery", "pacing"};
+  Duration sum{};
+  std::vector<std::pair<Duration, std::string_view>> limits;
+  for (std::size_t i = 0; i < report.info.limited.size(); ++i) {
+    sum += report.info.limited[i];
+    limits.emplace_back(report.info.limited[i], kNames[i]);
+  }
+  std::ranges::stable_sort(limits, std::greater{}, &std::pair<Duration, std::string_view>::first);
+  std::vector<std::string> parts;
+  for (const auto& [time, name] : limits) {
+    const double share = seconds(time) / std::max(seconds(sum), 1e-9) * 100;
+    if (share >= 0.5) parts.push_back(fmt::format("{} {:.0f} %", name, share));
+  }
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
 json to_json(const FlowReport& report) {
+  json limits = json::object();
+  for (std::size_t i = 0; i < report.info.limited.size(); ++i)
+    limits[std::string(tcp::to_string(static_cast<tcp::Limited>(i)))] = seconds(report.info.limited[i]);
   json object = {{"name", report.name},
                  {"congestion_control", report.congestion_control},
                  {"delivered_octets", report.delivered},
@@ -95,6 +116,7 @@ json to_json(const FlowReport& report) {
                  {"rtt_p95_ms", seconds(report.rtt_p95) * 1e3},
                  {"retransmitted_octets", report.info.bytes_retransmitted},
                  {"sent_octets", report.info.bytes_sent},
+                 {"limited_s", limits},
                  {"intact", report.is_intact},
                  {"ended", report.ended != kNever},
                  {"error", std::string(to_string(report.error))}};
@@ -135,8 +157,8 @@ void for_each_channel(Scenario& scenario, Use use) {
 }
 
 void print_flows(Scenario& scenario) {
-  std::vector<std::vector<std::string>> rows{
-      {"flow", "cc", "goodput", "delivered", "rtt p50", "rtt p95", "retransmitted", "note"}};
+  std::vector<std::vector<std::string>> rows{{"flow", "cc", "goodput", "delivered", "rtt p50", "rtt p95",
+                                              "retransmitted", "time limited by", "note"}};
   for (const auto& flow : scenario.flows()) {
     const FlowReport report = flow->report();
     std::string note;
@@ -149,7 +171,8 @@ void print_flows(Scenario& scenario) {
     const double again = sent > 0 ? static_cast<double>(report.info.bytes_retransmitted) / sent * 100 : 0;
     rows.push_back({report.name, report.congestion_control, format_rate(report.goodput),
                     format_size(report.delivered), format_duration(report.rtt_p50),
-                    format_duration(report.rtt_p95), fmt::format("{:.2f} %", again), note});
+                    format_duration(report.rtt_p95), fmt::format("{:.2f} %", again), limits_text(report),
+                    note});
   }
   print_table(rows, {2, 3, 4, 5, 6});
 }

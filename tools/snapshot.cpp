@@ -20,6 +20,14 @@ std::string name_of(Host& host, InterfaceId id) {
   return interface == nullptr ? "" : interface->name();
 }
 
+// Each limit with the time it was the one, in milliseconds.
+json limits_of(const tcp::Info& info) {
+  json limits = json::object();
+  for (std::size_t i = 0; i < info.limited.size(); ++i)
+    limits[std::string(tcp::to_string(static_cast<tcp::Limited>(i)))] = milliseconds(info.limited[i]);
+  return limits;
+}
+
 json tcp_socket(Host& host, const tcp::Info& info) {
   json socket = {{"protocol", "tcp"},
                  {"state", tcp::to_ss_string(info.state)},
@@ -58,7 +66,37 @@ json tcp_socket(Host& host, const tcp::Info& info) {
                     {"bytes_acked", info.bytes_acked},
                     {"bytes_received", info.bytes_received},
                     {"segments_out", info.segments_out},
-                    {"segments_in", info.segments_in}};
+                    {"segments_in", info.segments_in},
+                    {"ecn", info.ecn},
+                    {"congestion_state", static_cast<unsigned>(info.congestion_state)},
+                    {"ack_timeout_ms", milliseconds(info.ack_timeout)},
+                    {"path_mtu", info.path_mtu},
+                    {"peer_segment", info.peer_segment},
+                    {"outstanding", info.outstanding},
+                    {"sacked", info.sacked},
+                    {"lost", info.lost},
+                    {"retransmitted_in_flight", info.retransmitted_in_flight},
+                    {"retransmitted_segments", info.retransmitted_segments},
+                    {"unsent", info.unsent},
+                    {"pacing_rate", info.pacing_rate},
+                    {"delivery_rate", info.delivery_rate},
+                    {"delivery_rate_application_limited", info.delivery_rate_application_limited},
+                    {"delivered", info.delivered},
+                    {"delivered_marked", info.delivered_marked},
+                    {"duplicates_reported", info.duplicates_reported},
+                    {"reorderings", info.reorderings},
+                    {"out_of_order_segments", info.out_of_order_segments},
+                    {"timeouts", info.timeouts},
+                    {"data_segments_out", info.data_segments_out},
+                    {"data_segments_in", info.data_segments_in},
+                    {"send_buffer", info.send_buffer},
+                    {"receive_buffer", info.receive_buffer},
+                    {"receive_rtt_ms", milliseconds(info.receive_rtt)},
+                    {"received_per_round", info.received_per_round},
+                    {"since_data_sent_ms", milliseconds(info.since_data_sent)},
+                    {"since_data_received_ms", milliseconds(info.since_data_received)},
+                    {"since_ack_received_ms", milliseconds(info.since_ack_received)},
+                    {"limited_ms", limits_of(info)}};
   return socket;
 }
 

@@ -63,30 +63,84 @@ std::string metrics_text(const json& metrics) {
   return parts.empty() ? "" : fmt::format(":({})", fmt::join(parts, ","));
 }
 
+// As ss prints a rate: "94.9Mbps".
+std::string rate_text(std::uint64_t octets_per_second) {
+  const double bits = static_cast<double>(octets_per_second) * 8;
+  if (bits >= 1e9) return fmt::format("{:.3g}Gbps", bits / 1e9);
+  if (bits >= 1e6) return fmt::format("{:.3g}Mbps", bits / 1e6);
+  if (bits >= 1e3) return fmt::format("{:.3g}kbps", bits / 1e3);
+  return fmt::format("{:.0f}bps", bits);
+}
+
+// " busy:20ms rwnd_limited:5ms(25.0%)", ours behind those of Linux.
+std::string limits_text(const json& limits) {
+  double busy = 0;
+  for (const auto& [name, time] : limits.items()) busy += name == "idle" ? 0 : time.get<double>();
+  if (busy <= 0) return "";
+  std::string text = fmt::format(" busy:{:.0f}ms", busy);
+  constexpr std::pair<const char*, const char*> kNames[] = {
+      {"receive window", "rwnd"}, {"send buffer", "sndbuf"}, {"congestion window", "cwnd"},
+      {"recovery", "recovery"},   {"pacing", "pacing"},      {"application", "app"}};
+  for (const auto& [name, short_name] : kNames) {
+    const auto time = limits[name].get<double>();
+    if (time > 0) text += fmt::format(" {}_limited:{:.0f}ms({:.1f}%)", short_name, time, time / busy * 100);
+  }
+  return text;
+}
+
 // As ss -i: windows in segments, times in milliseconds.
 std::string information_text(const json& socket) {
   if (!socket.contains("info")) return "";
   const json& info = socket["info"];
   const auto number = [&info](const char* key) { return info[key].get<std::uint64_t>(); };
+  const auto time = [&info](const char* key) { return info[key].get<double>(); };
   const auto mss = std::max<std::uint64_t>(1, number("send_mss"));
+  const auto segments = [&](const char* key) { return (number(key) + mss - 1) / mss; };
   std::string text =
       fmt::format("\t {}{}", info["congestion_control"].get<std::string>(), metrics_text(info["metrics"]));
+  const auto add_unless_zero = [&](std::string_view name, std::uint64_t value) {
+    if (value != 0) text += fmt::format(" {}:{}", name, value);
+  };
   if (info["timestamps"].get<bool>()) text += " ts";
   if (info["sack"].get<bool>()) text += " sack";
-  text += fmt::format(" wscale:{},{} rto:{:.0f} rtt:{:.3f}/{:.3f} minrtt:{:.3f} mss:{} rcvmss:{} cwnd:{}",
-                      number("send_scale"), number("receive_scale"), info["rto_ms"].get<double>(),
-                      info["rtt_ms"].get<double>(), info["rttvar_ms"].get<double>(),
-                      info["min_rtt_ms"].get<double>(), number("send_mss"), number("receive_mss"),
-                      number("cwnd") / mss);
+  if (info["ecn"].get<bool>()) text += " ecn";
+  text +=
+      fmt::format(" wscale:{},{} rto:{:.0f} rtt:{:.3f}/{:.3f} ato:{:.0f} mss:{} pmtu:{} rcvmss:{} advmss:{}",
+                  number("send_scale"), number("receive_scale"), time("rto_ms"), time("rtt_ms"),
+                  time("rttvar_ms"), time("ack_timeout_ms"), number("send_mss"), number("path_mtu"),
+                  number("peer_segment"), number("receive_mss"));
+  text += fmt::format(" cwnd:{}", number("cwnd") / mss);
   if (number("ssthresh") < UINT32_MAX) text += fmt::format(" ssthresh:{}", number("ssthresh") / mss);
   text += fmt::format(" bytes_sent:{}", number("bytes_sent"));
-  if (number("bytes_retransmitted") > 0)
-    text += fmt::format(" bytes_retrans:{}", number("bytes_retransmitted"));
-  return text +
-         fmt::format(
-             " bytes_acked:{} bytes_received:{} segs_out:{} segs_in:{} unacked:{} snd_wnd:{} rcv_space:{}",
-             number("bytes_acked"), number("bytes_received"), number("segments_out"), number("segments_in"),
-             (number("in_flight") + mss - 1) / mss, number("send_window"), number("receive_window"));
+  add_unless_zero("bytes_retrans", number("bytes_retransmitted"));
+  text +=
+      fmt::format(" bytes_acked:{} bytes_received:{} segs_out:{} segs_in:{} data_segs_out:{} data_segs_in:{}",
+                  number("bytes_acked"), number("bytes_received"), number("segments_out"),
+                  number("segments_in"), number("data_segments_out"), number("data_segments_in"));
+  text += fmt::format(" lastsnd:{:.0f} lastrcv:{:.0f} lastack:{:.0f}", time("since_data_sent_ms"),
+                      time("since_data_received_ms"), time("since_ack_received_ms"));
+  if (number("pacing_rate") > 0) text += " pacing_rate " + rate_text(number("pacing_rate"));
+  if (number("delivery_rate") > 0) text += " delivery_rate " + rate_text(number("delivery_rate"));
+  add_unless_zero("delivered", segments("delivered"));
+  add_unless_zero("delivered_ce", segments("delivered_marked"));
+  if (info["delivery_rate_application_limited"].get<bool>()) text += " app_limited";
+  text += limits_text(info["limited_ms"]);
+  text += fmt::format(" unacked:{}", segments("outstanding"));
+  if (number("retransmitted_segments") > 0)
+    text +=
+        fmt::format(" retrans:{}/{}", segments("retransmitted_in_flight"), number("retransmitted_segments"));
+  add_unless_zero("lost", segments("lost"));
+  add_unless_zero("sacked", segments("sacked"));
+  add_unless_zero("dsack_dups", number("duplicates_reported"));
+  add_unless_zero("reord_seen", number("reorderings"));
+  add_unless_zero("total_rto", number("timeouts"));
+  text += fmt::format(" rcv_rtt:{:.3f} rcv_space:{} rcv_ssthresh:{}", time("receive_rtt_ms"),
+                      number("received_per_round"), number("receive_buffer"));
+  add_unless_zero("notsent", number("unsent"));
+  text += fmt::format(" minrtt:{:.3f}", time("min_rtt_ms"));
+  add_unless_zero("rcv_ooopack", number("out_of_order_segments"));
+  return text + fmt::format(" snd_wnd:{} rcv_wnd:{} sndbuf:{}", number("send_window"),
+                            number("receive_window"), number("send_buffer"));
 }
 
 void print_summary(const json& sockets) {

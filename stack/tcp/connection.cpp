@@ -135,7 +135,9 @@ void Connection::establish(const Negotiated& negotiated, bool syn_was_retransmit
   const std::uint32_t first_flight = static_cast<std::uint32_t>(initial_window(sender_.mss(), false));
   receive_tuning_.start(receiver_.nxt(), receiver_.window(), std::min(receiver_.buffer(), first_flight),
                         sender_.rtt().srtt(), owner_.context.now);
+  limited_.start(owner_.context.now);
   set_state(State::kEstablished);
+  last_data_sent_ = last_data_received_ = last_ack_received_ = owner_.context.now;
   last_received_ = owner_.context.now;
   restart_keep_alive();
 }
@@ -208,6 +210,7 @@ Result<std::size_t> Connection::send(std::span<const Bytes> pieces, SendFlags fl
   }
   std::size_t wanted = 0;
   for (const Bytes& piece : pieces) wanted += piece.size();
+  writer_waits_ = taken < wanted;
   if (taken == 0 && wanted > 0) return std::unexpected(Error::kWouldBlock);
   if (flags.urgent && taken == wanted && taken > 0) sender_.mark_urgent();
   send_more_ = flags.more;
@@ -358,67 +361,6 @@ std::uint32_t Connection::timestamp_now() const {
 
 std::uint16_t Connection::last_window() const {
   return static_cast<std::uint16_t>(std::min(receiver_.window() >> negotiated_.receive_scale, 0xffffU));
-}
-
-Info Connection::info() const {
-  Info info;
-  info.tuple = tuple_;
-  info.state = state_;
-  info.interface =
-      destination_ && destination_->interface != nullptr ? destination_->interface->id() : InterfaceId::kAny;
-  info.receive_queue = receiver_.readable();
-  info.send_queue = sender_.queue().size();
-  info.send_mss = sender_.mss();
-  info.receive_mss =
-      destination_ && destination_->interface != nullptr ? receive_mss(*destination_, options_) : 0;
-  info.send_scale = negotiated_.send_scale;
-  info.receive_scale = negotiated_.receive_scale;
-  info.timestamps = negotiated_.timestamps;
-  info.sack = negotiated_.sack;
-  const RttEstimator& rtt = sender_.rtt();
-  info.rto = rtt.rto();
-  info.srtt = rtt.srtt();
-  info.rttvar = rtt.rttvar();
-  info.min_rtt = rtt.has_sample() ? rtt.min_rtt() : Duration{};
-  info.latest_rtt = rtt.latest();
-  info.pacing_rate = sender_.pacing_rate();
-  info.backoff = rtt.backoff();
-  if (const CongestionControl* congestion = sender_.congestion_control()) {
-    const auto output = congestion->output();
-    info.cwnd = sender_.cwnd();
-    info.ssthresh = output.ssthresh;
-    info.congestion_control = congestion->name();
-    info.metric_count = static_cast<std::uint8_t>(std::min(congestion->metrics(info.metrics), kMaxMetrics));
-  }
-  info.in_flight = sender_.scoreboard().in_flight();
-  info.send_window = sender_.window();
-  info.receive_window = receiver_.window();
-  info.bytes_sent = bytes_sent_;
-  info.bytes_retransmitted = bytes_retransmitted_;
-  info.bytes_acked = bytes_acked_;
-  info.bytes_received = bytes_received_;
-  info.segments_out = segments_out_;
-  info.segments_in = segments_in_;
-  const auto name_of = [](Alarm alarm) -> std::string_view {
-    switch (alarm) {
-      case Alarm::kRetransmit:
-        return "on";
-      case Alarm::kPersist:
-        return "persist";
-      case Alarm::kKeepAlive:
-        return "keepalive";
-      default:
-        return "";
-    }
-  };
-  for (const Alarm alarm : {Alarm::kRetransmit, Alarm::kPersist, Alarm::kKeepAlive}) {
-    const Instant deadline = deadlines_[static_cast<std::size_t>(alarm)];
-    if (deadline == kNever) continue;
-    info.timer = name_of(alarm);
-    info.timer_expires = deadline - owner_.context.now;
-    break;
-  }
-  return info;
 }
 
 }  // namespace transom::tcp

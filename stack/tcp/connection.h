@@ -1,6 +1,6 @@
 // One TCP connection (RFC 9293), from SYN-SENT or ESTABLISHED to CLOSED or TIME-WAIT.
 //
-// It is put together from a Sender, a Receiver and one timer. The code is in four files: connection.cpp (the
+// It is put together from a Sender, a Receiver and one timer. The code is in five files: connection.cpp (the
 // user's calls and the state), connection_input.cpp (a segment arrives, §3.10.7), connection_output.cpp (what
 // is sent), connection_timers.cpp.
 //
@@ -27,6 +27,9 @@
 #include "stack/tcp/types.h"
 
 namespace transom::tcp {
+
+// RFC 9293 MUST-40 allows 500 ms.
+inline constexpr Duration kMaxAckDelay = std::chrono::milliseconds(40);
 
 struct SendFlags {
   bool urgent = false;  // MSG_OOB: the last octet is urgent
@@ -222,6 +225,10 @@ class Connection {
   void send_ack() { send_ack(sender_.nxt()); }
   void send_reset();
 
+  // --- connection_info.cpp
+  void describe_sender(Info& info) const;
+  void describe_receiver(Info& info) const;
+
   // --- connection_timers.cpp
   enum class Alarm : std::uint8_t {
     kRetransmit,
@@ -242,6 +249,7 @@ class Connection {
   void on_persist_timeout();
   void on_keep_alive();
   void update_alarms_after_output(std::optional<SendLimit> limit);
+  Limited limited_by(SendLimit limit) const;
   void restart_keep_alive();
   bool has_given_up(Instant since) const;
   void give_up() { finish(soft_error_ != Error::kNone ? soft_error_ : Error::kTimedOut); }
@@ -258,6 +266,7 @@ class Connection {
   bool receive_shut_ = false;
   bool override_limits_ = false;  // the persist timer has fired: send what there is
   bool send_more_ = false;        // the last send() said MSG_MORE
+  bool writer_waits_ = false;     // the last send() did not take everything
   std::uint8_t syn_retries_ = 0;
   std::uint8_t probes_ = 0;  // keep-alive or window probes without an answer
   std::uint8_t persist_backoff_ = 0;
@@ -284,8 +293,15 @@ class Connection {
   Instant last_received_{};
   Instant trouble_since_ = kNever;  // the first timeout without progress since
 
+  Instant last_data_sent_{};
+  Instant last_data_received_{};
+  Instant last_ack_received_{};
+  LimitedTimes limited_;
+
   std::uint64_t bytes_sent_ = 0, bytes_retransmitted_ = 0, bytes_acked_ = 0, bytes_received_ = 0;
-  std::uint64_t segments_out_ = 0, segments_in_ = 0;
+  std::uint64_t segments_out_ = 0, segments_in_ = 0;  // each of a super-segment
+  std::uint64_t data_segments_out_ = 0, data_segments_in_ = 0, retransmitted_segments_ = 0;
+  std::uint32_t out_of_order_segments_ = 0;
 };
 
 }  // namespace transom::tcp

@@ -11,7 +11,10 @@ constexpr std::uint32_t kPlausibleEcho = 10 * 60 * 1000;  // ms: a made-up echo 
 }
 
 void Connection::segment_arrives(Segment& segment) {
-  ++segments_in_;
+  const std::uint32_t segments =
+      segment.segment_size == 0 ? 1 : (segment.octets + segment.segment_size - 1) / segment.segment_size;
+  segments_in_ += segments;
+  if (segment.octets > 0) data_segments_in_ += segments;
   if (state_ == State::kSynSent) {
     arrives_in_syn_sent(segment);
     return;
@@ -260,6 +263,7 @@ bool Connection::check_ack(const Segment& segment) {
 void Connection::take_acknowledgment(const Segment& segment) {
   const wire::TcpHeader& header = segment.header;
   const Instant now = owner_.context.now;
+  last_ack_received_ = now;
   const std::uint32_t queued_before = sender_.queue().size();
   const bool was_full = !readiness().writable;
   const std::uint32_t window = scaled_window(segment);
@@ -343,6 +347,8 @@ void Connection::process_text(Segment& segment) {
       receiver_.accept(owner_.context.pool, segment.header.sequence, Payload(std::move(segment.packet)),
                        segment.header.flags.fin, segment.segment_size);
   if (receive_shut_) receiver_.discard();
+  if (segment.octets > 0) last_data_received_ = owner_.context.now;
+  if (accepted.out_of_order) ++out_of_order_segments_;
   if (accepted.delivered > 0) measure_arrival(segment);
   bytes_received_ += accepted.delivered;
   if (accepted.fin_reached) on_fin();

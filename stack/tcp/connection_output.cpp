@@ -10,7 +10,6 @@ namespace transom::tcp {
 namespace {
 constexpr std::uint32_t kTimestampOctets = 12;  // with the two NOPs
 constexpr std::uint32_t kMaxIpPacket = 65535;
-constexpr Duration kDelayedAck = std::chrono::milliseconds(40);  // RFC 9293 MUST-40 allows 500
 }  // namespace
 
 void Connection::want_output() {
@@ -119,9 +118,28 @@ void Connection::output() {
   if (receiver_.ack_need() == Receiver::AckNeed::kNone) {
     clear_alarm(Alarm::kDelayedAck);
   } else if (!is_set(Alarm::kDelayedAck)) {
-    set_alarm(Alarm::kDelayedAck, owner_.context.now + kDelayedAck);
+    set_alarm(Alarm::kDelayedAck, owner_.context.now + kMaxAckDelay);
   }
+  if (limit) limited_.change(limited_by(*limit), owner_.context.now);
   update_alarms_after_output(limit);
+}
+
+Limited Connection::limited_by(SendLimit limit) const {
+  switch (limit) {
+    case SendLimit::kWindow:
+    case SendLimit::kSillyWindow:
+      return Limited::kReceiveWindow;
+    case SendLimit::kCongestion:
+      return sender_.in_recovery() ? Limited::kRecovery : Limited::kCongestionWindow;
+    case SendLimit::kPacing:
+      return Limited::kPacing;
+    case SendLimit::kNothingToSend:
+    case SendLimit::kNagle:
+    case SendLimit::kCorked:
+      break;
+  }
+  if (sender_.outstanding() == 0 && !sender_.has_work()) return Limited::kIdle;
+  return writer_waits_ && !readiness().writable ? Limited::kSendBuffer : Limited::kApplication;
 }
 
 bool Connection::transmit(const Transmission& transmission) {
@@ -162,9 +180,15 @@ bool Connection::transmit(const Transmission& transmission) {
   }
   receiver_.ack_sent(true);
   bytes_sent_ += sent.octets;
+  const std::uint32_t segments = (sent.length() + sender_.mss() - 1) / sender_.mss();
+  if (sent.octets > 0) {
+    last_data_sent_ = owner_.context.now;
+    data_segments_out_ += segments;
+  }
   if (sent.retransmission) {
     bytes_retransmitted_ += sent.octets;
-    owner_.context.count(Counter::kTcpRetransSegs, (sent.length() + sender_.mss() - 1) / sender_.mss());
+    retransmitted_segments_ += segments;
+    owner_.context.count(Counter::kTcpRetransSegs, segments);
   } else {
     owner_.context.count(Counter::kTcpExtTCPOrigDataSent, (sent.octets + sender_.mss() - 1) / sender_.mss());
   }

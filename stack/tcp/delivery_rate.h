@@ -59,8 +59,16 @@ class DeliveryRate {
                       .lost = total_lost - newest.lost,
                       .application_limited = newest.application_limited};
     if (sample.interval < min_rtt) sample.interval = Duration::zero();
+    // As Linux shows it: what the application held back says only that the path is at least so fast.
+    if (const std::uint64_t rate = sample.rate(); rate >= (sample.application_limited ? latest_ : 1)) {
+      latest_ = rate;
+      latest_is_limited_ = sample.application_limited;
+    }
     return sample;
   }
+
+  std::uint64_t latest() const { return latest_; }  // octets per second; 0 before the first sample
+  bool latest_is_application_limited() const { return latest_is_limited_; }
 
  private:
   std::uint64_t delivered_ = 0;
@@ -68,6 +76,8 @@ class DeliveryRate {
       0;  // samples are application-limited until so much is delivered; 0: they are not
   Instant delivered_at_{};
   Instant first_sent_{};
+  std::uint64_t latest_ = 0;
+  bool latest_is_limited_ = false;
 };
 
 }  // namespace transom::tcp

@@ -109,7 +109,7 @@ class Ecn {
       echo.marked_segments = flags.ece ? UINT32_MAX : 0;
     }
     if (echo.marked_segments == 0 || use_ != EcnUse::kAsHost) return echo;
-    if (reduced_ && is_before(una, reduction_end_)) return echo;  // RFC 3168 §6.1.2
+    if (is_reducing(una)) return echo;  // RFC 3168 §6.1.2
     on_reduction(nxt);
     echo.must_reduce = true;
     return echo;
@@ -119,6 +119,8 @@ class Ecn {
     reduced_ = say_reduced_ = kind_ != EcnKind::kNone;
     reduction_end_ = nxt;
   }
+
+  bool is_reducing(SeqNum una) const { return reduced_ && is_before(una, reduction_end_); }
 
   // --- what goes out
   // Sets the flags of a segment; returns the mark for its IP header. New data only is marked as capable: not

@@ -52,6 +52,7 @@ Receiver::Accepted Receiver::accept(BufferPool& pool, SeqNum sequence, Payload p
   }
 
   if (!payload.empty() && sequence != nxt_) {
+    accepted.out_of_order = true;
     const auto inserted = reassembly_.insert(pool, sequence, std::move(payload), std::max(buffer_, window()));
     if (inserted.duplicate) {
       has_duplicate_ = true;

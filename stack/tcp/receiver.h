@@ -25,6 +25,7 @@ class Receiver {
   struct Accepted {
     std::uint32_t delivered = 0;  // octets that became readable
     bool fin_reached = false;     // the peer's FIN is next in order: consumed now
+    bool out_of_order = false;    // the text lies beyond a hole
   };
 
   // `irs`: the peer's initial sequence number. `scale`: our window shift. `buffer`: octets. `mss`: what we

@@ -9,6 +9,15 @@ std::uint32_t Scoreboard::in_flight() const {
   return outstanding_ > gone ? outstanding_ - gone : 0;
 }
 
+std::uint32_t Scoreboard::retransmitted() const {
+  std::uint32_t octets = 0;
+  for (std::size_t i = 0; i < segments_.size(); ++i) {
+    const SentSegment& segment = segments_[i];
+    if (segment.ever_retransmitted && !segment.sacked && !segment.lost) octets += segment.length;
+  }
+  return octets;
+}
+
 std::size_t Scoreboard::find(SeqNum sequence) const {
   std::size_t low = 0;
   std::size_t high = segments_.size();

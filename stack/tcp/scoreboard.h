@@ -71,6 +71,8 @@ class Scoreboard {
   std::uint32_t sacked() const { return sacked_; }
   std::uint32_t sacked_segments(std::uint32_t mss) const { return std::max(sacked_entries_, sacked_ / mss); }
   bool has_lost() const { return lost_ > 0; }
+  std::uint32_t lost() const { return lost_; }  // and not yet retransmitted
+  std::uint32_t retransmitted() const;          // and not delivered; looks at every entry
   bool front_was_retransmitted() const { return !empty() && segments_.front().ever_retransmitted; }
 
   std::uint64_t total_lost() const { return total_lost_; }  // octets ever declared lost

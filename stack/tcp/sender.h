@@ -73,6 +73,16 @@ struct Acknowledgment {
 
 class Sender {
  public:
+  // What it has met with.
+  struct Experience {
+    std::uint64_t delivered_marked = 0;     // octets that arrived with a congestion mark
+    std::uint32_t duplicates_reported = 0;  // D-SACKs
+    std::uint32_t reorderings = 0;
+    std::uint32_t timeouts = 0;
+    std::uint32_t timeout_recoveries = 0;
+    Duration timeout_recovery_time{};  // of those that are over
+  };
+
   // `trace`: where decisions are told; may be absent.
   explicit Sender(Duration min_rto, const Trace* trace = nullptr) : trace_(trace), rtt_(min_rto) {}
 
@@ -151,6 +161,12 @@ class Sender {
   const CongestionControl* congestion_control() const { return congestion_.get(); }
   std::uint64_t cwnd() const;  // octets; what counts now, in recovery too
   std::uint64_t delivered() const { return delivery_rate_.delivered(); }
+  const DeliveryRate& delivery_rate() const { return delivery_rate_; }
+  // With the recovery that goes on, until `now`.
+  Experience experience(Instant now) const;
+  bool in_timeout_recovery() const { return recovery_ == Recovery::kTimeout; }
+  // Duplicates or reports have come, and no recovery has begun.
+  bool sees_disorder() const { return !in_recovery() && (scoreboard_.sacked() > 0 || duplicate_acks_ > 0); }
   std::uint8_t timeouts_in_row() const { return timeouts_in_row_; }
 
   // --- urgent data: the sequence number behind the last urgent octet (RFC 9293 §3.8.5, MUST-62)
@@ -179,6 +195,7 @@ class Sender {
   Scoreboard::Delivered take_delivered(const Acknowledgment& acknowledgment, bool moved, Instant now);
   std::optional<Duration> rtt_of(const Acknowledgment& acknowledgment, const Scoreboard::Delivered& delivered,
                                  Instant now) const;
+  void leave_timeout_recovery(Instant now);
   void undo_recovery(Instant now);
   void end_recovery(Instant now);
   void reduce(LossKind kind, Reason reason, const CongestionView& facts);
@@ -242,6 +259,8 @@ class Sender {
   Pacer pacer_;
   std::uint64_t pacing_rate_ = 0;  // at the last poll()
   SpuriousRecovery spurious_;
+  Experience experience_;
+  Instant timeout_recovery_since_{};
   SeqNum probe_end_;                      // nxt after the probe
   Instant reordering_deadline_ = kNever;  // overtaken segments count as lost from here on
   Instant loss_deadline_ = kNever;

@@ -56,10 +56,14 @@ bool Sender::acknowledge(const Acknowledgment& acknowledgment, Instant now) {
     tell<TcpRttEvent>(*rtt, rtt_.srtt(), rtt_.rttvar(), rtt_.rto());
   }
   if (delivered.latest) rack_.on_delivered(*delivered.latest, delivered.latest_end, now);
-  if (delivered.reordered) rack_.on_reordering();
+  if (delivered.reordered) {
+    rack_.on_reordering();
+    ++experience_.reorderings;
+  }
   const bool reported = reports_duplicate(acknowledgment);
   if (reported) {
     count(Counter::kTcpExtTCPDSACKRecv);
+    ++experience_.duplicates_reported;
     rack_.on_duplicate_reported(una_, nxt_);
     spurious_.on_duplicate_reported(
         octets_between(acknowledgment.sacks[0].left, acknowledgment.sacks[0].right));
@@ -95,6 +99,7 @@ bool Sender::acknowledge(const Acknowledgment& acknowledgment, Instant now) {
       delivery_rate_.on_delivered(delivered.newly_delivered, scoreboard_.total_lost(), delivered.rate,
                                   delivered.newest.value_or(now), now, facts.min_rtt);
   sample.total_delivered = delivery_rate_.delivered();
+  experience_.delivered_marked += sample.ce_marked;
   const Windows before = windows();
   congestion_->on_ack(facts, sample);
   tell_change(before, output.cwnd < output.ssthresh ? Reason::kSlowStart : Reason::kCongestionAvoidance);
@@ -239,8 +244,19 @@ void Sender::reduce(LossKind kind, Reason reason, const CongestionView& facts) {
   tell_change(before, reason);
 }
 
+Sender::Experience Sender::experience(Instant now) const {
+  Experience experience = experience_;
+  if (in_timeout_recovery()) experience.timeout_recovery_time += now - timeout_recovery_since_;
+  return experience;
+}
+
+void Sender::leave_timeout_recovery(Instant now) {
+  if (in_timeout_recovery()) experience_.timeout_recovery_time += now - timeout_recovery_since_;
+}
+
 void Sender::end_recovery(Instant now) {
   const Windows before = windows();
+  leave_timeout_recovery(now);
   recovery_ = Recovery::kNone;
   rack_.on_recovery_end();
   scoreboard_.reset_duplicate_acks();
@@ -253,6 +269,7 @@ void Sender::end_recovery(Instant now) {
 void Sender::undo_recovery(Instant now) {
   const Windows before = windows();
   if (recovery_ == Recovery::kTimeout) count(Counter::kTcpExtTCPSpuriousRTOs);
+  leave_timeout_recovery(now);
   recovery_ = Recovery::kNone;
   force_retransmission_ = false;
   scoreboard_.forget_losses();
@@ -282,6 +299,11 @@ void Sender::enter_recovery(Recovery kind, Reason reason, Instant now) {
 
 void Sender::on_retransmission_timeout(Instant now) {
   rtt_.back_off();
+  ++experience_.timeouts;
+  if (!in_timeout_recovery()) {
+    ++experience_.timeout_recoveries;
+    timeout_recovery_since_ = now;
+  }
   const bool is_first = timeouts_in_row_ == 0;
   if (timeouts_in_row_ < UINT8_MAX) ++timeouts_in_row_;
   duplicate_acks_ = 0;

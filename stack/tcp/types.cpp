@@ -2,6 +2,28 @@
 
 namespace transom::tcp {
 
+std::string_view to_string(Limited limited) {
+  switch (limited) {
+    case Limited::kIdle:
+      return "idle";
+    case Limited::kApplication:
+      return "application";
+    case Limited::kSendBuffer:
+      return "send buffer";
+    case Limited::kReceiveWindow:
+      return "receive window";
+    case Limited::kCongestionWindow:
+      return "congestion window";
+    case Limited::kRecovery:
+      return "recovery";
+    case Limited::kPacing:
+      return "pacing";
+    case Limited::kCount:
+      break;
+  }
+  return "";
+}
+
 std::string_view to_string(State state) {
   switch (state) {
     case State::kClosed:

@@ -9,6 +9,7 @@
 #include "stack/base/error.h"
 #include "stack/base/time.h"
 #include "stack/tcp/congestion/congestion_control.h"
+#include "stack/tcp/limited_times.h"
 
 namespace transom::tcp {
 
@@ -28,7 +29,8 @@ enum class State : std::uint8_t {
   kTimeWait,
 };
 
-std::string_view to_string(State state);     // "SYN-SENT", as the RFC spells it
+std::string_view to_string(Limited limited);  // "receive window"
+std::string_view to_string(State state);      // "SYN-SENT", as the RFC spells it
 std::string_view to_ss_string(State state);  // "SYN-SENT", "ESTAB", "TIME-WAIT", "UNCONN": as ss(8) spells it
 
 struct FourTuple {
@@ -69,6 +71,15 @@ struct Options {
   std::int32_t linger = -1;                               // SO_LINGER, seconds; -1: off. 0 resets at close
 };
 
+// As Linux numbers them in tcpi_ca_state.
+enum class CongestionState : std::uint8_t {
+  kOpen,
+  kDisorder,  // something was overtaken, nothing is known to be lost
+  kReduced,   // the window came down for a congestion mark (CWR)
+  kRecovery,
+  kLoss,  // after a timeout
+};
+
 // A picture of one connection, for ss and TCP_INFO.
 struct Info {
   FourTuple tuple;
@@ -78,14 +89,36 @@ struct Info {
   std::uint32_t send_queue = 0;     // octets not acknowledged; for a listener: the backlog
   std::uint32_t send_mss = 0, receive_mss = 0;
   std::uint8_t send_scale = 0, receive_scale = 0;
-  bool timestamps = false, sack = false;
+  bool timestamps = false, sack = false, ecn = false;
+  CongestionState congestion_state = CongestionState::kOpen;
+  Duration ack_timeout{};  // how long an acknowledgment is delayed at most
   Duration rto{}, srtt{}, rttvar{}, min_rtt{}, latest_rtt{};
   std::uint64_t cwnd = 0, ssthresh = 0, in_flight = 0;  // octets
-  std::uint64_t send_window = 0, receive_window = 0;    // octets
-  std::uint64_t pacing_rate = 0;                        // octets per second; 0: not paced
-  std::uint8_t backoff = 0;
+  // Of what was sent and not acknowledged: all, reported, thought lost (sent again or not), sent again.
+  std::uint64_t outstanding = 0, sacked = 0, lost = 0, retransmitted_in_flight = 0;
+  std::uint64_t unsent = 0;                           // octets that wait in the send buffer
+  std::uint64_t send_window = 0, receive_window = 0;  // octets
+  std::uint64_t pacing_rate = 0;                      // octets per second; 0: not paced
+  std::uint64_t max_pacing_rate = 0;                  // the user's limit; 0: none
+  std::uint64_t delivery_rate = 0;                    // octets per second, of the last round trip
+  bool delivery_rate_application_limited = false;
+  std::uint8_t backoff = 0, timeouts_in_row = 0, probes = 0;
+  std::uint32_t path_mtu = 0;
+  std::uint32_t peer_segment = 0;  // octets of the largest segment that came
+  std::uint32_t send_buffer = 0, receive_buffer = 0;
+  Duration receive_rtt{};                // as the receiver measures it; zero: unknown
+  std::uint32_t received_per_round = 0;  // octets that the application read in a round trip, at most
+  Duration since_data_sent{}, since_data_received{}, since_ack_received{};
+  LimitedTotals limited{};  // indexed by Limited
   std::uint64_t bytes_sent = 0, bytes_retransmitted = 0, bytes_acked = 0, bytes_received = 0;
   std::uint64_t segments_out = 0, segments_in = 0;
+  std::uint64_t data_segments_out = 0, data_segments_in = 0, retransmitted_segments = 0;
+  std::uint64_t delivered = 0, delivered_marked = 0;  // octets; of those, what the network marked
+  std::uint32_t duplicates_reported = 0;              // D-SACKs of the peer
+  std::uint32_t reorderings = 0;                      // times that something overtaken arrived after all
+  std::uint32_t out_of_order_segments = 0;            // of the peer
+  std::uint32_t timeouts = 0, timeout_recoveries = 0;
+  Duration timeout_recovery_time{};
   std::string_view congestion_control;
   std::array<Metric, kMaxMetrics> metrics{};  // of the congestion control
   std::uint8_t metric_count = 0;
