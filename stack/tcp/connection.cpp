@@ -163,7 +163,7 @@ void Connection::establish_passively(SeqNum iss, SeqNum irs, const Negotiated& n
   establish(negotiated, syn_ack_was_retransmitted);
   if (negotiated.timestamps && ack.header.options.timestamps && !syn_ack_was_retransmitted) {
     const std::uint32_t elapsed = timestamp_now() - ack.header.options.timestamps->echo;
-    sender_.rtt().sample(std::chrono::milliseconds(std::clamp(elapsed, 1U, 60000U)), 1);
+    sender_.rtt().sample(std::chrono::milliseconds(std::clamp(elapsed, 1U, 60000U)), 1, owner_.context.now);
   }
   sender_.set_window(ack.header.sequence, ack.header.acknowledgment, scaled_window(ack));
   owner_.context.count(Counter::kTcpPassiveOpens);

@@ -95,7 +95,7 @@ void Connection::arrives_in_syn_sent(Segment& segment) {
     return;
   }
   sender_.syn_acknowledged();
-  if (syn_retries_ == 0) sender_.rtt().sample(context.now - last_sent_, 1);
+  if (syn_retries_ == 0) sender_.rtt().sample(context.now - last_sent_, 1, context.now);
   establish(negotiated, syn_retries_ > 0, header.flags);
   sender_.set_window(header.sequence, header.acknowledgment,
                      header.window);  // the window of a SYN is not scaled
@@ -233,7 +233,7 @@ bool Connection::check_ack_in_syn_received(const Segment& segment) {
     return false;
   }
   sender_.syn_acknowledged();
-  if (syn_retries_ == 0) sender_.rtt().sample(owner_.context.now - last_sent_, 1);
+  if (syn_retries_ == 0) sender_.rtt().sample(owner_.context.now - last_sent_, 1, owner_.context.now);
   establish(negotiated_, syn_retries_ > 0);
   trouble_since_ = kNever;
   sender_.set_window(segment.header.sequence, segment.header.acknowledgment, scaled_window(segment));

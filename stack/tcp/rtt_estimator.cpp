@@ -4,10 +4,10 @@
 
 namespace transom::tcp {
 
-void RttEstimator::sample(Duration rtt, std::uint32_t samples_per_rtt) {
+void RttEstimator::sample(Duration rtt, std::uint32_t samples_per_rtt, Instant now) {
   rtt = std::max(rtt, Duration(1));
   latest_ = rtt;
-  min_rtt_ = std::min(min_rtt_, rtt);
+  min_rtt_.update(rtt, now);
   if (!has_sample()) {  // RFC 6298 §2.2
     srtt_ = rtt;
     rttvar_ = rtt / 2;

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "stack/base/time.h"
+#include "stack/tcp/windowed_min.h"
 
 namespace transom::tcp {
 
@@ -22,7 +23,7 @@ class RttEstimator {
   explicit RttEstimator(Duration min_rto) : min_rto_(min_rto) {}
 
   // `samples_per_rtt` is how many are expected in the present round trip, at least 1.
-  void sample(Duration rtt, std::uint32_t samples_per_rtt);
+  void sample(Duration rtt, std::uint32_t samples_per_rtt, Instant now);
 
   Duration rto() const;  // backed off
   void back_off() {
@@ -38,7 +39,7 @@ class RttEstimator {
   bool has_sample() const { return srtt_ > Duration::zero(); }
   Duration srtt() const { return srtt_; }
   Duration rttvar() const { return rttvar_; }
-  Duration min_rtt() const { return min_rtt_; }
+  Duration min_rtt() const { return min_rtt_.value(); }  // of the last minutes
   Duration latest() const { return latest_; }
   std::uint8_t backoff() const { return backoff_; }
 
@@ -47,7 +48,7 @@ class RttEstimator {
 
   Duration srtt_{};
   Duration rttvar_{};
-  Duration min_rtt_ = Duration::max();
+  WindowedMin min_rtt_;
   Duration latest_{};
   Duration base_rto_ = kInitialRto;
   Duration min_rto_;

@@ -52,7 +52,7 @@ bool Sender::acknowledge(const Acknowledgment& acknowledgment, Instant now) {
   const auto delivered = take_delivered(acknowledgment, moved, now);
   const auto rtt = rtt_of(acknowledgment, delivered, now);
   if (rtt) {
-    rtt_.sample(*rtt, prior_in_flight / (2 * mss_) + 1);
+    rtt_.sample(*rtt, prior_in_flight / (2 * mss_) + 1, now);
     tell<TcpRttEvent>(*rtt, rtt_.srtt(), rtt_.rttvar(), rtt_.rto());
   }
   if (delivered.latest) rack_.on_delivered(*delivered.latest, delivered.latest_end, now);

@@ -30,7 +30,7 @@ struct CongestionView {
   std::uint32_t mss = 0;
   std::uint64_t in_flight = 0;  // sent, and neither delivered nor lost
   Duration srtt{};              // zero before the first sample
-  Duration min_rtt{};           // of the connection's life; zero before the first sample
+  Duration min_rtt{};           // of the last five minutes; zero before the first sample
   bool in_fast_recovery = false;
   bool in_timeout_recovery = false;
   bool cwnd_limited = false;  // the window, not the application or the peer, held the sender back

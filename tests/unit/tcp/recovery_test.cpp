@@ -18,7 +18,7 @@ constexpr std::uint32_t kMss = 1000;
 
 class RackTest : public testing::Test {
  protected:
-  RackTest() { rtt_.sample(40ms, 1); }
+  RackTest() { rtt_.sample(40ms, 1, Instant{}); }
 
   RttEstimator rtt_{200ms};
   Rack rack_;
