@@ -28,9 +28,6 @@
 
 namespace transom::tcp {
 
-// RFC 9293 MUST-40 allows 500 ms.
-inline constexpr Duration kMaxAckDelay = std::chrono::milliseconds(40);
-
 struct SendFlags {
   bool urgent = false;  // MSG_OOB: the last octet is urgent
   bool more = false;    // MSG_MORE: as if corked for this call

@@ -63,7 +63,7 @@ void Connection::describe_receiver(Info& info) const {
   info.receive_buffer = receiver_.buffer();
   info.receive_window = receiver_.window();
   info.peer_segment = receiver_.peer_segment();
-  info.ack_timeout = kMaxAckDelay;
+  info.ack_timeout = receiver_.ack_delay(sender_.rtt().srtt());
   info.receive_rtt = receive_tuning_.rtt();
   info.received_per_round = receive_tuning_.per_round();
 }

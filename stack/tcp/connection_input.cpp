@@ -343,6 +343,7 @@ void Connection::process_text(Segment& segment) {
     finish(Error::kNone);
     return;
   }
+  if (segment.octets > 0) receiver_.on_text(owner_.context.now - last_data_received_, sender_.rtt().rto());
   const auto accepted =
       receiver_.accept(owner_.context.pool, segment.header.sequence, Payload(std::move(segment.packet)),
                        segment.header.flags.fin, segment.segment_size);

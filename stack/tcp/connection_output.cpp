@@ -45,6 +45,7 @@ SendPolicy Connection::send_policy() {
           .no_delay = options_.no_delay,
           .cork = options_.cork || send_more_,
           .override_limits = override_limits_,
+          .writer_waits = writer_waits_ && !readiness().writable,
           .max_pacing_rate = options_.max_pacing_rate,
           .max_octets = max_super_segment()};
 }
@@ -118,7 +119,7 @@ void Connection::output() {
   if (receiver_.ack_need() == Receiver::AckNeed::kNone) {
     clear_alarm(Alarm::kDelayedAck);
   } else if (!is_set(Alarm::kDelayedAck)) {
-    set_alarm(Alarm::kDelayedAck, owner_.context.now + kMaxAckDelay);
+    set_alarm(Alarm::kDelayedAck, owner_.context.now + receiver_.ack_delay(sender_.rtt().srtt()));
   }
   if (limit) limited_.change(limited_by(*limit), owner_.context.now);
   update_alarms_after_output(limit);
@@ -178,11 +179,12 @@ bool Connection::transmit(const Transmission& transmission) {
     owner_.context.count(Counter::kTcpExtTCPLossProbes);
     set_alarm(Alarm::kRetransmit, owner_.context.now + sender_.rtt().rto());
   }
-  receiver_.ack_sent(true);
+  receiver_.ack_sent();
   bytes_sent_ += sent.octets;
   const std::uint32_t segments = (sent.length() + sender_.mss() - 1) / sender_.mss();
   if (sent.octets > 0) {
     last_data_sent_ = owner_.context.now;
+    receiver_.on_data_sent(owner_.context.now - last_data_received_);
     data_segments_out_ += segments;
   }
   if (sent.retransmission) {
@@ -211,7 +213,7 @@ void Connection::send_ack(SeqNum sequence) {
         static_cast<std::uint8_t>(receiver_.sack_blocks(std::span(header.options.sack_blocks).first(room)));
   }
   send_packet(std::move(packet), header);
-  receiver_.ack_sent(false);
+  receiver_.ack_sent();
   clear_alarm(Alarm::kDelayedAck);
 }
 

@@ -37,7 +37,7 @@ void Connection::on_timer() {
   };
   if (is_due(Alarm::kDelayedAck)) {
     owner_.context.count(Counter::kTcpExtDelayedACKs);
-    receiver_.need_ack(Receiver::AckNeed::kNow);
+    receiver_.on_ack_delay_expired(sender_.rtt().rto());
     want_output();
   }
   if (is_due(Alarm::kPacing)) want_output();

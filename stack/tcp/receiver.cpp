@@ -5,13 +5,11 @@
 namespace transom::tcp {
 
 void Receiver::start(SeqNum irs, std::uint8_t scale, std::uint32_t buffer, std::uint32_t mss) {
-  constexpr std::uint8_t kFirstQuickAcks =
-      16;  // while the peer is in slow start, every segment deserves an ACK
   nxt_ = right_edge_ = last_ack_sent_ = irs + 1;
   scale_ = scale;
   buffer_ = buffer;
   mss_ = mss;
-  quick_acks_ = kFirstQuickAcks;
+  delayed_ack_.go_quick(DelayedAck::kMaxQuick);  // while the peer is in slow start, each segment deserves one
 }
 
 std::uint32_t Receiver::window() const {
@@ -39,6 +37,7 @@ Receiver::Accepted Receiver::accept(BufferPool& pool, SeqNum sequence, Payload p
     if (old > 0) {
       has_duplicate_ = true;
       duplicate_ = {sequence, sequence + old};
+      delayed_ack_.on_disorder(useful_quick_acks());
       need_ack(AckNeed::kNow);
     }
     payload.trim_front(old);
@@ -53,6 +52,7 @@ Receiver::Accepted Receiver::accept(BufferPool& pool, SeqNum sequence, Payload p
 
   if (!payload.empty() && sequence != nxt_) {
     accepted.out_of_order = true;
+    delayed_ack_.on_disorder(useful_quick_acks());
     const auto inserted = reassembly_.insert(pool, sequence, std::move(payload), std::max(buffer_, window()));
     if (inserted.duplicate) {
       has_duplicate_ = true;
@@ -93,12 +93,13 @@ void Receiver::on_in_order(std::uint32_t octets, std::uint32_t segment_size) {
   unacked_octets_ += octets;
   // RFC 9293 SHLD-19: at least every second full-sized segment.
   const bool two_segments = unacked_octets_ >= 2 * peer_segment_;
-  need_ack(two_segments || quick_acks_ > 0 ? AckNeed::kNow : AckNeed::kDelayed);
+  need_ack(two_segments || delayed_ack_.is_quick() ? AckNeed::kNow : AckNeed::kDelayed);
 }
 
 void Receiver::note_duplicate(SeqNum sequence, std::uint32_t octets) {
   if (octets == 0 || !is_before(sequence, nxt_)) return;
   has_duplicate_ = true;
+  delayed_ack_.on_disorder(useful_quick_acks());
   duplicate_ = {sequence, earlier_of(sequence + octets, nxt_)};
 }
 
@@ -130,15 +131,11 @@ bool Receiver::window_update_due() const {
   return free >= now_offered + step && free / 2 >= now_offered;
 }
 
-void Receiver::ack_sent(bool with_data) {
+void Receiver::ack_sent() {
   ack_need_ = AckNeed::kNone;
   unacked_octets_ = 0;
   last_ack_sent_ = nxt_;
-  if (with_data) {
-    quick_acks_ = 0;  // a conversation: the next ACK will find data to ride on
-  } else if (quick_acks_ > 0) {
-    --quick_acks_;
-  }
+  delayed_ack_.on_sent();
 }
 
 std::size_t Receiver::sack_blocks(std::span<wire::SackBlock> out) {

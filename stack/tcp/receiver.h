@@ -13,6 +13,7 @@
 #include "stack/base/error.h"
 #include "stack/base/seq_num.h"
 #include "stack/base/time.h"
+#include "stack/tcp/delayed_ack.h"
 #include "stack/tcp/reassembly_queue.h"
 #include "stack/tcp/receive_queue.h"
 #include "stack/wire/tcp.h"
@@ -56,10 +57,18 @@ class Receiver {
   enum class AckNeed : std::uint8_t { kNone, kDelayed, kNow };
   AckNeed ack_need() const { return ack_need_; }
   void need_ack(AckNeed need) { ack_need_ = std::max(ack_need_, need); }
-  void enter_quick_ack(std::uint8_t segments) { quick_acks_ = std::max(quick_acks_, segments); }
+  // A segment with text is about to be accepted, `gap` after the one before.
+  void on_text(Duration gap, Duration rto) { delayed_ack_.on_arrival(gap, rto, useful_quick_acks()); }
+  // Data was sent, `gap` after the latest text arrived.
+  void on_data_sent(Duration gap) { delayed_ack_.on_data_sent(gap); }
+  Duration ack_delay(Duration srtt) const { return delayed_ack_.delay(srtt); }
+  void on_ack_delay_expired(Duration rto) {
+    delayed_ack_.on_expired(rto);
+    need_ack(AckNeed::kNow);
+  }
   // The window to put into the next segment, in octets; commits the right edge.
   std::uint32_t offer_window();
-  void ack_sent(bool with_data);
+  void ack_sent();
   // After a read: is the new window worth a segment of its own?
   bool window_update_due() const;
 
@@ -98,6 +107,7 @@ class Receiver {
   void on_in_order(std::uint32_t octets, std::uint32_t segment_size);
   void capture_urgent();
   std::uint32_t free_space() const;
+  std::uint32_t useful_quick_acks() const { return window() / (2 * peer_segment_); }
 
   SeqNum nxt_;
   SeqNum right_edge_;
@@ -107,7 +117,7 @@ class Receiver {
   std::uint32_t peer_segment_ = 536;  // the largest segment that the peer was seen to send
   std::uint32_t unacked_octets_ = 0;  // received in order since the last ACK
   std::uint8_t scale_ = 0;
-  std::uint8_t quick_acks_ = 0;  // ACKs that are not delayed
+  DelayedAck delayed_ack_;
   AckNeed ack_need_ = AckNeed::kNone;
   bool fin_received_ = false;
   bool has_pending_fin_ = false;  // a FIN was seen beyond a hole

@@ -10,6 +10,7 @@ void Sender::establish(std::uint32_t mss, bool sack, std::unique_ptr<CongestionC
   sack_ = sack;
   congestion_ = std::move(congestion_control);
   recovery_point_ = small_end_ = urgent_end_ = una_;
+  window_validation_.start(una_);
 }
 
 std::uint32_t Sender::unsent() const {
@@ -18,6 +19,7 @@ std::uint32_t Sender::unsent() const {
 }
 
 CongestionView Sender::view(Instant now) const {
+  const auto output = control();
   return {.now = now,
           .mss = mss_,
           .in_flight = scoreboard_.in_flight(),
@@ -25,7 +27,7 @@ CongestionView Sender::view(Instant now) const {
           .min_rtt = rtt_.has_sample() ? rtt_.min_rtt() : Duration::zero(),
           .in_fast_recovery = recovery_ == Recovery::kFast,
           .in_timeout_recovery = recovery_ == Recovery::kTimeout,
-          .cwnd_limited = cwnd_limited_};
+          .cwnd_limited = window_validation_.is_used(output.cwnd, output.ssthresh)};
 }
 
 // ---------------------------------------------------------------- sending
@@ -74,15 +76,9 @@ std::expected<Transmission, SendLimit> Sender::poll(SendPolicy policy) {
     return next;
   }
   if (trace_ != nullptr && trace_->is_on()) tell_limit(next.error());
-  if (next.error() == SendLimit::kCongestion) {
-    cwnd_limited_ = true;
-  } else if (next.error() == SendLimit::kPacing) {
-    cwnd_limited_ = cwnd_limited_ && congestion_room() < cwnd() / 4;
-  } else if (next.error() == SendLimit::kNothingToSend || next.error() == SendLimit::kWindow) {
-    cwnd_limited_ = false;
-    if (next.error() == SendLimit::kNothingToSend && congestion_room() > 0)
-      delivery_rate_.on_application_limited(scoreboard_.in_flight());
-  }
+  if (next.error() == SendLimit::kNothingToSend && congestion_room() > 0)
+    delivery_rate_.on_application_limited(scoreboard_.in_flight());
+  validate_window(next.error(), policy);
   return next;
 }
 
@@ -93,6 +89,21 @@ void Sender::tell_clamp() {
   if (is_clamped && !told_clamp_)
     tell<TcpClampEvent>(wanted.cwnd, given.cwnd, wanted.pacing_rate, given.pacing_rate, Reason::kClamped);
   told_clamp_ = is_clamped;
+}
+
+void Sender::validate_window(SendLimit limit, const SendPolicy& policy) {
+  const auto output = control();
+  const std::uint32_t in_flight = scoreboard_.in_flight();
+  // A paced sender fills the window little by little, and never quite.
+  const std::uint64_t slack = limit == SendLimit::kPacing ? output.cwnd / 4 : mss_ - 1;
+  window_validation_.on_sent(
+      {.una = una_, .nxt = nxt_, .in_flight = in_flight, .cwnd = output.cwnd, .ssthresh = output.ssthresh},
+      limit == SendLimit::kCongestion || in_flight + slack >= output.cwnd, policy.now);
+  const auto used = window_validation_.take_underuse(rtt_.rto(), policy.now);
+  if (!used || in_recovery() || policy.writer_waits) return;
+  const Windows before = windows();
+  congestion_->on_underuse(view(policy.now), *used);
+  tell_change(before, Reason::kIdle);
 }
 
 void Sender::tell_limit(SendLimit limit) {

@@ -26,6 +26,7 @@
 #include "stack/tcp/send_queue.h"
 #include "stack/tcp/spurious_recovery.h"
 #include "stack/tcp/trace.h"
+#include "stack/tcp/window_validation.h"
 
 namespace transom::tcp {
 
@@ -57,6 +58,7 @@ struct SendPolicy {
   bool no_delay = false;
   bool cork = false;
   bool override_limits = false;       // the override timer has fired: a small segment is better than none
+  bool writer_waits = false;          // for room in the send buffer
   std::uint64_t max_pacing_rate = 0;  // octets per second; 0: as the congestion control wants
   std::uint32_t max_octets = 0;  // payload of one transmission, at least one MSS: the largest super-segment
 };
@@ -210,6 +212,7 @@ class Sender {
   void tell_change(const Windows& before, Reason reason) const;
   void tell_clamp();
   void tell_limit(SendLimit limit);
+  void validate_window(SendLimit limit, const SendPolicy& policy);
   template <typename What, typename... Members>
   void tell(Members&&... members) const {
     if (trace_ != nullptr) trace_->tell<What>(std::forward<Members>(members)...);
@@ -236,7 +239,6 @@ class Sender {
   Recovery recovery_ = Recovery::kNone;
   bool ever_recovered_ = false;
   bool force_retransmission_ = false;  // the first one of a recovery goes out whatever the window
-  bool cwnd_limited_ = false;
   bool fin_queued_ = false;
   bool fin_sent_ = false;
   bool is_urgent_ = false;
@@ -257,6 +259,7 @@ class Sender {
   ProportionalRateReduction prr_;
   DeliveryRate delivery_rate_;
   Pacer pacer_;
+  WindowValidation window_validation_;
   std::uint64_t pacing_rate_ = 0;  // at the last poll()
   SpuriousRecovery spurious_;
   Experience experience_;

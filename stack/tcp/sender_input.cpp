@@ -86,10 +86,7 @@ bool Sender::acknowledge(const Acknowledgment& acknowledgment, Instant now) {
 
   CongestionView facts = view(now);
   facts.in_fast_recovery = facts.in_fast_recovery || was_in_fast_recovery;
-  // In slow start a window of which half is used still counts as used, since it doubles.
   const auto output = control();
-  facts.cwnd_limited =
-      cwnd_limited_ || (output.cwnd < output.ssthresh && output.cwnd < std::uint64_t{2} * prior_in_flight);
   AckSample sample{.acked = delivered.newly_delivered,
                    .lost = scoreboard_.total_lost() - lost_before,
                    .ce_marked = std::min(std::uint64_t{acknowledgment.marked_segments} * mss_,

@@ -109,6 +109,10 @@ class CongestionControl {
   virtual void on_sent(const CongestionView&, std::uint64_t /*octets*/) {}
   // Nothing was sent for more than one RTO (RFC 5681 §4.1).
   virtual void on_idle(const CongestionView& view) = 0;
+  // Not more than `used` octets of the window were in flight for one RTO, by choice of the application or of
+  // the peer (RFC 2861 §3). For those that measure the path in another way than by this window there is
+  // nothing to do.
+  virtual void on_underuse(const CongestionView&, std::uint64_t /*used*/) {}
   virtual Output output() const = 0;
 
   // Whether the sender brings the window down during recovery by proportional rate reduction (RFC 9937); an

@@ -162,6 +162,15 @@ void Cubic::on_idle(const CongestionView&) {
   epoch_ = kNever;
 }
 
+// RFC 2861 §3: half the way down to what was used, and back by slow start to three quarters of what was.
+void Cubic::on_underuse(const CongestionView&, std::uint64_t used) {
+  used = std::max(used, initial_);
+  if (used >= cwnd_) return;
+  ssthresh_ = std::max(ssthresh_, cwnd_ / 4 * 3);
+  cwnd_ = (cwnd_ + used) / 2;
+  epoch_ = kNever;
+}
+
 std::size_t Cubic::metrics(std::span<Metric> out) const {
   const Metric all[] = {{"w_max octets", static_cast<double>(w_max_)},
                         {"k ms", static_cast<double>(k_) * 1000 / 1024},

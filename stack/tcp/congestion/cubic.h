@@ -28,6 +28,7 @@ class Cubic final : public CongestionControl {
   void on_recovery_end(const CongestionView& view) override;
   void on_undo(const CongestionView& view) override;
   void on_idle(const CongestionView& view) override;
+  void on_underuse(const CongestionView& view, std::uint64_t used) override;
   Output output() const override { return {.cwnd = cwnd_, .ssthresh = ssthresh_}; }
   std::size_t metrics(std::span<Metric> out) const override;
 

@@ -41,6 +41,14 @@ void Reno::on_undo(const CongestionView&) {
 
 void Reno::on_idle(const CongestionView&) { cwnd_ = std::min(cwnd_, initial_); }
 
+// RFC 2861 §3: half the way down to what was used, and back by slow start to three quarters of what was.
+void Reno::on_underuse(const CongestionView&, std::uint64_t used) {
+  used = std::max(used, initial_);
+  if (used >= cwnd_) return;
+  ssthresh_ = std::max(ssthresh_, cwnd_ / 4 * 3);
+  cwnd_ = (cwnd_ + used) / 2;
+}
+
 const CongestionFactory kReno = {
     "reno", [](const CongestionSettings& settings) -> std::unique_ptr<CongestionControl> {
       return std::make_unique<Reno>(settings);

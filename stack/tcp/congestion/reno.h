@@ -17,6 +17,7 @@ class Reno final : public CongestionControl {
   void on_recovery_end(const CongestionView& view) override;
   void on_undo(const CongestionView& view) override;
   void on_idle(const CongestionView& view) override;
+  void on_underuse(const CongestionView& view, std::uint64_t used) override;
   Output output() const override { return {.cwnd = cwnd_, .ssthresh = ssthresh_}; }
 
  private:

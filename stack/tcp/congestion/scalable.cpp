@@ -80,6 +80,14 @@ void Scalable::on_undo(const CongestionView&) {
 
 void Scalable::on_idle(const CongestionView&) { cwnd_ = std::min(cwnd_, initial_); }
 
+// RFC 2861 §3: half the way down to what was used, and back by slow start to three quarters of what was.
+void Scalable::on_underuse(const CongestionView&, std::uint64_t used) {
+  used = std::max(used, initial_);
+  if (used >= cwnd_) return;
+  ssthresh_ = std::max(ssthresh_, cwnd_ / 4 * 3);
+  cwnd_ = (cwnd_ + used) / 2;
+}
+
 CongestionControl::Output Scalable::output() const {
   Output output{.cwnd = cwnd_, .ssthresh = ssthresh_};
   if (kind_ == Kind::kPrague && srtt_ > Duration::zero()) {  // bursts would be marked

@@ -160,7 +160,7 @@ TEST_F(Plain, ZeroWindowIsAnnouncedProbesAreAnsweredAndReadingReopens) {  // MAY
     const auto piece = std::min<std::size_t>(window, 1000);
     peer.send_next("A", pattern(piece));
     sent += piece;
-    world.advance(milliseconds(50));
+    world.advance(milliseconds(250));
     for (const auto& answer : peer.receive_all()) window = answer.header.window;
     ASSERT_LT(sent, 20U << 20);
   }
