@@ -49,7 +49,7 @@ namespace transom {
   X(TcpExtTCPToZeroWindowAdv) X(TcpExtTCPWantZeroWindowAdv) X(TcpExtTCPSynRetrans) X(TcpExtTCPOrigDataSent)\
   X(TcpExtTCPACKSkippedSynRecv) X(TcpExtTCPACKSkippedPAWS) X(TcpExtTCPACKSkippedSeq)                     \
   X(TcpExtTCPACKSkippedFinWait2) X(TcpExtTCPACKSkippedTimeWait) X(TcpExtTCPACKSkippedChallenge)          \
-  X(TcpExtTCPWinProbe) X(TcpExtTCPKeepAlive) X(TcpExtTCPDelivered) X(TcpExtTCPRcvQDrop)                  \
+  X(TcpExtTCPWinProbe) X(TcpExtTCPMTUPFail) X(TcpExtTCPMTUPSuccess) X(TcpExtTCPKeepAlive) X(TcpExtTCPDelivered) X(TcpExtTCPRcvQDrop)                  \
   X(TcpExtTCPTimeWaitOverflow) X(TcpExtTCPReqQFullDoCookies) X(TcpExtTCPReqQFullDrop)                    \
   X(IpExtInNoRoutes) X(IpExtInTruncatedPkts) X(IpExtInMcastPkts) X(IpExtOutMcastPkts) X(IpExtInBcastPkts)\
   X(IpExtOutBcastPkts) X(IpExtInOctets) X(IpExtOutOctets) X(IpExtInCsumErrors) X(IpExtReasmOverlaps)     \

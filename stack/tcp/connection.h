@@ -213,6 +213,7 @@ class Connection {
   void want_output();
   SendPolicy send_policy();
   void refresh_mss();
+  std::uint32_t header_octets() const;  // of IP and TCP, with the options of every segment
   std::uint32_t max_super_segment() const;
   wire::TcpHeader make_header(SeqNum sequence, wire::TcpFlags flags);
   bool send_packet(Packet packet, const wire::TcpHeader& header, EcnMark mark = EcnMark::kNotCapable);
@@ -267,7 +268,8 @@ class Connection {
   std::uint8_t syn_retries_ = 0;
   std::uint8_t probes_ = 0;  // keep-alive or window probes without an answer
   std::uint8_t persist_backoff_ = 0;
-  std::uint16_t link_mtu_ = 0;  // path MTU at the last look
+  std::uint16_t link_mtu_ = 0;                // path MTU at the last look
+  std::uint32_t segment_limit_ = UINT32_MAX;  // of the sender, at that
 
   SeqNum iss_;
   std::uint32_t timestamp_offset_ = 0;

@@ -27,7 +27,7 @@ void Connection::describe_sender(Info& info) const {
   info.send_buffer = send_buffer_.size();
   info.unsent = sender_.unsent();
   info.send_mss = sender_.mss();
-  info.path_mtu = link_mtu_;
+  info.path_mtu = sender_.mss() < sender_.path_mss() ? sender_.mss() + header_octets() : link_mtu_;
   info.send_window = sender_.window();
   info.in_flight = scoreboard.in_flight();
   info.outstanding = scoreboard.outstanding();

@@ -21,16 +21,24 @@ void Connection::want_output() {
 // RFC 9293 §3.7.1: what the path takes and the peer takes, less the options of every segment.
 void Connection::refresh_mss() {
   const std::uint32_t mtu = owner_.ip.path_mtu(*destination_);
-  if (mtu == link_mtu_) return;
+  if (mtu == link_mtu_ && segment_limit_ == sender_.segment_limit()) return;
   const std::uint32_t before = link_mtu_;
   link_mtu_ = static_cast<std::uint16_t>(std::min(mtu, kMaxIpPacket));
+  segment_limit_ = sender_.segment_limit();
   const std::uint32_t headers = (tuple_.remote.address.is_v4() ? 20U : 40U) + wire::TcpHeader::kMinSize;
-  std::uint32_t mss =
+  std::uint32_t path_mss =
       std::min<std::uint32_t>(negotiated_.peer_mss, link_mtu_ > headers ? link_mtu_ - headers : 1);
-  if (options_.max_segment != 0) mss = std::min<std::uint32_t>(mss, options_.max_segment);
-  if (negotiated_.timestamps) mss -= std::min(mss - 1, kTimestampOctets);
-  if (mss == sender_.mss()) return;
-  sender_.on_mss_changed(mss, before != 0 && mss < sender_.mss());
+  if (options_.max_segment != 0) path_mss = std::min<std::uint32_t>(path_mss, options_.max_segment);
+  path_mss -= std::min(path_mss - 1, header_octets() - headers);
+  const std::uint32_t mss = std::min(path_mss, segment_limit_);
+  if (mss == sender_.mss() && path_mss == sender_.path_mss()) return;
+  sender_.on_mss_changed(mss, path_mss, before != 0 && mss < sender_.mss());
+}
+
+std::uint32_t Connection::header_octets() const {
+  constexpr std::uint32_t kTcpHeader = wire::TcpHeader::kMinSize;
+  return (tuple_.remote.address.is_v4() ? 20U : 40U) + kTcpHeader +
+         (negotiated_.timestamps ? kTimestampOctets : 0);
 }
 
 std::uint32_t Connection::max_super_segment() const {
@@ -156,9 +164,10 @@ bool Connection::transmit(const Transmission& transmission) {
     if (attached < sent.octets) {  // the queue is made of many small buffers: a shorter super-segment
       sent.octets = attached > sender_.mss() ? attached / sender_.mss() * sender_.mss() : attached;
       packet.trim_back(attached - sent.octets);
-      sent.fin = sent.push = false;
+      sent.fin = sent.push = sent.path_probe = false;
     }
-    if (sent.octets > sender_.mss()) packet.info().segment_size = static_cast<std::uint16_t>(sender_.mss());
+    if (sent.octets > sender_.mss() && !sent.path_probe)
+      packet.info().segment_size = static_cast<std::uint16_t>(sender_.mss());
   }
   wire::TcpFlags flags;
   flags.ack = true;
@@ -181,7 +190,7 @@ bool Connection::transmit(const Transmission& transmission) {
   }
   receiver_.ack_sent();
   bytes_sent_ += sent.octets;
-  const std::uint32_t segments = (sent.length() + sender_.mss() - 1) / sender_.mss();
+  const std::uint32_t segments = sent.path_probe ? 1 : (sent.length() + sender_.mss() - 1) / sender_.mss();
   if (sent.octets > 0) {
     last_data_sent_ = owner_.context.now;
     receiver_.on_data_sent(owner_.context.now - last_data_received_);

@@ -92,6 +92,11 @@ void Connection::on_retransmission_timeout() {
     return;
   }
   sender_.on_retransmission_timeout(context.now);
+  if (owner_.config.mtu_probing) {
+    // Every path takes 1280 octets of IPv6 (RFC 8200 §5); of IPv4 only 68, which none is known to be down to.
+    constexpr std::uint32_t kMinMtu6 = 1280;
+    sender_.look_for_black_hole(tuple_.remote.address.is_v4() ? 0 : kMinMtu6 - header_octets());
+  }
   if (sender_.timeouts_in_row() == kFirstAdvice) owner_.ip.suspect(*destination_);  // R1: MUST-20
   want_output();
 }

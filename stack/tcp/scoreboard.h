@@ -103,6 +103,8 @@ class Scoreboard {
   // The last segment, at most `mss` numbers of it: what a loss probe sends again (RFC 8985 §7.3).
   SentSegment last(std::uint32_t mss) const;
   void on_retransmitted(SeqNum begin, std::uint32_t length, const RateStamp& rate, Instant now);
+  // The latest losses are no loss by congestion: they do not count in total_lost().
+  void discount_losses(std::uint32_t octets) { total_lost_ -= octets; }
   // Nothing of what counts as lost is: the recovery was a mistake.
   void forget_losses();
 

@@ -181,6 +181,7 @@ std::expected<Transmission, SendLimit> Sender::poll_new_data(const SendPolicy& p
     octets = static_cast<std::uint32_t>(congestion / mss_ * mss_);
     if (octets == 0) return std::unexpected(SendLimit::kCongestion);
   }
+  if (const auto probe = poll_path_probe(policy)) return *probe;
   const std::uint32_t partial = octets % mss_;
   if (partial != 0) {
     if (const auto limit = why_partial_must_wait(octets, policy)) {
@@ -192,6 +193,17 @@ std::expected<Transmission, SendLimit> Sender::poll_new_data(const SendPolicy& p
   next.push = octets == waiting;  // MUST-61
   next.fin = next.push && fin_queued_ && octets < window;
   return next;
+}
+
+// RFC 4821 §7.4, §7.5: when a probe is due, and there is enough to send behind it for its loss to be seen.
+std::optional<std::expected<Transmission, SendLimit>> Sender::poll_path_probe(const SendPolicy& policy) {
+  if (in_recovery()) return std::nullopt;
+  const std::uint32_t size = path_mtu_search_.due_probe(path_mss_, policy.now);
+  if (size <= mss_) return std::nullopt;
+  const std::uint32_t with_followers = size + kDuplicateThreshold * mss_;
+  if (std::min(unsent(), window_room()) < with_followers || cwnd() < with_followers) return std::nullopt;
+  if (congestion_room() < size) return std::unexpected(SendLimit::kCongestion);  // the next ACK makes room
+  return Transmission{.begin = nxt_, .octets = size, .path_probe = true};
 }
 
 // `octets` is what would be sent; its last segment is below one MSS.
@@ -227,7 +239,11 @@ void Sender::transmitted(const Transmission& transmission, Instant now) {
     scoreboard_.on_sent(transmission.begin, transmission.length(), transmission.fin, rate, now);
     nxt_ += transmission.length();
     if (transmission.fin) fin_sent_ = true;
-    if (transmission.octets % mss_ != 0) small_end_ = nxt_;
+    if (transmission.path_probe) {
+      path_mtu_search_.on_probe_sent(transmission.begin, transmission.octets);
+    } else if (transmission.octets % mss_ != 0) {
+      small_end_ = nxt_;
+    }
   }
   if (transmission.probe) {
     probe_due_ = false;

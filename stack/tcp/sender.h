@@ -19,6 +19,7 @@
 #include "stack/tcp/congestion/congestion_control.h"
 #include "stack/tcp/delivery_rate.h"
 #include "stack/tcp/pacer.h"
+#include "stack/tcp/path_mtu_search.h"
 #include "stack/tcp/prr.h"
 #include "stack/tcp/rack.h"
 #include "stack/tcp/rtt_estimator.h"
@@ -47,7 +48,8 @@ struct Transmission {
   bool fin = false;
   bool push = false;
   bool retransmission = false;
-  bool probe = false;  // a tail loss probe (RFC 8985 §7)
+  bool probe = false;       // a tail loss probe (RFC 8985 §7)
+  bool path_probe = false;  // one segment, longer than the MSS (RFC 4821)
 
   std::uint32_t length() const { return octets + (fin ? 1U : 0U); }
 };
@@ -138,7 +140,12 @@ class Sender {
   // The peer says that the network marked what it got; at most once per round trip (RFC 3168 §6.1.2).
   void on_congestion_echo(Instant now);
   void on_idle(Instant now);
-  void on_mss_changed(std::uint32_t mss, bool shrank_on_path);
+  // `path_mss`: what the path is supposed to take, at least `mss`.
+  void on_mss_changed(std::uint32_t mss, std::uint32_t path_mss, bool shrank_on_path);
+  // After a timeout: do full-sized segments vanish? Then the segments become shorter, which segment_limit()
+  // says; not below `least` octets.
+  void look_for_black_hole(std::uint32_t least);
+  std::uint32_t segment_limit() const { return path_mtu_search_.limit(); }
 
   SeqNum una() const { return una_; }
   SeqNum nxt() const { return nxt_; }
@@ -146,6 +153,7 @@ class Sender {
   std::uint32_t window() const { return window_; }
   std::uint32_t max_window() const { return max_window_; }
   std::uint32_t mss() const { return mss_; }
+  std::uint32_t path_mss() const { return path_mss_; }
   std::uint32_t outstanding() const { return octets_between(una_, nxt_); }
   std::uint32_t unsent() const;
   bool has_work() const { return unsent() > 0 || (fin_queued_ && !fin_sent_); }
@@ -182,18 +190,23 @@ class Sender {
  private:
   enum class Recovery : std::uint8_t { kNone, kFast, kTimeout };
 
+  static constexpr std::uint32_t kDuplicateThreshold = 3;  // RFC 5681 §3.2
+
   CongestionView view(Instant now) const;
   std::uint32_t window_room() const;
   std::uint64_t congestion_room() const;
   std::expected<Transmission, SendLimit> poll_next(const SendPolicy& policy);
   std::expected<Transmission, SendLimit> poll_retransmission(const SendPolicy& policy);
+  std::optional<std::expected<Transmission, SendLimit>> poll_path_probe(const SendPolicy& policy);
+  std::uint32_t front_size() const;
+  bool take_path_probe_losses(const Scoreboard::Losses& losses, Instant now);
   std::expected<Transmission, SendLimit> poll_new_data(const SendPolicy& policy);
   std::optional<SendLimit> why_partial_must_wait(std::uint32_t octets, const SendPolicy& policy) const;
   void enter_recovery(Recovery kind, Reason reason, Instant now);
   bool look_for_losses(bool una_moved, bool is_duplicate, Instant now);
   bool detect_by_rack(Instant now);
-  bool detect_by_duplicates(bool una_moved, bool is_duplicate);
-  bool declare(const Scoreboard::Losses& losses, Reason reason);
+  bool detect_by_duplicates(bool una_moved, bool is_duplicate, Instant now);
+  bool declare(const Scoreboard::Losses& losses, Reason reason, Instant now);
   Scoreboard::Delivered take_delivered(const Acknowledgment& acknowledgment, bool moved, Instant now);
   std::optional<Duration> rtt_of(const Acknowledgment& acknowledgment, const Scoreboard::Delivered& delivered,
                                  Instant now) const;
@@ -233,12 +246,14 @@ class Sender {
   std::uint32_t window_ = 0;
   std::uint32_t max_window_ = 0;
   std::uint32_t mss_ = 536;
+  std::uint32_t path_mss_ = 536;
   SeqNum recovery_point_;  // nxt when recovery was entered
   SeqNum small_end_;       // behind the last segment sent that was below one MSS
   SeqNum urgent_end_;
   Recovery recovery_ = Recovery::kNone;
   bool ever_recovered_ = false;
   bool force_retransmission_ = false;  // the first one of a recovery goes out whatever the window
+  bool mss_is_proven_ = false;         // a segment of that size has arrived
   bool fin_queued_ = false;
   bool fin_sent_ = false;
   bool is_urgent_ = false;
@@ -264,6 +279,7 @@ class Sender {
   SpuriousRecovery spurious_;
   Experience experience_;
   Instant timeout_recovery_since_{};
+  PathMtuSearch path_mtu_search_;
   SeqNum probe_end_;                      // nxt after the probe
   Instant reordering_deadline_ = kNever;  // overtaken segments count as lost from here on
   Instant loss_deadline_ = kNever;

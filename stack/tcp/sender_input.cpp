@@ -11,7 +11,6 @@ namespace {
 
 constexpr Duration kWorstDelayedAck = std::chrono::milliseconds(200);  // RFC 8985 §7.2, WCDelAckT
 constexpr Duration kProbeSlack = std::chrono::milliseconds(2);  // below it a probe mostly races the ACK
-constexpr std::uint32_t kDuplicateThreshold = 3;                // RFC 5681 §3.2
 
 // D-SACK (RFC 2883 §4): the first block lies below the acknowledgment or inside the second block.
 bool reports_duplicate(const Acknowledgment& acknowledgment) {
@@ -116,6 +115,11 @@ Scoreboard::Delivered Sender::take_delivered(const Acknowledgment& acknowledgmen
     if (is_urgent_ && is_at_or_after(una_, urgent_end_)) is_urgent_ = false;
     if (is_before(small_end_, una_)) small_end_ = una_;
   }
+  if (delivered.acked >= mss_ && !delivered.any_retransmitted) mss_is_proven_ = true;
+  if (path_mtu_search_.has_probe() && is_at_or_after(una_, path_mtu_search_.probe_end())) {
+    count(Counter::kTcpExtTCPMTUPSuccess);
+    path_mtu_search_.on_probe_delivered();
+  }
   if (!acknowledgment.sacks.empty()) {
     if (!std::exchange(peer_sends_sack_, true)) scoreboard_.reset_duplicate_acks();
     delivered.add(scoreboard_.apply_sacks(acknowledgment.sacks, mss_, plausible));
@@ -136,7 +140,8 @@ std::optional<Duration> Sender::rtt_of(const Acknowledgment& acknowledgment,
 // Whether these are news of losses.
 bool Sender::look_for_losses(bool una_moved, bool is_duplicate, Instant now) {
   if (outstanding() == 0) return false;
-  const bool news = peer_sends_sack_ ? detect_by_rack(now) : detect_by_duplicates(una_moved, is_duplicate);
+  const bool news =
+      peer_sends_sack_ ? detect_by_rack(now) : detect_by_duplicates(una_moved, is_duplicate, now);
   if (news && !in_recovery())
     enter_recovery(Recovery::kFast, peer_sends_sack_ ? Reason::kOvertaken : Reason::kDuplicateAcks, now);
   return news;
@@ -148,18 +153,49 @@ bool Sender::detect_by_rack(Instant now) {
   const auto losses = scoreboard_.detect_losses(rack_, window, now);
   reordering_deadline_ = losses.some_wait ? rack_.last_deadline(window) : kNever;
   if (losses.retransmissions > 0) count(Counter::kTcpExtTCPLostRetransmit);
-  return declare(losses, Reason::kOvertaken);
+  return declare(losses, Reason::kOvertaken, now);
 }
 
 // True when there are any.
-bool Sender::declare(const Scoreboard::Losses& losses, Reason reason) {
+bool Sender::declare(const Scoreboard::Losses& losses, Reason reason, Instant now) {
   if (losses.octets == 0) return false;
-  tell<TcpLossEvent>(losses.begin, losses.end, losses.octets, reason);
+  const bool is_path_probe = take_path_probe_losses(losses, now);
+  tell<TcpLossEvent>(losses.begin, losses.end, losses.octets,
+                     is_path_probe ? Reason::kTooBigForPath : reason);
+  return !is_path_probe;
+}
+
+// The first segment as a whole, as far as it was sent as one.
+std::uint32_t Sender::front_size() const {
+  const bool is_path_probe = path_mtu_search_.has_probe() && path_mtu_search_.probe_begin() == una_;
+  return is_path_probe ? path_mtu_search_.probe_size() : mss_;
+}
+
+// Whether the losses are those of a probe for a longer path MTU, and no sign of congestion (RFC 4821 §7.6.2).
+bool Sender::take_path_probe_losses(const Scoreboard::Losses& losses, Instant now) {
+  if (!path_mtu_search_.has_probe()) return false;
+  const SeqNum begin = path_mtu_search_.probe_begin();
+  const SeqNum end = path_mtu_search_.probe_end();
+  if (is_at_or_before(losses.end, begin) || is_at_or_after(losses.begin, end)) return false;
+  if (losses.begin != begin || losses.end != end || in_recovery()) {
+    path_mtu_search_.forget_probe();
+    return false;
+  }
+  count(Counter::kTcpExtTCPMTUPFail);
+  path_mtu_search_.on_probe_lost(now + rtt_.srtt());
+  scoreboard_.discount_losses(losses.octets);
   return true;
 }
 
+void Sender::look_for_black_hole(std::uint32_t least) {
+  // A size that has worked is given up later: then it is the path that has changed, or is down (R1).
+  const std::uint8_t patience = mss_is_proven_ ? 3 : 2;
+  if (timeouts_in_row_ < patience || scoreboard_.empty() || scoreboard_.front().length < mss_) return;
+  if (path_mtu_search_.fall_back(path_mss_, least)) mss_is_proven_ = false;
+}
+
 // NewReno (RFC 6582), for a peer that reports nothing.
-bool Sender::detect_by_duplicates(bool una_moved, bool is_duplicate) {
+bool Sender::detect_by_duplicates(bool una_moved, bool is_duplicate, Instant now) {
   bool news = false;
   if (is_duplicate) {
     scoreboard_.on_duplicate_ack(mss_);
@@ -167,11 +203,11 @@ bool Sender::detect_by_duplicates(bool una_moved, bool is_duplicate) {
     // RFC 6582 §3.2 step 1: duplicates of what a timeout sent again do not start another recovery.
     const bool beyond_last_recovery = !ever_recovered_ || is_after(una_, recovery_point_);
     if (duplicate_acks_ == kDuplicateThreshold && !in_recovery() && beyond_last_recovery)
-      news = declare(scoreboard_.mark_front_lost(mss_), Reason::kDuplicateAcks);
+      news = declare(scoreboard_.mark_front_lost(front_size()), Reason::kDuplicateAcks, now);
   }
   if (recovery_ == Recovery::kFast && una_moved) {
     // RFC 6582 §3.2 step 3, a partial acknowledgment: the next hole is lost as well.
-    news = declare(scoreboard_.mark_front_lost(mss_), Reason::kPartialAck) || news;
+    news = declare(scoreboard_.mark_front_lost(front_size()), Reason::kPartialAck, now) || news;
     force_retransmission_ = true;
     if (partial_acks_ < UINT8_MAX) ++partial_acks_;
   }
@@ -312,7 +348,7 @@ void Sender::on_retransmission_timeout(Instant now) {
   }
   const auto losses = scoreboard_.mark_all_lost();
   if (losses.reneged) count(Counter::kTcpExtTCPSACKReneging);
-  declare(losses, Reason::kTimeout);
+  declare(losses, Reason::kTimeout, now);
   reordering_deadline_ = loss_deadline_ = kNever;
 }
 
@@ -327,10 +363,12 @@ void Sender::on_idle(Instant now) {
   tell_change(before, Reason::kIdle);
 }
 
-void Sender::on_mss_changed(std::uint32_t mss, bool shrank_on_path) {
+void Sender::on_mss_changed(std::uint32_t mss, std::uint32_t path_mss, bool shrank_on_path) {
+  if (mss > mss_) mss_is_proven_ = false;
   mss_ = mss;
+  path_mss_ = path_mss;
   // RFC 1191 §6.5: what was too big is sent again at once, and is no sign of congestion.
-  if (shrank_on_path) declare(scoreboard_.mark_longer_than_lost(mss), Reason::kTooBigForPath);
+  if (shrank_on_path) declare(scoreboard_.mark_longer_than_lost(mss), Reason::kTooBigForPath, Instant{});
 }
 
 }  // namespace transom::tcp

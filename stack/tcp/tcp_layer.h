@@ -42,7 +42,8 @@ struct Config {
   // before it is written to, and saves wake-ups of the writer.
   BufferRange receive_buffer{.min = 4 << 10, .initial = 128 << 10, .max = 6 << 20};
   BufferRange send_buffer{.min = 4 << 10, .initial = 512 << 10, .max = 4 << 20};
-  EcnMode ecn = EcnMode::kAgree;                  // as Linux
+  bool mtu_probing = true;        // where long segments vanish (PathMtuSearch); as tcp_mtu_probing=1 of Linux
+  EcnMode ecn = EcnMode::kAgree;  // as Linux
   std::string_view congestion_control = "cubic";  // of connections that name none
   std::uint16_t first_ephemeral_port = 32768;
   std::uint16_t last_ephemeral_port = 60999;
