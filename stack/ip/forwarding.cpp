@@ -52,9 +52,16 @@ DestinationRef Forwarding::route(const Received& received, std::uint8_t hops_lef
 
 // A super-segment stands for packets of its segment size.
 bool Forwarding::fits(const Destination& destination, const Packet& packet, std::size_t header_size) const {
-  constexpr std::size_t kMaxTcpHeader = 60;
   const std::uint16_t segment_size = packet.info().segment_size;
-  const std::size_t size = segment_size == 0 ? packet.size() : header_size + kMaxTcpHeader + segment_size;
+  std::size_t size = packet.size();
+  if (segment_size != 0) {
+    constexpr std::size_t kDataOffset = 12;
+    constexpr std::size_t kMaxTcpHeader = 60;
+    const Bytes head = packet.head();
+    const std::size_t position = header_size + kDataOffset;
+    const std::size_t tcp_header = position < head.size() ? (head[position] >> 4U) * 4U : kMaxTcpHeader;
+    size = header_size + tcp_header + segment_size;
+  }
   return std::min(size, packet.size()) <= destination.interface->mtu();
 }
 

@@ -280,6 +280,12 @@ void Connection::shutdown_send() {
 
 void Connection::shutdown_receive() {
   receive_shut_ = true;
+  // Nobody reads what is queued: it must not hold the window shut, nor count as unread at the close.
+  receiver_.discard();
+  if (is_synchronised() && state_ != State::kTimeWait && receiver_.window_update_due()) {
+    receiver_.need_ack(Receiver::AckNeed::kNow);
+    want_output();
+  }
   notify();
 }
 

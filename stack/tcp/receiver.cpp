@@ -189,10 +189,7 @@ std::size_t Receiver::read(MutableBytes out, bool peek, bool urgent_in_line) {
   return copied;
 }
 
-void Receiver::discard() {
-  queue_.clear();
-  reassembly_.clear();
-}
+void Receiver::discard() { queue_.clear(); }
 
 bool Receiver::on_urgent(SeqNum sequence, std::uint16_t pointer) {
   if (pointer == 0) return false;  // the mark would lie before the segment: nothing is urgent

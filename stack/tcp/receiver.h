@@ -88,7 +88,7 @@ class Receiver {
   std::uint32_t readable() const { return queue_.size(); }
   std::uint32_t out_of_order() const { return reassembly_.size(); }
   std::size_t read(MutableBytes out, bool peek, bool urgent_in_line);
-  // Nothing that comes from now on is for anybody.
+  // Nobody will read what is in order. What lies beyond a hole stays: the peer has been told that it came.
   void discard();
 
   // --- urgent data (RFC 9293 §3.8.5)

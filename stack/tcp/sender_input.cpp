@@ -111,6 +111,8 @@ Scoreboard::Delivered Sender::take_delivered(const Acknowledgment& acknowledgmen
     queue_.drop_front(data);
     una_ = acknowledgment.ack;
     duplicate_acks_ = 0;
+    // RFC 3042: what duplicates vouched for counts until the next acknowledgment, else they add up.
+    if (recovery_ != Recovery::kFast) scoreboard_.reset_duplicate_acks();
     timeouts_in_row_ = 0;
     if (is_urgent_ && is_at_or_after(una_, urgent_end_)) is_urgent_ = false;
     if (is_before(small_end_, una_)) small_end_ = una_;
@@ -129,12 +131,18 @@ Scoreboard::Delivered Sender::take_delivered(const Acknowledgment& acknowledgmen
 
 // Karn: only what was sent once, unless a timestamp tells which transmission was answered (RFC 6298 §3).
 // Neither does a segment count that waited at the receiver for the retransmission of one before it. Where the
-// peer reports a duplicate, the echoed timestamp is that of the first copy, whose ACK was lost long ago.
+// peer reports a duplicate, the echoed timestamp is that of the first copy, whose ACK was lost long ago; so
+// it may be without a report when the echo is older than the last transmission, which had time to be
+// answered.
 std::optional<Duration> Sender::rtt_of(const Acknowledgment& acknowledgment,
                                        const Scoreboard::Delivered& delivered, Instant now) const {
   if (delivered.sent && !delivered.any_retransmitted) return now - *delivered.sent;
-  if (delivered.acked > 0 && !reports_duplicate(acknowledgment)) return acknowledgment.timestamp_rtt;
-  return std::nullopt;
+  if (delivered.acked == 0 || reports_duplicate(acknowledgment)) return std::nullopt;
+  const bool echoes_first_copy =
+      acknowledgment.echoed_before && delivered.newest && *acknowledgment.echoed_before <= *delivered.newest;
+  const Duration fastest = rtt_.has_sample() ? rtt_.min_rtt() : Duration::zero();
+  if (echoes_first_copy && now - *delivered.newest >= fastest) return std::nullopt;
+  return acknowledgment.timestamp_rtt;
 }
 
 // Whether these are news of losses.

@@ -41,7 +41,8 @@ class HostWatch final : public Observer {
   Log& log_;
   drivers::EventText words_;
   std::vector<tcp::FourTuple> touched_;
-  std::uint32_t forced_ = 0;  // retransmissions beyond the window since the last packet or timer
+  std::map<tcp::FourTuple, std::uint32_t>
+      forced_;  // retransmissions beyond the window since the last packet or timer
 };
 
 }  // namespace transom::test

@@ -306,9 +306,10 @@ std::string_view fault_words(std::uint32_t value) {
 
 std::string queue_words(std::uint32_t value, std::uint32_t limit) {
   const std::string_view kind = kQueues[value % std::size(kQueues)];
-  if (kind == "bfifo") return fmt::format("bfifo limit {}", limit * 1500);
+  constexpr std::uint32_t kLongest = 2 * 65536;  // a super-segment must fit, or nothing would ever pass
+  if (kind == "bfifo") return fmt::format("bfifo limit {}", std::max(limit * 1500, kLongest));
   if (kind == "red") {
-    const std::uint32_t octets = std::max(limit, 10U) * 1500;
+    const std::uint32_t octets = std::max(limit * 1500, kLongest);
     return fmt::format("red limit {} min {} max {} probability 0.1 ecn", octets, octets / 8, octets / 2);
   }
   if (kind == "pfifo" || kind == "dualpi2") return fmt::format("{} limit {}", kind, limit);

@@ -30,6 +30,8 @@ Scenario made_possible(Scenario scenario) {
   if (scenario.new_mtu != 0) scenario.new_mtu = std::clamp(scenario.new_mtu, smallest, 65535U);
   scenario.pairs = scenario.topology == 0 ? 1 : std::clamp(scenario.pairs, 1U, 16U);
   for (Flow& flow : scenario.flows) {
+    // Who opens many at once must not see all but the first few of their SYNs dropped each time.
+    scenario.queue_limit = std::max(scenario.queue_limit, flow.count);
     flow.from %= 2 * scenario.pairs;
     flow.to %= 2 * scenario.pairs;
   }
@@ -424,8 +426,9 @@ void World::check_counters() {
     const Counters& counters = host.counters();
     const auto& counts = watch->counts();
     const std::string& name = watch->node().name();
-    expect(name, "TcpInSegs, less those with bad checksums, and segments that came",
-           counters[Counter::kTcpInSegs] - counters[Counter::kTcpInCsumErrors], counts.segments_in);
+    if (host.context().drops[static_cast<std::size_t>(DropReason::kFrameTooLong)] == 0)
+      expect(name, "TcpInSegs, less those with bad checksums, and segments that came",
+             counters[Counter::kTcpInSegs] - counters[Counter::kTcpInCsumErrors], counts.segments_in);
     expect(name, "TcpOutRsts and resets that went out", counters[Counter::kTcpOutRsts], counts.resets_out);
     if (counters[Counter::kLinkOutQueueDrops] + counters[Counter::kIpOutDiscards] +
             counters[Counter::kIpOutNoRoutes] + counters[Counter::kIpFragFails] +

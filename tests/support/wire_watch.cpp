@@ -195,6 +195,12 @@ void WireWatch::check(const Seen& seen, std::uint32_t mtu) {
   const wire::TcpHeader& header = seen.header;
   if (header.flags.rst) {
     ++counts_.resets_out;
+    // A cookie may bring the connection back (RFC 4987 §3.6): from its beginning, as far as this host knows.
+    if (const auto ended = views_.find(seen.tuple); ended != views_.end()) {
+      ended->second.own_ack = ended->second.own_edge = 0;
+      ended->second.fin_out = -1;
+      ended->second.has_repeated = true;
+    }
     if (seen.ecn != 0) violate(seen, "ecn", "a reset says that it may be marked");
     return;
   }

@@ -79,6 +79,24 @@ TEST_P(Router, SaysWhatFitsTheNextLink) {  // RFC 1191 §4, RFC 4443 §3.2
   EXPECT_TRUE(sent(b_).empty());
 }
 
+// It stands for packets of its segment size, with the TCP header that it has.
+TEST_P(Router, PassesOnASuperSegmentWhosePiecesFitTheNextLink) {
+  const std::size_t ip_header = is_v4() ? 20 : 40;
+  Octets text = pattern(20 + 5000);
+  text[12] = 5 << 4U;  // a TCP header without options
+  const Octets whole =
+      is_v4()
+          ? ipv4(
+                {.source = near(), .destination = far(), .protocol = IpProtocol::kTcp, .dont_fragment = true},
+                text)
+          : ipv6({.source = near(), .destination = far(), .next = IpProtocol::kTcp}, text);
+  const auto segment_size = static_cast<std::uint16_t>(1400 - ip_header - 20);
+  receive(whole, a_, {.segment_size = segment_size});
+  EXPECT_FALSE(sent(b_).empty());
+  receive(whole, a_, {.segment_size = static_cast<std::uint16_t>(segment_size + 1)});
+  EXPECT_TRUE(sent(b_).empty());
+}
+
 TEST_P(Router, TakesPacketsForAnyOfItsAddresses) {  // RFC 1812 §5.2.3
   receive(packet(near(), own_far()));
   ASSERT_EQ(udp_.arrivals.size(), 1U);
