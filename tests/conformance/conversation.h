@@ -10,9 +10,9 @@
 namespace transom::test {
 
 struct ConversationOptions {
-  wire::TcpOptions peer{.maximum_segment_size = 1000};  // of the peer's SYN
-  std::uint32_t window = 65535;                         // of the peer, as in its segments
-  tcp::Options host{};                                  // of the host's socket
+  wire::TcpOptions peer{.maximum_segment_size = 1000};                   // of the peer's SYN
+  std::uint32_t window = 65535;                                          // of the peer, as in its segments
+  tcp::Options host{.send_buffer = 4 << 20, .receive_buffer = 6 << 20};  // of the host's socket
   HostConfig config{};
   std::uint32_t mtu = 1500;
   IpFamily family = IpFamily::kIpv4;

@@ -6,7 +6,6 @@ namespace transom::test {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 class TcpDelayedAck : public ::testing::Test {
  protected:
@@ -16,7 +15,7 @@ class TcpDelayedAck : public ::testing::Test {
       world.advance(milliseconds(100));
     }
     talk.read();
-    (void)talk.settle(seconds(1));
+    (void)talk.settle();
   }
   Conversation talk;
   HostUnderTest& world = talk.world;

@@ -169,7 +169,7 @@ TEST(TcpWrap, OfBothDirectionsIsNotNoticed) {  // R9293-15, R7323-12
   const std::uint32_t first = Conversation({.peer = options, .irs = 0xfffffc00}).peer.expected;
   HostUnderTest world;
   world.advance(std::chrono::microseconds(4) * (0xfffff000U - first));
-  auto& listener = world.listen(80);
+  auto& listener = world.listen(80, {.send_buffer = 1 << 20});
   ScriptedPeer peer(world, 4000, 80);
   peer.next = 0xfffffc00;
   auto& connection = peer.connect_to(listener, options);
