@@ -134,6 +134,7 @@ Scoreboard::Delivered Scoreboard::acknowledge(SeqNum ack, Instant plausible) {
   }
   // What duplicate ACKs vouched for is among what is acknowledged now.
   reno_delivered_ = std::min(reno_delivered_ - std::min(reno_delivered_, delivered.acked), outstanding_);
+  if (delivered.acked > 0) reno_credible_ = 0;
   return delivered;
 }
 
@@ -181,7 +182,8 @@ Scoreboard::Delivered Scoreboard::apply_sacks(std::span<const wire::SackBlock> b
 }
 
 void Scoreboard::on_duplicate_ack(std::uint32_t mss) {
-  reno_delivered_ = std::min(reno_delivered_ + mss, outstanding_);
+  if (reno_credible_ == 0) reno_credible_ = outstanding_;
+  reno_delivered_ = std::min({reno_delivered_ + mss, reno_credible_, outstanding_});
 }
 
 Scoreboard::Losses Scoreboard::detect_losses(const Rack& rack, Duration window, Instant now) {
@@ -234,7 +236,7 @@ Scoreboard::Losses Scoreboard::mark_all_lost() {
   Losses losses;
   if (segments_.empty()) return losses;
   losses.reneged = segments_.front().sacked;
-  reno_delivered_ = 0;
+  reset_duplicate_acks();
   for (std::size_t i = 0; i < segments_.size(); ++i) {
     if (losses.reneged && segments_[i].sacked) {
       segments_[i].sacked = false;

@@ -85,9 +85,11 @@ class Scoreboard {
   // Marks what the blocks report. `mss`: blocks within an entry count in whole segments. Invalid blocks (RFC
   // 2018 §5; outside of what is outstanding) are ignored.
   Delivered apply_sacks(std::span<const wire::SackBlock> blocks, std::uint32_t mss, Instant plausible);
-  // Without SACK: one more duplicate ACK says that one more segment has arrived somewhere (RFC 5681 §3.2).
+  // Without SACK: one more duplicate ACK says that one more segment has arrived somewhere (RFC 5681 §3.2). In
+  // a row of them no more is believed than was outstanding at the first: what they have released cannot have
+  // been answered yet, and who sends more of them wants a burst (§3.2, step 4).
   void on_duplicate_ack(std::uint32_t mss);
-  void reset_duplicate_acks() { reno_delivered_ = 0; }
+  void reset_duplicate_acks() { reno_delivered_ = reno_credible_ = 0; }
 
   // Declares lost what was overtaken for longer than `window` (RFC 8985 §6.2, step 5).
   Losses detect_losses(const Rack& rack, Duration window, Instant now);
@@ -134,6 +136,7 @@ class Scoreboard {
   std::uint32_t lost_ = 0;  // lost and not retransmitted
   std::uint64_t total_lost_ = 0;
   std::uint32_t reno_delivered_ = 0;  // by duplicate ACKs
+  std::uint32_t reno_credible_ = 0;   // the most that those since the last acknowledgment may vouch for
   SeqNum highest_sacked_;             // end of the highest SACKed entry; valid while sacked_ > 0
   SeqNum lost_from_;                  // no entry before it is lost; valid while lost_ > 0
   SeqNum judged_to_;  // no first transmission before it is open: each was delivered, lost or sent again

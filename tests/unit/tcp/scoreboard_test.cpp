@@ -67,6 +67,21 @@ TEST_F(ScoreboardTest, CutsASuperSegmentAtWholeSegments) {
   EXPECT_EQ(board_.apply_sacks({&block, 1}, kMss, kAlways).newly_delivered, 0U);
 }
 
+// ATK-TCP-37: a peer that repeats its ACK for ever would otherwise release as many segments as it likes.
+TEST_F(ScoreboardTest, DuplicateAcksVouchForNoMoreThanWasOutstandingAtTheFirst) {
+  send(0, 9);
+  for (std::uint32_t n = 10; n < 40; ++n) {
+    board_.on_duplicate_ack(kMss);
+    send(n, n);
+  }
+  EXPECT_EQ(board_.in_flight(), 30U * kMss);
+  // With what is new acknowledged, the next row of them counts again.
+  board_.acknowledge(at(20), kAlways);
+  EXPECT_EQ(board_.in_flight(), 20U * kMss);
+  for (int i = 0; i < 5; ++i) board_.on_duplicate_ack(kMss);
+  EXPECT_EQ(board_.in_flight(), 15U * kMss);
+}
+
 TEST_F(ScoreboardTest, IgnoresBlocksThatMakeNoSense) {  // RFC 2018 §5, ATK-TCP
   send(0, 4);
   const wire::SackBlock blocks[] = {{at(3), at(2)}, {at(2), at(2)}, {at(0) - 1, at(1)}, {at(4), at(6)}};
