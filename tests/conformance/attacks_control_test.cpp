@@ -67,6 +67,26 @@ TEST_F(ControlAttacks, HardErrorsAboutAnEstablishedConnection) {  // ATK-ICMP-03
   EXPECT_TRUE(bystander_.is_served(now_));
 }
 
+TEST_F(ControlAttacks, HardErrorsAboutAnAttemptToConnect) {  // ATK-TCP-82, R5927-01
+  const IpAddress server = peer(IpFamily::kIpv4);
+  tcp::Connection* const connection = with([&] {
+    tcp::PortHold none;
+    return *host_.tcp().connect(none, {server, Port{443}}, {});
+  });
+  const Parsed syn = sent_one();
+  const auto refuse = [&](std::uint32_t guess) {
+    Octets quoted = part(syn.payload, 0, 8);
+    for (std::size_t i = 4; i < 8; ++i) quoted[i] ^= static_cast<std::uint8_t>(guess >> 8 * (i - 4));
+    receive_icmp(router(IpFamily::kIpv4), self4(), 3, 3, 0,
+                 ip_packet(self4(), server, IpProtocol::kTcp, quoted));
+  };
+  for (std::uint32_t guess = 1; guess < 1000; ++guess) refuse(guess * 2654435761U);
+  EXPECT_EQ(connection->state(), tcp::State::kSynSent);
+  refuse(0);
+  EXPECT_EQ(connection->state(), tcp::State::kClosed);
+  sent();
+}
+
 TEST_F(ControlAttacks, SourceQuenchAndOtherForgottenMessages) {  // ATK-ICMP-04, -15, -16, -20, -23, R6633-01
   const State before = state();
   const Octets quoted = ip_packet(self4(), kAttacker, IpProtocol::kUdp,

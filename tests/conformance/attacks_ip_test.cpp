@@ -15,7 +15,7 @@ class PacketAttacks : public UnderAttack {
   }
 };
 
-TEST_F(PacketAttacks, Land) {  // ATK-IPV4-36, ATK-IPV4-37, ATK-IPV4-38
+TEST_F(PacketAttacks, Land) {  // ATK-IPV4-36, ATK-IPV4-37, ATK-IPV4-38, ATK-TCP-05
   for (const IpAddress& own : {self4(), address("10.0.0.3"), address("127.0.0.1")}) {
     receive(ip_packet(own, self4(), IpProtocol::kTcp, tcp(own, self4(), {.source = Port{80}})));
     receive_udp({own, kOpenPort}, {self4(), kOpenPort}, pattern(9));
@@ -37,7 +37,7 @@ TEST_F(PacketAttacks, SmurfAndFraggle) {  // ATK-IPV4-39, ATK-IPV4-40, ATK-ICMP-
   expect_ignored();
 }
 
-TEST_F(PacketAttacks, SourcesThatNobodyHas) {  // ATK-IPV4-45
+TEST_F(PacketAttacks, SourcesThatNobodyHas) {  // ATK-IPV4-45, ATK-TCP-87
   for (const char* source :
        {"0.0.0.0", "224.0.0.1", "255.255.255.255", "240.0.0.1", "10.0.0.255", "0.1.2.3"}) {
     receive_udp({address(source), Port{7}}, {self4(), kOpenPort}, pattern(9));
@@ -101,7 +101,8 @@ TEST_F(PacketAttacks, OptionsThatLie) {  // ATK-IPV4-23, -25, -26, -28, -29, -52
 }
 
 TEST_F(PacketAttacks,
-       LengthsThatLie) {  // ATK-IPV4-16, -20, -30, -31, -32, -34, -35, ATK-ICMP-14, ATK-UDP-01, -02
+       LengthsThatLie) {  // ATK-IPV4-16, -20, -30, -31, -32, -34, -35, ATK-ICMP-14, ATK-UDP-01, -02,
+                          // ATK-TCP-42, -50, -51, -52
   struct Lie {
     IpProtocol protocol;
     Octets payload;
@@ -134,6 +135,18 @@ TEST_F(PacketAttacks,
       receive(packet);
     }
     for (std::size_t size = 0; size < honest.size(); ++size) receive(part(honest, 0, size));
+  }
+  const Octets segment = tcp(attacker6(), self6(), {});
+  for (std::size_t size = 0; size < segment.size(); ++size)
+    receive(ip_packet(attacker6(), self6(), IpProtocol::kTcp, part(segment, 0, size)));
+  for (const int words : {0, 1, 4, 6, 15}) {  // of TCP's own header, which has 5
+    Octets lie = segment;
+    lie[12] = static_cast<std::uint8_t>(words << 4);
+    lie[16] = lie[17] = 0;
+    wire::ChecksumSum sum = wire::pseudo_header_sum(attacker6(), self6(), IpProtocol::kTcp, 20);
+    sum.add(lie);
+    wire::Writer(MutableBytes(lie).subspan(16, 2)).u16(sum.checksum());
+    receive(ip_packet(attacker6(), self6(), IpProtocol::kTcp, lie));
   }
   expect_ignored();
   EXPECT_EQ(connections(), 1U);
