@@ -12,6 +12,8 @@ namespace transom::sockets {
 
 namespace {
 
+constexpr std::uint8_t kTfoChild = 128;  // TCPI_OPT_TFO_CHILD of Linux 6.10
+
 // Linux numbers the states in its own order (include/net/tcp_states.h).
 std::uint8_t linux_state(tcp::State state) {
   switch (state) {
@@ -55,6 +57,8 @@ std::uint8_t linux_options(const tcp::Info& info) {
   if (info.sack) options |= TCPI_OPT_SACK;
   if (info.send_scale != 0 || info.receive_scale != 0) options |= TCPI_OPT_WSCALE;
   if (info.ecn) options |= TCPI_OPT_ECN;
+  if (info.syn_data) options |= TCPI_OPT_SYN_DATA;
+  if (info.fast_open_child) options |= kTfoChild;
   return static_cast<std::uint8_t>(options);
 }
 
@@ -99,7 +103,8 @@ std::size_t write_tcp_info(const tcp::Info& info, MutableBytes out) {
   result.tcpi_backoff = info.backoff;
   result.tcpi_options = linux_options(info);
   result.tcpi_wscale = static_cast<std::uint8_t>((info.send_scale & 0xfU) | (info.receive_scale << 4U));
-  result.tcpi_flags = info.delivery_rate_application_limited ? 1 : 0;
+  result.tcpi_flags = static_cast<std::uint8_t>((info.delivery_rate_application_limited ? 1U : 0U) |
+                                                (static_cast<unsigned>(info.fast_open_failure) & 3U) << 1U);
   result.tcpi_rto = microseconds(info.rto);
   result.tcpi_ato = microseconds(info.ack_timeout);
   result.tcpi_snd_mss = info.send_mss;

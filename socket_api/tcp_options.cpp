@@ -110,6 +110,11 @@ Outcome<void> TcpSocket::set_tcp_option(Session& session, int name, Bytes value)
       options_.max_segment = static_cast<std::uint16_t>(*size);
       return {};
     }
+    case TCP_FASTOPEN:
+    case TCP_FASTOPEN_CONNECT:
+    case TCP_FASTOPEN_KEY:
+    case TCP_FASTOPEN_NO_COOKIE:
+      return set_fast_open_option(session, name, value);
     case TCP_CONGESTION: {
       if (value.empty()) return fail(EINVAL);
       const auto* text = reinterpret_cast<const char*>(value.data());
@@ -155,6 +160,14 @@ Outcome<std::size_t> TcpSocket::get_tcp_option(Session& session, int name, Mutab
         return write_int_option(out, static_cast<int>(connection_->info().send_mss));
       return write_int_option(out, options_.max_segment != 0 ? options_.max_segment : kDefaultMaxSegment);
     }
+    case TCP_FASTOPEN:
+      return write_int_option(out, static_cast<int>(options_.fast_open_queue));
+    case TCP_FASTOPEN_CONNECT:
+      return write_bool_option(out, options_.fast_open_connect);
+    case TCP_FASTOPEN_NO_COOKIE:
+      return write_bool_option(out, options_.fast_open_without_cookie);
+    case TCP_FASTOPEN_KEY:
+      return write_fast_open_keys(session, out);
     case TCP_CONGESTION: {
       std::array<char, kMaxCongestionName + 1> text{};
       const tcp::CongestionFactory& factory = options_.congestion_control != nullptr

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <vector>
 
+#include "socket_api/limits.h"
+
 namespace transom::sockets {
 
 namespace {
-
-constexpr int kMaxBacklog = 4096;  // net.core.somaxconn
 
 IpAddress any_for(int domain) { return IpAddress::any(family_of(domain)); }
 
@@ -91,6 +91,8 @@ Outcome<void> TcpSocket::listen(Session& session, int backlog) {
   if (!listener) return fail(listener.error());
   listener_ = *listener;
   listener_->set_listener(this);
+  options_.fast_open_queue = listener_->options().fast_open_queue;
+  if (fast_open_keys_) listener_->set_fast_open_keys(*fast_open_keys_);
   phase_ = Phase::kListening;
   return {};
 }
@@ -118,7 +120,7 @@ bool TcpSocket::has_ended() const {
   return connection_->state() == tcp::State::kClosed || connection_->state() == tcp::State::kTimeWait;
 }
 
-Outcome<void> TcpSocket::start_connecting(Session& session, const SocketAddress& address) {
+Outcome<void> TcpSocket::start_connecting(Session& session, const SocketAddress& address, bool fast_open) {
   const auto interface = check_destination(address);
   if (!interface) return std::unexpected(interface.error());
   if (!hold_ && *interface != InterfaceId::kAny) {
@@ -132,6 +134,7 @@ Outcome<void> TcpSocket::start_connecting(Session& session, const SocketAddress&
   tcp::Options options = options_;
   options.ttl = settings_.ip.hops_or_default(family);
   options.traffic_class = static_cast<std::uint8_t>(settings_.ip.of(family).traffic_class);
+  options.fast_open_connect |= fast_open;
   const auto connection = session.host().tcp().connect(hold_, address.endpoint, options);
   if (!connection) return fail(connection.error());
   connection_ = *connection;
@@ -146,11 +149,16 @@ Outcome<void> TcpSocket::connect(Session& session, const SocketAddress& address)
   if (phase_ == Phase::kListening || phase_ == Phase::kConnected) return fail(EISCONN);
   int unfinished = EALREADY;
   if (phase_ == Phase::kFresh) {
-    const auto started = start_connecting(session, address);
+    const auto started = start_connecting(session, address, false);
     if (!started) return started;
+    if (connection_->waits_for_data()) return {};
     unfinished = EINPROGRESS;
   }
-  const Instant limit = deadline(session, settings_.send_timeout, 0);
+  if (connection_ != nullptr && connection_->waits_for_data()) return fail(EISCONN);
+  return finish_connecting(session, deadline(session, settings_.send_timeout, 0), unfinished);
+}
+
+Outcome<void> TcpSocket::finish_connecting(Session& session, Instant limit, int unfinished) {
   while (is_handshaking()) {
     if (!wait_for(session, POLLOUT, limit)) return fail(unfinished);
     if (is_closed()) return fail(EBADF);
@@ -201,13 +209,22 @@ Outcome<void> TcpSocket::disconnect(Session& session) {
 // ---------------------------------------------------------------- sending
 
 Outcome<std::size_t> TcpSocket::send(Session& session, const Outgoing& message) {
+  const bool opens = connection_ != nullptr && connection_->waits_for_data();
+  if (opens || (message.flags & MSG_FASTOPEN) != 0) return send_fast(session, message);
+  return send_octets(session, message, 0);
+}
+
+Outcome<std::size_t> TcpSocket::send_octets(Session& session, const Outgoing& message, std::size_t sent) {
   const std::size_t wanted = total_size(message.pieces);
   const tcp::SendFlags flags{.urgent = (message.flags & MSG_OOB) != 0,
                              .more = (message.flags & MSG_MORE) != 0};
   const Instant limit = deadline(session, settings_.send_timeout, message.flags);
-  std::size_t sent = 0;
   std::vector<Bytes> rest;
   std::span<const Bytes> pieces = message.pieces;
+  if (sent > 0) {
+    rest = rest_of(message.pieces, sent);
+    pieces = rest;
+  }
   while (true) {
     const auto attempt = [&]() -> Outcome<std::size_t> {
       if (connection_ == nullptr) return std::unexpected(error_or(EPIPE));

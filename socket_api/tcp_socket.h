@@ -54,7 +54,13 @@ class TcpSocket final : public Socket {
   TcpSocket(const TcpSocket& listener, tcp::Connection& connection);
 
   Outcome<void> claim_port(Session& session, const tcp::BindRequest& request);
-  Outcome<void> start_connecting(Session& session, const SocketAddress& address);
+  Outcome<void> start_connecting(Session& session, const SocketAddress& address, bool fast_open);
+  Outcome<void> finish_connecting(Session& session, Instant limit, int unfinished);
+  // What is left of the message behind the first `sent` octets; returns how many are taken, those included.
+  Outcome<std::size_t> send_octets(Session& session, const Outgoing& message, std::size_t sent);
+  Outcome<std::size_t> send_fast(Session& session, const Outgoing& message);  // fast_open.cpp
+  Outcome<void> set_fast_open_option(Session& session, int name, Bytes value);
+  std::size_t write_fast_open_keys(Session& session, MutableBytes out) const;
   bool is_handshaking() const;
   bool has_ended() const;  // of a connection
   void become_fresh(Session& session, Error error = Error::kNone);
@@ -76,6 +82,7 @@ class TcpSocket final : public Socket {
   tcp::Listener* listener_ = nullptr;
   tcp::Connection* connection_ = nullptr;
   tcp::Options options_;
+  std::optional<tcp::FastOpenKeys> fast_open_keys_;  // TCP_FASTOPEN_KEY
   Error error_ = Error::kNone;  // pending, of a fresh socket: its connection was given up
 };
 

@@ -105,7 +105,9 @@ int transom_connect(transom_stack* stack, int fd, const struct sockaddr* address
  * unless it may not wait or an error or SO_SNDTIMEO ends it: then the number taken so far. ENOTCONN is never
  * given for TCP: as on Linux it is EPIPE. EDESTADDRREQ, EMSGSIZE, EAGAIN, ECONNRESET. */
 ssize_t transom_send(transom_stack* stack, int fd, const void* buffer, size_t size, int flags);
-/* The address is ignored for TCP, as on Linux. */
+/* The address is ignored for TCP, as on Linux, but with MSG_FASTOPEN (RFC 7413): then it is connect() and
+ * send() in one, with data in the SYN once the server has given a cookie. Without blocking it is EINPROGRESS
+ * when there is no cookie: nothing was taken then. EISCONN, EALREADY, EINVAL, EOPNOTSUPP. */
 ssize_t transom_sendto(transom_stack* stack, int fd, const void* buffer, size_t size, int flags,
                        const struct sockaddr* to, socklen_t length);
 /* Control messages, of UDP and ICMP sockets: IP_PKTINFO, IP_TTL, IP_TOS, IPV6_PKTINFO, IPV6_HOPLIMIT,
@@ -150,7 +152,8 @@ int transom_getpeername(transom_stack* stack, int fd, struct sockaddr* address, 
  * SO_TYPE SO_DOMAIN SO_PROTOCOL SO_ACCEPTCONN. Buffers: twice what was set is shown, as on Linux; for TCP
  * what was set is the octets of payload, up to 16 MiB. What is not set TCP tunes: 512 KiB to 4 MiB to send,
  * 128 KiB to 6 MiB to receive. IPPROTO_TCP:  TCP_NODELAY TCP_CORK TCP_QUICKACK TCP_KEEPIDLE TCP_KEEPINTVL
- * TCP_KEEPCNT TCP_USER_TIMEOUT TCP_MAXSEG TCP_SYNCNT TCP_CONGESTION (with parameters too: "cubic:beta=0.8");
+ * TCP_KEEPCNT TCP_USER_TIMEOUT TCP_MAXSEG TCP_SYNCNT TCP_FASTOPEN TCP_FASTOPEN_CONNECT
+ * TCP_FASTOPEN_KEY TCP_FASTOPEN_NO_COOKIE TCP_CONGESTION (with parameters too: "cubic:beta=0.8");
  * to read: TCP_INFO (struct transom_tcp_info). IPPROTO_IP:   IP_TTL IP_TOS IP_MTU_DISCOVER IP_PKTINFO
  * IP_RECVTTL IP_RECVTOS IP_RECVERR (ICMP errors of unconnected sockets too, and MSG_ERRQUEUE)
  * IP_MULTICAST_TTL IP_MULTICAST_LOOP IP_MULTICAST_IF IP_ADD_MEMBERSHIP IP_DROP_MEMBERSHIP; to read: IP_MTU.

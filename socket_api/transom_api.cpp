@@ -57,9 +57,10 @@ class Pieces {
 };
 
 Outcome<std::optional<SocketAddress>> read_destination(const Socket& socket, const void* address,
-                                                       socklen_t length) {
+                                                       socklen_t length, int flags) {
   // tcp(7): a connected stream socket ignores the address. A zero length counts as none.
-  if (address == nullptr || socket.kind().type == SOCK_STREAM) return std::nullopt;
+  const bool is_ignored = socket.kind().type == SOCK_STREAM && (flags & MSG_FASTOPEN) == 0;
+  if (address == nullptr || is_ignored) return std::nullopt;
   const auto result = read_address(socket.domain(), static_cast<const sockaddr*>(address), length);
   if (!result) return std::unexpected(result.error());
   return *result;
@@ -70,7 +71,7 @@ Outcome<ssize_t> send_message(Session& session, Socket& socket, const msghdr& me
   if (const auto done = pieces.assign(message.msg_iov, message.msg_iovlen); !done)
     return std::unexpected(done.error());
   Outgoing outgoing{.pieces = pieces.spans(), .flags = flags};
-  const auto to = read_destination(socket, message.msg_name, message.msg_namelen);
+  const auto to = read_destination(socket, message.msg_name, message.msg_namelen, flags);
   if (!to) return std::unexpected(to.error());
   outgoing.to = *to;
   if (message.msg_control != nullptr && message.msg_controllen > 0) {

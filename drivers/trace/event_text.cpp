@@ -33,6 +33,7 @@ std::string_view name_of(const Event& event) {
     std::string_view operator()(const AddressConflictEvent&) const { return "address_conflict"; }
     std::string_view operator()(const TcpStateEvent&) const { return "tcp_state"; }
     std::string_view operator()(const TcpNegotiatedEvent&) const { return "tcp_negotiated"; }
+    std::string_view operator()(const TcpFastOpenEvent&) const { return "tcp_fast_open"; }
     std::string_view operator()(const TcpSendEvent&) const { return "tcp_send"; }
     std::string_view operator()(const TcpLimitEvent&) const { return "tcp_limit"; }
     std::string_view operator()(const TcpRttEvent&) const { return "tcp_rtt"; }
@@ -68,9 +69,13 @@ struct EventText::Words {
     return fmt::format("{} → {}", what.from, what.to);
   }
   std::string operator()(const TcpNegotiatedEvent& what) const {
-    return fmt::format("agreed on mss {}, window scale {},{}{}{}{}", what.mss, what.send_scale,
+    return fmt::format("agreed on mss {}, window scale {},{}{}{}{}{}", what.mss, what.send_scale,
                        what.receive_scale, what.timestamps ? ", timestamps" : "", what.sack ? ", sack" : "",
-                       what.ecn ? ", ecn" : "");
+                       what.ecn ? ", ecn" : "", what.fast_open ? ", fast open" : "");
+  }
+  std::string operator()(const TcpFastOpenEvent& what) const {
+    const std::string octets = what.octets != 0 ? fmt::format(", {} octets", what.octets) : "";
+    return fmt::format("fast open{}: {}", octets, because(what.reason));
   }
   std::string operator()(const TcpSendEvent& what) const {
     const std::string numbers = range(what.local, what.remote, what.begin, what.end);

@@ -51,6 +51,11 @@ struct Members {
     truth("timestamps", what.timestamps);
     truth("sack", what.sack);
     truth("ecn", what.ecn);
+    truth("fast_open", what.fast_open);
+  }
+  void operator()(const TcpFastOpenEvent& what) const {
+    number("octets", what.octets);
+    reason(what.reason);
   }
   void operator()(const TcpSendEvent& what) const {
     number("begin", what.begin);

@@ -51,6 +51,9 @@ namespace transom {
   X(TcpExtTCPACKSkippedFinWait2) X(TcpExtTCPACKSkippedTimeWait) X(TcpExtTCPACKSkippedChallenge)          \
   X(TcpExtTCPWinProbe) X(TcpExtTCPMTUPFail) X(TcpExtTCPMTUPSuccess) X(TcpExtTCPKeepAlive) X(TcpExtTCPDelivered) X(TcpExtTCPRcvQDrop)                  \
   X(TcpExtTCPTimeWaitOverflow) X(TcpExtTCPReqQFullDoCookies) X(TcpExtTCPReqQFullDrop)                    \
+  X(TcpExtTCPFastOpenActive) X(TcpExtTCPFastOpenActiveFail) X(TcpExtTCPFastOpenPassive)                  \
+  X(TcpExtTCPFastOpenPassiveFail) X(TcpExtTCPFastOpenListenOverflow) X(TcpExtTCPFastOpenCookieReqd)      \
+  X(TcpExtTCPFastOpenBlackhole) X(TcpExtTCPFastOpenPassiveAltKey)                                        \
   X(IpExtInNoRoutes) X(IpExtInTruncatedPkts) X(IpExtInMcastPkts) X(IpExtOutMcastPkts) X(IpExtInBcastPkts)\
   X(IpExtOutBcastPkts) X(IpExtInOctets) X(IpExtOutOctets) X(IpExtInCsumErrors) X(IpExtReasmOverlaps)     \
   X(Ip6InOctets) X(Ip6OutOctets) X(Ip6InMcastPkts) X(Ip6OutMcastPkts)                                    \

@@ -55,6 +55,14 @@ struct TcpNegotiatedEvent {
   std::uint32_t mss;
   std::uint8_t send_scale, receive_scale;
   bool timestamps, sack, ecn;
+  bool fast_open;  // data in a SYN was acknowledged
+};
+
+// Fast open was used, or why it was not. `octets` of data are with the SYN, or were acknowledged or ignored.
+struct TcpFastOpenEvent {
+  Endpoint local, remote;
+  Reason reason;
+  std::uint32_t octets;
 };
 
 // Data or a FIN is handed down; kNewData, kRetransmission or kTailLossProbe.
@@ -130,9 +138,9 @@ struct TcpClampEvent {
 
 struct Event {
   Instant time;
-  std::variant<PacketEvent, DropEvent, AddressConflictEvent, TcpStateEvent, TcpNegotiatedEvent, TcpSendEvent,
-               TcpLimitEvent, TcpRttEvent, TcpCongestionEvent, TcpLossEvent, TcpRecoveryEvent,
-               TcpPeerWindowEvent, TcpTimerEvent, TcpTimerSetEvent, TcpClampEvent>
+  std::variant<PacketEvent, DropEvent, AddressConflictEvent, TcpStateEvent, TcpNegotiatedEvent,
+               TcpFastOpenEvent, TcpSendEvent, TcpLimitEvent, TcpRttEvent, TcpCongestionEvent, TcpLossEvent,
+               TcpRecoveryEvent, TcpPeerWindowEvent, TcpTimerEvent, TcpTimerSetEvent, TcpClampEvent>
       what;
   std::uint64_t id = 0;     // 1, 2, 3, ... within one Host
   std::uint64_t cause = 0;  // the id of another event

@@ -44,7 +44,18 @@ namespace transom {
   X(LossDetection, "loss probe or reordering", "RFC 8985 6, 7")                                                \
   X(Persist, "window probe", "RFC 9293 3.8.6.1")                                                               \
   X(DelayedAck, "delayed ACK", "RFC 9293 3.8.6.3")                                                             \
-  X(KeepAlive, "keep-alive", "RFC 9293 3.8.4")
+  X(KeepAlive, "keep-alive", "RFC 9293 3.8.4")                                                                 \
+  /* fast open */                                                                                              \
+  X(FastOpenRequest, "no cookie of this server: the SYN asks for one", "RFC 7413 4.2.1")                       \
+  X(FastOpenData, "the SYN carries data", "RFC 7413 4.2.2")                                                    \
+  X(FastOpenTaken, "the data in the SYN is acknowledged", "RFC 7413 4.2.2")                                    \
+  X(FastOpenIgnored, "the data in the SYN is not acknowledged: sent again", "RFC 7413 4.2.2")                  \
+  X(FastOpenSynLost, "no answer to such a SYN: the next one is an ordinary one", "RFC 7413 4.2.2")             \
+  X(FastOpenPaused, "such SYNs were lost before: an ordinary one", "RFC 7413 4.1.3.1")                         \
+  X(FastOpenAccepted, "the cookie is right: open before the handshake is done", "RFC 7413 4.2.2")              \
+  X(FastOpenCookieGiven, "asked for a cookie: an ordinary handshake", "RFC 7413 4.2.1")                        \
+  X(FastOpenBadCookie, "the cookie is not one of ours: an ordinary handshake", "RFC 7413 4.2.2")               \
+  X(FastOpenQueueFull, "too many wait for their handshakes: an ordinary one", "RFC 7413 5.1")
 // clang-format on
 
 enum class Reason : std::uint8_t {

@@ -30,6 +30,17 @@ Negotiated negotiate(const wire::TcpOptions& peer, const wire::TcpOptions& ours,
   return negotiated;
 }
 
+Negotiated answer_to(const ConnectionOwner& owner, const Options& options, const Segment& syn,
+                     std::uint16_t mss) {
+  Negotiated negotiated = negotiate(syn.header.options, syn_options(owner.config, options, mss, nullptr),
+                                    syn.received.source.family());
+  const CongestionFactory* const chosen = options.congestion_control;
+  const EcnUse use = (chosen != nullptr ? *chosen : owner.congestion.standard()).ecn;
+  negotiated.ecn = {ecn_to_agree(owner.config.ecn, use, syn.header.flags),
+                    ecn_mark_of(syn.received.traffic_class)};
+  return negotiated;
+}
+
 wire::TcpOptions syn_options(const Config& config, const Options& options, std::uint16_t mss,
                              const wire::TcpOptions* answering) {
   wire::TcpOptions result;
@@ -88,13 +99,18 @@ void Connection::set_state(State state) {
   state_ = state;
 }
 
-void Connection::open(PortHold hold) {
+void Connection::open(PortHold hold, SeqNum iss) {
   if (hold) hold_ = std::make_unique<PortHold>(std::move(hold));
-  iss_ = owner_.secrets.initial_sequence(tuple_, owner_.context.now);
+  iss_ = iss;
   sender_.set_initial_sequence(iss_);
   set_state(State::kSynSent);
   owner_.context.count(Counter::kTcpActiveOpens);
   sender_.syn_sent();
+  syn_waits_ = may_open_fast();
+  if (!syn_waits_) send_first_syn();
+}
+
+void Connection::send_first_syn() {
   send_syn();
   set_alarm(Alarm::kRetransmit, owner_.context.now + sender_.rtt().rto());
 }
@@ -111,31 +127,45 @@ EcnKind Connection::ecn_to_request() const {
 
 void Connection::establish(const Negotiated& negotiated, bool syn_was_retransmitted,
                            const wire::TcpFlags& syn_ack) {
+  begin_transfer(negotiated, syn_was_retransmitted, syn_ack);
+  enter_established(syn_was_retransmitted);
+}
+
+// From now on data may be sent and received.
+void Connection::begin_transfer(const Negotiated& negotiated, bool syn_was_retransmitted,
+                                const wire::TcpFlags& syn_ack) {
   negotiated_ = negotiated;
-  clear_alarm(Alarm::kRetransmit);
-  probes_ = 0;
-  soft_error_ = Error::kNone;
-  if (syn_was_retransmitted) sender_.rtt().syn_was_lost();
   link_mtu_ = 0;
   sender_.establish(536, negotiated.sack, nullptr);
   refresh_mss();
-  sender_.establish(
-      sender_.mss(), negotiated.sack,
-      congestion_factory().make({.initial_window = initial_window(sender_.mss(), syn_was_retransmitted),
-                                 .seed = owner_.context.random.next()}));
+  sender_.establish(sender_.mss(), negotiated.sack, nullptr);
+  start_congestion_control(syn_was_retransmitted);
   if (negotiated.timestamps) receiver_.start_timestamps(negotiated.ts_recent, owner_.context.now);
   // RFC 9331 §4.2: who lives by accurate feedback and does not get it reacts to marks as any other, and never
   // says ECT(1).
   EcnUse use = congestion_factory().ecn;
   if (use == EcnUse::kEct1 && negotiated.ecn.kind != EcnKind::kAccurate) use = EcnUse::kAsHost;
   ecn_.enable(negotiated.ecn, use, !is_passive_, syn_ack);
-  trace_.tell<TcpNegotiatedEvent>(sender_.mss(), negotiated.send_scale, negotiated.receive_scale,
-                                  negotiated.timestamps, negotiated.sack,
-                                  negotiated.ecn.kind != EcnKind::kNone);
   const std::uint32_t first_flight = static_cast<std::uint32_t>(initial_window(sender_.mss(), false));
   receive_tuning_.start(receiver_.nxt(), receiver_.window(), std::min(receiver_.buffer(), first_flight),
                         sender_.rtt().srtt(), owner_.context.now);
   limited_.start(owner_.context.now);
+}
+
+void Connection::start_congestion_control(bool syn_was_retransmitted) {
+  sender_.set_congestion_control(
+      congestion_factory().make({.initial_window = initial_window(sender_.mss(), syn_was_retransmitted),
+                                 .seed = owner_.context.random.next()}));
+}
+
+void Connection::enter_established(bool syn_was_retransmitted) {
+  clear_alarm(Alarm::kRetransmit);
+  probes_ = 0;
+  soft_error_ = Error::kNone;
+  if (syn_was_retransmitted) sender_.rtt().syn_was_lost();
+  trace_.tell<TcpNegotiatedEvent>(sender_.mss(), negotiated_.send_scale, negotiated_.receive_scale,
+                                  negotiated_.timestamps, negotiated_.sack,
+                                  negotiated_.ecn.kind != EcnKind::kNone, syn_data_);
   set_state(State::kEstablished);
   last_data_sent_ = last_data_received_ = last_ack_received_ = owner_.context.now;
   last_received_ = owner_.context.now;
@@ -151,7 +181,7 @@ void Connection::start_receiver(SeqNum irs, std::uint8_t scale) {
 }
 
 void Connection::establish_passively(SeqNum iss, SeqNum irs, const Negotiated& negotiated, const Segment& ack,
-                                     bool syn_ack_was_retransmitted) {
+                                     SynAckHistory history) {
   is_passive_ = true;
   state_ = State::kSynReceived;  // that of the record it comes from
   iss_ = iss;
@@ -160,8 +190,8 @@ void Connection::establish_passively(SeqNum iss, SeqNum irs, const Negotiated& n
   sender_.syn_acknowledged();
   start_receiver(irs, negotiated.receive_scale);
   receiver_.offer_window();
-  establish(negotiated, syn_ack_was_retransmitted);
-  if (negotiated.timestamps && ack.header.options.timestamps && !syn_ack_was_retransmitted) {
+  establish(negotiated, history == SynAckHistory::kSentAgain);
+  if (negotiated.timestamps && ack.header.options.timestamps && history == SynAckHistory::kSentOnce) {
     const std::uint32_t elapsed = timestamp_now() - ack.header.options.timestamps->echo;
     sender_.rtt().sample(std::chrono::milliseconds(std::clamp(elapsed, 1U, 60000U)), 1, owner_.context.now);
   }
@@ -171,6 +201,8 @@ void Connection::establish_passively(SeqNum iss, SeqNum irs, const Negotiated& n
 
 void Connection::finish(Error error) {
   if (error != Error::kNone) error_ = error;
+  if (is_half_open_fast()) leave_fast_open_queue(false);
+  syn_waits_ = false;
   deadlines_.fill(kNever);
   timer_.cancel();
   sender_.queue().clear();
@@ -198,7 +230,8 @@ void Connection::begin_time_wait() {
 
 Result<std::size_t> Connection::send(std::span<const Bytes> pieces, SendFlags flags) {
   if (error_ != Error::kNone) return std::unexpected(take_error());
-  if (state_ == State::kSynSent || state_ == State::kSynReceived) return std::unexpected(Error::kWouldBlock);
+  if (syn_waits_) return send_with_syn(pieces);
+  if (is_connecting()) return std::unexpected(Error::kWouldBlock);
   if (!is_synchronised() || sender_.fin_queued() || state_ == State::kTimeWait)
     return std::unexpected(Error::kBrokenPipe);
   std::size_t taken = 0;
@@ -242,7 +275,6 @@ Result<std::size_t> Connection::receive(MutableBytes out, ReceiveFlags flags) {
   if (error_ != Error::kNone) return std::unexpected(take_error());
   if (receiver_.fin_received() || state_ == State::kClosed || state_ == State::kTimeWait) return 0;
   if (out.empty() && receiver_.readable() > 0) return 0;
-  if (state_ == State::kSynSent || state_ == State::kSynReceived) return std::unexpected(Error::kWouldBlock);
   return std::unexpected(Error::kWouldBlock);
 }
 
@@ -267,7 +299,7 @@ void Connection::after_fin_queued() {
       set_state(State::kLastAck);
       break;
     default:
-      break;  // SYN-RECEIVED: queued until ESTABLISHED
+      break;  // SYN-RECEIVED: the state changes once it is ESTABLISHED
   }
   want_output();
 }
@@ -346,7 +378,7 @@ Readiness Connection::readiness() const {
   const bool over = state_ == State::kClosed || state_ == State::kTimeWait;
   const bool read_ended = receive_shut_ || receiver_.fin_received() || over;
   const bool write_ended = sender_.fin_queued() || over;
-  const bool connecting = state_ == State::kSynSent || state_ == State::kSynReceived;
+  const bool connecting = is_connecting() && !syn_waits_;
   Readiness ready;
   ready.error = error_ != Error::kNone;
   ready.readable = receiver_.readable() > 0 || read_ended || ready.error;

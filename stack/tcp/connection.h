@@ -2,7 +2,11 @@
 //
 // It is put together from a Sender, a Receiver and one timer. The code is in five files: connection.cpp (the
 // user's calls and the state), connection_input.cpp (a segment arrives, §3.10.7), connection_output.cpp (what
-// is sent), connection_timers.cpp.
+// is sent), connection_timers.cpp, connection_fast_open.cpp (data in SYNs, RFC 7413).
+//
+// With fast open a passive connection begins in SYN-RECEIVED, as one of a simultaneous open does: the user
+// has it already, reads what came with the SYN, and may send. What it sent is not sent again, and no probe is
+// sent, before our SYN is acknowledged; the retransmission timer repeats the SYN-ACK until then.
 //
 // Half-open passive connections are records of the SYN queue and TIME-WAIT is a record too (see syn_queue.h
 // and time_wait.h), so LISTEN and TIME-WAIT are never states of something in the connection table.
@@ -17,6 +21,8 @@
 #include "stack/ip/ip_layer.h"
 #include "stack/tcp/ack_limiter.h"
 #include "stack/tcp/congestion/registry.h"
+#include "stack/tcp/fast_open_cache.h"
+#include "stack/tcp/fast_open_queue.h"
 #include "stack/tcp/receive_tuning.h"
 #include "stack/tcp/receiver.h"
 #include "stack/tcp/secrets.h"
@@ -45,6 +51,7 @@ class ConnectionOwner {
   Config config;
   Secrets secrets;
   CongestionRegistry congestion;
+  FastOpenCache fast_open_cache;
 
   // Call Connection::output() at the next flush.
   virtual void wants_output(Connection& connection) = 0;
@@ -61,7 +68,8 @@ class ConnectionOwner {
         ip(the_ip),
         config(the_config),
         secrets(the_context.random),
-        congestion(the_config.congestion_control) {}
+        congestion(the_config.congestion_control),
+        fast_open_cache(secrets.fast_open_cache_key(), the_config.fast_open.max_servers) {}
   ~ConnectionOwner() = default;
 };
 
@@ -79,6 +87,16 @@ struct Negotiated {
 
 // What both kinds of open take from the peer's SYN, given what we offered (RFC 7323 §1.3, RFC 2018 §2).
 Negotiated negotiate(const wire::TcpOptions& peer, const wire::TcpOptions& ours, IpFamily family);
+// How the SYN-ACK fared that a passive connection comes from.
+enum class SynAckHistory : std::uint8_t {
+  kSentOnce,
+  kSentAgain,
+  kCookie,  // nothing is known: not even when it was sent
+};
+
+// What we answer to a SYN that arrives at a listener with these options; `mss` is what we announce.
+Negotiated answer_to(const ConnectionOwner& owner, const Options& options, const Segment& syn,
+                     std::uint16_t mss);
 // The options of our SYN or SYN-ACK. `answering`: the peer's options if this answers a SYN.
 wire::TcpOptions syn_options(const Config& config, const Options& options, std::uint16_t mss,
                              const wire::TcpOptions* answering);
@@ -99,11 +117,17 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Sends the SYN. `hold`: the user's claim on the port, if it made one.
-  void open(PortHold hold);
+  // Sends the SYN, or lets it wait for data (Options::fast_open_connect). `hold`: the user's claim on the
+  // port, if it made one.
+  void open(PortHold hold, SeqNum iss);
   // ESTABLISHED at once: the final ACK of a passive open has arrived. `iss` is the number of our SYN.
   void establish_passively(SeqNum iss, SeqNum irs, const Negotiated& negotiated, const Segment& ack,
-                           bool syn_ack_was_retransmitted);
+                           SynAckHistory history);
+
+  // SYN-RECEIVED, with the data of the SYN readable: fast open. `queue` is told when the handshake ends.
+  // `cookie`: for the client to use the next time.
+  void open_fast(SeqNum iss, const Negotiated& negotiated, Segment& syn, std::shared_ptr<FastOpenQueue> queue,
+                 const std::optional<wire::FastOpenCookie>& cookie);
 
   // RFC 9293 §3.10.7.3 and §3.10.7.4.
   void segment_arrives(Segment& segment);
@@ -115,10 +139,13 @@ class Connection {
   // --- the user's side
 
   State state() const { return state_; }
+  // Its SYN will go out with the first data that is sent, or with an empty send().
+  bool waits_for_data() const { return syn_waits_; }
   const FourTuple& tuple() const { return tuple_; }
   Info info() const;
 
-  // Copies what fits into the send queue and sends what may be sent. kWouldBlock when nothing fits,
+  // Copies what fits into the send queue (into the SYN, if that waits for data) and sends what may be sent.
+  // kWouldBlock when nothing fits,
   // kNotConnected before and kBrokenPipe after; a pending error is returned once, first.
   Result<std::size_t> send(std::span<const Bytes> pieces, SendFlags flags = {});
 
@@ -168,6 +195,11 @@ class Connection {
   // `syn_ack`: the flags of the peer's, for an active open.
   void establish(const Negotiated& negotiated, bool syn_was_retransmitted,
                  const wire::TcpFlags& syn_ack = {});
+  void begin_transfer(const Negotiated& negotiated, bool syn_was_retransmitted,
+                      const wire::TcpFlags& syn_ack);
+  void enter_established(bool syn_was_retransmitted);
+  void start_congestion_control(bool syn_was_retransmitted);
+  void send_first_syn();
   const CongestionFactory& congestion_factory() const;
   EcnKind ecn_to_request() const;  // by our SYN
   void finish(Error error);        // to CLOSED
@@ -184,7 +216,11 @@ class Connection {
   bool is_synchronised() const { return state_ != State::kClosed && state_ != State::kSynSent; }
   bool may_send_data() const {
     return state_ == State::kEstablished || state_ == State::kCloseWait || state_ == State::kFinWait1 ||
-           state_ == State::kLastAck || state_ == State::kClosing;
+           state_ == State::kLastAck || state_ == State::kClosing || may_send_before_handshake();
+  }
+  // The user must wait for the handshake.
+  bool is_connecting() const {
+    return state_ == State::kSynSent || (state_ == State::kSynReceived && !is_half_open_fast());
   }
   void after_fin_queued();
   std::size_t send_room() const;
@@ -218,7 +254,7 @@ class Connection {
   wire::TcpHeader make_header(SeqNum sequence, wire::TcpFlags flags);
   bool send_packet(Packet packet, const wire::TcpHeader& header, EcnMark mark = EcnMark::kNotCapable);
   bool transmit(const Transmission& transmission);
-  void send_syn();
+  void send_syn(const std::optional<wire::FastOpenCookie>& cookie = std::nullopt);
   void send_ack(SeqNum sequence);
   void send_ack() { send_ack(sender_.nxt()); }
   void send_reset();
@@ -226,6 +262,25 @@ class Connection {
   // --- connection_info.cpp
   void describe_sender(Info& info) const;
   void describe_receiver(Info& info) const;
+
+  // --- connection_fast_open.cpp
+  bool is_half_open_fast() const { return fast_open_queue_ != nullptr; }
+  // Once a SYN-ACK is overdue, more data would most likely be lost like it.
+  bool may_send_before_handshake() const { return is_half_open_fast() && syn_retries_ == 0; }
+  bool may_open_fast() const;
+  bool needs_no_cookie() const;
+  std::uint32_t syn_room() const;
+  Result<std::size_t> send_with_syn(std::span<const Bytes> pieces);
+  void add_fast_open(wire::TcpHeader& syn, Packet& packet);
+  bool acknowledges_syn(SeqNum ack) const;
+  void conclude_fast_open(const Segment& syn_ack);
+  void settle_syn_data(SeqNum ack);
+  void on_syn_timeout();
+  void finish_handshake_of_fast_open(const Segment& ack);
+  void leave_fast_open_queue(bool by_reset);
+  void tell_fast_open(Reason reason, std::uint32_t octets = 0) const {
+    trace_.tell<TcpFastOpenEvent>(reason, octets);
+  }
 
   // --- connection_timers.cpp
   enum class Alarm : std::uint8_t {
@@ -265,6 +320,11 @@ class Connection {
   bool override_limits_ = false;  // the persist timer has fired: send what there is
   bool send_more_ = false;        // the last send() said MSG_MORE
   bool writer_waits_ = false;     // the last send() did not take everything
+  bool syn_waits_ = false;        // for data
+  bool syn_asked_ = false;        // our SYN had the fast-open option, or data
+  bool syn_data_ = false;         // data in a SYN was acknowledged
+  bool is_fast_open_child_ = false;
+  FastOpenFailure fast_open_failure_{};
   std::uint8_t syn_retries_ = 0;
   std::uint8_t probes_ = 0;  // keep-alive or window probes without an answer
   std::uint8_t persist_backoff_ = 0;
@@ -272,6 +332,8 @@ class Connection {
   std::uint32_t segment_limit_ = UINT32_MAX;  // of the sender, at that
 
   SeqNum iss_;
+  SeqNum irs_;                    // of the peer's SYN, in SYN-RECEIVED
+  std::uint32_t syn_octets_ = 0;  // of data in our SYN
   std::uint32_t timestamp_offset_ = 0;
   std::uint32_t flow_label_ = 0;
   Negotiated negotiated_;
@@ -284,11 +346,13 @@ class Connection {
   AckLimiter ack_limiter_;
   ReadinessListener* listener_ = nullptr;
   std::unique_ptr<PortHold> hold_;
+  std::shared_ptr<FastOpenQueue> fast_open_queue_;  // while it counts there
 
   std::array<Instant, static_cast<std::size_t>(Alarm::kCount)> deadlines_;
   std::uint64_t output_cause_ = 0;  // of the output() that is pending
   Timer timer_{call_member<&Connection::on_timer>, this};
   Instant last_sent_{};
+  Instant syn_sent_{};
   Instant last_received_{};
   Instant trouble_since_ = kNever;  // the first timeout without progress since
 

@@ -15,6 +15,9 @@ void Connection::describe_sender(Info& info) const {
   info.latest_rtt = rtt.latest();
   info.pacing_rate = sender_.pacing_rate();
   info.backoff = rtt.backoff();
+  info.syn_data = syn_data_;
+  info.fast_open_child = is_fast_open_child_;
+  info.fast_open_failure = fast_open_failure_;
   if (const CongestionControl* congestion = sender_.congestion_control()) {
     const auto output = congestion->output();
     info.cwnd = sender_.cwnd();

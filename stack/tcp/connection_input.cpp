@@ -45,7 +45,7 @@ void Connection::segment_arrives(Segment& segment) {
 void Connection::arrives_in_syn_sent(Segment& segment) {
   const wire::TcpHeader& header = segment.header;
   Context& context = owner_.context;
-  const bool acceptable_ack = header.flags.ack && header.acknowledgment == sender_.nxt();
+  const bool acceptable_ack = header.flags.ack && !syn_waits_ && acknowledges_syn(header.acknowledgment);
   // first: the ACK bit
   if (header.flags.ack && !acceptable_ack) {
     context.drop(DropReason::kTcpUnacceptableAck);
@@ -88,15 +88,18 @@ void Connection::arrives_in_syn_sent(Segment& segment) {
     negotiated_ = negotiated;
     if (negotiated.timestamps) receiver_.start_timestamps(negotiated.ts_recent, context.now);
     receiver_.offer_window();
+    irs_ = header.sequence;
+    syn_waits_ = false;
     sender_.set_window(header.sequence, header.acknowledgment, header.window);
     set_state(State::kSynReceived);
-    send_syn();
-    set_alarm(Alarm::kRetransmit, context.now + sender_.rtt().rto());
+    send_first_syn();
     return;
   }
   sender_.syn_acknowledged();
-  if (syn_retries_ == 0) sender_.rtt().sample(context.now - last_sent_, 1, context.now);
+  if (syn_retries_ == 0) sender_.rtt().sample(context.now - syn_sent_, 1, context.now);
+  syn_data_ = header.acknowledgment != sender_.una();
   establish(negotiated, syn_retries_ > 0, header.flags);
+  if (syn_asked_) conclude_fast_open(segment);
   sender_.set_window(header.sequence, header.acknowledgment,
                      header.window);  // the window of a SYN is not scaled
   trouble_since_ = kNever;
@@ -190,7 +193,11 @@ void Connection::on_reset(const Segment& segment) {
   Error error = Error::kConnectionReset;
   if (state_ == State::kSynReceived) {
     owner_.context.count(Counter::kTcpAttemptFails);
-    error = Error::kConnectionRefused;  // of a simultaneous open (MUST-11)
+    if (is_half_open_fast()) {
+      leave_fast_open_queue(true);
+    } else {
+      error = Error::kConnectionRefused;  // of a simultaneous open (MUST-11)
+    }
   } else {
     if (state_ == State::kEstablished || state_ == State::kCloseWait)
       owner_.context.count(Counter::kTcpEstabResets);
@@ -204,9 +211,9 @@ void Connection::on_reset(const Segment& segment) {
 bool Connection::check_syn(Segment& segment) {
   wire::TcpHeader& header = segment.header;
   if (!header.flags.syn) return true;
-  const bool ends_simultaneous_open = state_ == State::kSynReceived && header.flags.ack &&
-                                      header.sequence + 1 == receiver_.nxt() &&
-                                      header.acknowledgment == sender_.nxt();
+  const bool ends_simultaneous_open = state_ == State::kSynReceived && !is_half_open_fast() &&
+                                      header.flags.ack && header.sequence == irs_ &&
+                                      acknowledges_syn(header.acknowledgment);
   if (ends_simultaneous_open) {
     header.flags.syn = false;
     header.sequence += 1;
@@ -214,7 +221,7 @@ bool Connection::check_syn(Segment& segment) {
   }
   owner_.context.count(Counter::kTcpExtTCPSYNChallenge);
   if (header.flags.ack) ecn_.on_syn_ack_again();
-  if (state_ == State::kSynReceived && !header.flags.ack && header.sequence + 1 == receiver_.nxt()) {
+  if (state_ == State::kSynReceived && !header.flags.ack && header.sequence == irs_) {
     send_syn();  // its SYN again: our SYN-ACK was lost
     return false;
   }
@@ -227,14 +234,20 @@ std::uint32_t Connection::scaled_window(const Segment& segment) const {
 }
 
 bool Connection::check_ack_in_syn_received(const Segment& segment) {
-  if (segment.header.acknowledgment != sender_.nxt()) {
+  if (!acknowledges_syn(segment.header.acknowledgment)) {
     owner_.context.drop(DropReason::kTcpUnacceptableAck);
     send_reset_for(owner_.context, owner_.ip, segment);
     return false;
   }
+  if (is_half_open_fast()) {
+    finish_handshake_of_fast_open(segment);
+    return true;
+  }
   sender_.syn_acknowledged();
-  if (syn_retries_ == 0) sender_.rtt().sample(owner_.context.now - last_sent_, 1, owner_.context.now);
+  if (syn_retries_ == 0) sender_.rtt().sample(owner_.context.now - syn_sent_, 1, owner_.context.now);
+  syn_data_ = segment.header.acknowledgment != sender_.una();
   establish(negotiated_, syn_retries_ > 0);
+  settle_syn_data(segment.header.acknowledgment);
   trouble_since_ = kNever;
   sender_.set_window(segment.header.sequence, segment.header.acknowledgment, scaled_window(segment));
   if (sender_.fin_queued()) after_fin_queued();
@@ -422,7 +435,7 @@ bool Connection::icmp_error(const ip::IcmpError& error) {
     owner_.context.drop(DropReason::kIcmpQuoteUnmatched, Counter::kTcpExtOutOfWindowIcmps);
     return false;
   }
-  const bool connecting = state_ == State::kSynSent || state_ == State::kSynReceived;
+  const bool connecting = is_connecting();
   if (const Error soft = soft_error_of(error.kind); soft != Error::kNone) soft_error_ = soft;
   switch (error.kind) {
     case ip::IcmpErrorKind::kPacketTooBig:

@@ -96,7 +96,7 @@ bool Connection::send_packet(Packet packet, const wire::TcpHeader& header, EcnMa
 void Connection::output() {
   const CauseScope scope(owner_.context, output_cause_);
   output_pending = false;
-  if (!is_synchronised() || state_ == State::kTimeWait || state_ == State::kSynReceived) return;
+  if (!is_synchronised() || state_ == State::kTimeWait || is_connecting()) return;
   refresh_mss();
   // Selective acknowledgments travel alone: beside a full segment there is no room, and a duplicate ACK must
   // carry no data.
@@ -226,7 +226,7 @@ void Connection::send_ack(SeqNum sequence) {
   clear_alarm(Alarm::kDelayedAck);
 }
 
-void Connection::send_syn() {
+void Connection::send_syn(const std::optional<wire::FastOpenCookie>& cookie) {
   Packet packet = owner_.context.pool.allocate();
   if (!packet) {
     owner_.context.drop(DropReason::kNoBuffers, Counter::kBufferExhausted);
@@ -249,13 +249,18 @@ void Connection::send_syn() {
   if (answers) {
     header.flags.ack = true;
     header.acknowledgment = receiver_.nxt();
+    header.window = static_cast<std::uint16_t>(std::min(receiver_.window(), 0xffffU));
     header.options.sack_permitted = negotiated_.sack;
     if (!negotiated_.window_scaling) header.options.window_scale.reset();
     if (!negotiated_.timestamps) header.options.timestamps.reset();
+    header.options.fast_open = cookie;
   }
   if (header.options.timestamps)
     header.options.timestamps = wire::TcpTimestamps{timestamp_now(), answers ? receiver_.ts_recent() : 0};
+  // RFC 7413 §4.2.2: who gets no answer tries without, as some middleboxes drop such SYNs.
+  if (!answers && syn_retries_ == 0 && options_.fast_open_connect) add_fast_open(header, packet);
   send_packet(std::move(packet), header);
+  syn_sent_ = owner_.context.now;
 }
 
 void Connection::send_reset() {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "stack/tcp/connection.h"
+#include "stack/tcp/syn_queue.h"
 
 namespace transom::tcp {
 
@@ -65,17 +66,17 @@ void Connection::on_retransmission_timeout() {
   context.count(Counter::kTcpExtTCPTimeouts);
   if (state_ == State::kSynSent || state_ == State::kSynReceived) {
     // RFC 9293 MUST-22, MUST-23: the same thresholds for SYNs, but R2 at least three minutes.
-    if (syn_retries_ >= options_.syn_retries ||
-        (options_.user_timeout != 0 && has_given_up(trouble_since_))) {
+    const std::size_t most_retries = is_half_open_fast() ? SynQueue::kMaxRetries : options_.syn_retries;
+    if (syn_retries_ >= most_retries || (options_.user_timeout != 0 && has_given_up(trouble_since_))) {
       context.count(Counter::kTcpAttemptFails);
       give_up();
       return;
     }
-    if (trouble_since_ == kNever) trouble_since_ = last_sent_;
+    if (trouble_since_ == kNever) trouble_since_ = syn_sent_;
     ++syn_retries_;
+    on_syn_timeout();
     context.count(Counter::kTcpExtTCPSynRetrans);
     context.count(Counter::kTcpRetransSegs);
-    sender_.rtt().back_off();
     if (syn_retries_ >= kFirstAdvice) owner_.ip.suspect(*destination_);
     send_syn();
     set_alarm(Alarm::kRetransmit, context.now + sender_.rtt().rto());
@@ -96,6 +97,11 @@ void Connection::on_retransmission_timeout() {
     // Every path takes 1280 octets of IPv6 (RFC 8200 §5); of IPv4 only 68, which none is known to be down to.
     constexpr std::uint32_t kMinMtu6 = 1280;
     sender_.look_for_black_hole(tuple_.remote.address.is_v4() ? 0 : kMinMtu6 - header_octets());
+  }
+  if (syn_data_ && !is_passive_ && sender_.timeouts_in_row() == kFirstAdvice) {
+    // RFC 7413 §4.1.3.1: some middleboxes let such a connection through and then drop what belongs to it.
+    owner_.fast_open_cache.on_silence(tuple_, context.now);
+    context.count(Counter::kTcpExtTCPFastOpenBlackhole);
   }
   if (sender_.timeouts_in_row() == kFirstAdvice) owner_.ip.suspect(*destination_);  // R1: MUST-20
   want_output();
@@ -168,6 +174,11 @@ void Connection::on_keep_alive() {
 void Connection::update_alarms_after_output(std::optional<SendLimit> limit) {
   const Instant now = owner_.context.now;
   if (limit == SendLimit::kPacing) set_alarm(Alarm::kPacing, sender_.pacing_deadline());
+  if (is_half_open_fast()) {  // the retransmission timer is that of the SYN-ACK
+    if (limit == SendLimit::kCorked && !is_set(Alarm::kPersist))
+      set_alarm(Alarm::kPersist, now + kCorkTimeout);
+    return;
+  }
   if (sender_.outstanding() > 0) {
     clear_alarm(Alarm::kPersist);
     if (!is_set(Alarm::kRetransmit))

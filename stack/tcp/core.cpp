@@ -5,6 +5,17 @@
 
 namespace transom::tcp {
 
+namespace {
+
+// Where the numbers of the next connection may begin, as Linux: behind anything that the old one may have
+// sent.
+SeqNum beyond(const TimeWaitRecord& record) {
+  constexpr std::uint32_t kUnscaledWindow = 65535;
+  return record.send_next + kUnscaledWindow + 2;
+}
+
+}  // namespace
+
 Core::Core(Context& the_context, ip::IpLayer& the_ip, const Config& the_config)
     : ConnectionOwner(the_context, the_ip, the_config),
       ports_(config, context.random),
@@ -12,7 +23,8 @@ Core::Core(Context& the_context, ip::IpLayer& the_ip, const Config& the_config)
       listeners_(context.random.key()),
       time_waits_(*this, ports_),
       syn_queue_(*this),
-      cookies_(secrets) {}
+      cookies_(secrets),
+      fast_open_cookies_({.current = secrets.fast_open_key()}) {}
 
 Core::~Core() {
   std::vector<Connection*> all(held_.begin(), held_.end());
@@ -64,20 +76,24 @@ Result<Connection*> Core::connect(PortHold& hold, const Endpoint& remote, const 
   } else {
     return std::unexpected(port.error());
   }
+  std::optional<SeqNum> minimum_iss;
   if (TimeWaitRecord* old = time_waits_.find(tuple)) {
+    minimum_iss = beyond(*old);
     context.count(Counter::kTcpExtTWRecycled);
     time_waits_.remove(*old);
   }
   auto* connection = new Connection(*this, tuple, std::move(*destination), options);
   connections_.insert(*connection);
   ports_.add_user(tuple.local.port);
-  connection->open(std::move(hold));
+  connection->open(std::move(hold), new_sequence(tuple, minimum_iss));
   return connection;
 }
 
 Result<Listener*> Core::listen(PortHold& hold, std::size_t backlog, const Options& options) {
   if (const auto listening = ports_.listen(hold); !listening) return std::unexpected(listening.error());
   auto* listener = new Listener(*this, std::move(hold), backlog, options);
+  if (config.fast_open.all_listeners && options.fast_open_queue == 0)
+    listener->options().fast_open_queue = static_cast<std::uint32_t>(backlog);
   listeners_.insert(*listener);
   return listener;
 }
@@ -105,9 +121,7 @@ void Core::receive(const ip::Received& received, Packet packet) {
   std::optional<SeqNum> minimum_iss;
   if (TimeWaitRecord* record = time_waits_.find(tuple)) {
     if (!time_waits_.segment_arrives(*record, *segment)) return;
-    constexpr std::uint32_t kBeyondTheOld =
-        65535 + 2;  // as Linux: behind anything the old connection may have sent
-    minimum_iss = record->send_next + kBeyondTheOld;
+    minimum_iss = beyond(*record);
     if (listeners_.find(tuple, received.interface.id()) != nullptr) time_waits_.remove(*record);
   }
   if (Listener* listener = listeners_.find(tuple, received.interface.id())) {
@@ -116,6 +130,12 @@ void Core::receive(const ip::Received& received, Packet packet) {
   }
   context.drop(DropReason::kTcpNoConnection);
   send_reset_for(context, ip, *segment);  // RFC 9293 §3.10.7.1
+}
+
+// `minimum`: where the numbers must begin after a TIME-WAIT.
+SeqNum Core::new_sequence(const FourTuple& tuple, std::optional<SeqNum> minimum) const {
+  const SeqNum iss = secrets.initial_sequence(tuple, context.now);
+  return minimum && is_before(iss, *minimum) ? *minimum : iss;
 }
 
 // RFC 9293 §3.10.7.2.
@@ -146,7 +166,10 @@ void Core::arrives_in_listen(Listener& listener, Segment& segment, std::optional
   const bool queue_is_full = listener.half_open >= std::max<std::size_t>(listener.backlog(), 1) ||
                              syn_queue_.size() >= config.max_half_open;
   if (!queue_is_full) {
-    syn_queue_.add(listener, segment, minimum_iss);
+    const SeqNum iss = new_sequence(tuple, minimum_iss);
+    const FastOpenVerdict verdict = judge_fast_open(listener, segment);
+    if (verdict.open && open_fast(listener, segment, iss, verdict.cookie)) return;
+    syn_queue_.add(listener, segment, iss, verdict.open ? std::nullopt : verdict.cookie);
     return;
   }
   if (!config.syn_cookies) {
@@ -177,15 +200,15 @@ void Core::try_cookie(Listener& listener, Segment& segment) {
                          context.now - listener.last_cookie_sent <= SynCookies::kLifetime &&
                          !segment.header.flags.syn;
   if (plausible) {
-    const std::uint8_t scale = window_shift_for(largest_receive_buffer(config, listener.options()));
-    if (const auto negotiated = cookies_.check(segment, scale, context.now)) {
+    const wire::TcpOptions ours = syn_options(config, listener.options(), 0, nullptr);
+    if (const auto negotiated = cookies_.check(segment, ours, context.now)) {
       if (listener.is_full()) {
         context.drop(DropReason::kTcpAcceptQueueFull, Counter::kTcpExtListenOverflows);
         return;
       }
       context.count(Counter::kTcpExtSyncookiesRecv);
       make_connection(listener, segment.header.acknowledgment - 1, segment.header.sequence - 1, *negotiated,
-                      segment, false);
+                      segment, SynAckHistory::kCookie);
       return;
     }
     context.count(Counter::kTcpExtSyncookiesFailed);
@@ -204,13 +227,13 @@ void Core::arrives_at_half_open(HalfOpen& record, Segment& segment) {
   const SeqNum iss = record.iss;
   const SeqNum irs = record.irs;
   const Negotiated negotiated = record.negotiated;
-  const bool was_retransmitted = record.retries > 0;
+  const auto history = record.retries > 0 ? SynAckHistory::kSentAgain : SynAckHistory::kSentOnce;
   syn_queue_.remove(record);
-  make_connection(listener, iss, irs, negotiated, segment, was_retransmitted);
+  make_connection(listener, iss, irs, negotiated, segment, history);
 }
 
 void Core::make_connection(Listener& listener, SeqNum iss, SeqNum irs, const Negotiated& negotiated,
-                           Segment& ack, bool was_retransmitted) {
+                           Segment& ack, SynAckHistory history) {
   const FourTuple tuple = ack.tuple();
   auto destination = ip.destination(tuple.remote.address, reply_interface(ack.received));
   if (!destination || connections_.size() >= config.max_connections) {
@@ -220,7 +243,7 @@ void Core::make_connection(Listener& listener, SeqNum iss, SeqNum irs, const Neg
   auto* connection = new Connection(*this, tuple, std::move(*destination), listener.options());
   connections_.insert(*connection);
   ports_.add_user(tuple.local.port);
-  connection->establish_passively(iss, irs, negotiated, ack, was_retransmitted);
+  connection->establish_passively(iss, irs, negotiated, ack, history);
   listener.push(*connection);
   connection->segment_arrives(ack);
 }

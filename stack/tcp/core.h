@@ -29,6 +29,9 @@ class Core final : public ConnectionOwner {
   bool icmp_error(const ip::IcmpError& error);
   void flush();
 
+  const FastOpenKeys& fast_open_keys() const { return fast_open_cookies_.keys(); }
+  void set_fast_open_keys(const FastOpenKeys& keys) { fast_open_cookies_ = FastOpenCookies(keys); }
+
   std::vector<Info> infos() const;
   std::size_t connection_count() const { return connections_.size(); }
   std::size_t time_wait_count() const { return time_waits_.size(); }
@@ -44,8 +47,18 @@ class Core final : public ConnectionOwner {
   void arrives_in_listen(Listener& listener, Segment& segment, std::optional<SeqNum> minimum_iss);
   void arrives_at_half_open(HalfOpen& record, Segment& segment);
   void try_cookie(Listener& listener, Segment& segment);
+  SeqNum new_sequence(const FourTuple& tuple, std::optional<SeqNum> minimum) const;
+  // What a SYN comes to with fast open: core_fast_open.cpp.
+  struct FastOpenVerdict {
+    bool open = false;                           // at once
+    std::optional<wire::FastOpenCookie> cookie;  // to go with the SYN-ACK
+  };
+  FastOpenVerdict judge_fast_open(Listener& listener, const Segment& syn);
+  FastOpenVerdict judge_cookie(const Listener& listener, const Segment& syn);
+  bool open_fast(Listener& listener, Segment& syn, SeqNum iss,
+                 const std::optional<wire::FastOpenCookie>& cookie);
   void make_connection(Listener& listener, SeqNum iss, SeqNum irs, const Negotiated& negotiated, Segment& ack,
-                       bool was_retransmitted);
+                       SynAckHistory history);
   void leave_tables(Connection& connection);
 
   PortTable ports_;
@@ -54,6 +67,7 @@ class Core final : public ConnectionOwner {
   TimeWaitTable time_waits_;
   SynQueue syn_queue_;
   SynCookies cookies_;
+  FastOpenCookies fast_open_cookies_;    // of listeners without keys of their own
   Connection* first_pending_ = nullptr;  // want output()
   Connection** last_pending_ = &first_pending_;
   std::vector<Connection*> abandoned_;    // to be destroyed at the next flush

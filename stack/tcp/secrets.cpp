@@ -51,6 +51,14 @@ std::uint32_t Secrets::port_offset(const IpAddress& local, const Endpoint& remot
   return static_cast<std::uint32_t>(hash_tuple(port_key_, {{local, Port::kNone}, remote}));
 }
 
+SipKey Secrets::derived_key(std::uint64_t purpose) const {
+  const auto word = [&](std::uint64_t index) {
+    return siphash_words(cookie_key_,
+                         std::array<std::uint64_t, 3>{purpose, index, 0});  // no cookie has three
+  };
+  return {word(0), word(1)};
+}
+
 std::uint64_t Secrets::cookie_hash(const FourTuple& tuple, std::uint64_t extra) const {
   return siphash_words(cookie_key_, std::array<std::uint64_t, 2>{hash_tuple(cookie_key_, tuple), extra});
 }

@@ -29,8 +29,12 @@ class Secrets {
   // Where the search for a free port to this remote begins (RFC 6056 §3.3.3).
   std::uint32_t port_offset(const IpAddress& local, const Endpoint& remote) const;
   std::uint64_t cookie_hash(const FourTuple& tuple, std::uint64_t extra) const;
+  SipKey fast_open_key() const { return derived_key(1); }        // until somebody sets another
+  SipKey fast_open_cache_key() const { return derived_key(2); }  // of a table
 
  private:
+  SipKey derived_key(std::uint64_t purpose) const;
+
   SipKey sequence_key_, timestamp_key_, port_key_, label_key_, cookie_key_;
 };
 

@@ -13,6 +13,18 @@ void Sender::establish(std::uint32_t mss, bool sack, std::unique_ptr<CongestionC
   window_validation_.start(una_);
 }
 
+void Sender::take_over_syn_data(std::uint32_t octets, std::uint32_t acked, Instant sent) {
+  queue_.drop_front(acked);
+  una_ = nxt_ = una_ + acked;
+  recovery_point_ = small_end_ = urgent_end_ = una_;
+  const std::uint32_t ignored = octets - acked;
+  if (ignored == 0) return;
+  scoreboard_.on_sent(nxt_, ignored, false,
+                      delivery_rate_.on_sent({.in_flight = 0, .octets = ignored, .lost = 0}, sent), sent);
+  nxt_ += ignored;
+  declare(scoreboard_.mark_all_lost(), Reason::kFastOpenIgnored, sent);
+}
+
 std::uint32_t Sender::unsent() const {
   const std::uint32_t sent = outstanding() - (fin_sent_ && una_ != nxt_ ? 1U : 0U);
   return queue_.size() - std::min(sent, queue_.size());

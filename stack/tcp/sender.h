@@ -97,6 +97,10 @@ class Sender {
   // From now on data may flow. `sack`: both ends agreed to report selectively.
   void establish(std::uint32_t mss, bool sack, std::unique_ptr<CongestionControl> congestion_control);
 
+  // `octets` of data went with our SYN, and `acked` of them were acknowledged with it. The peer has not taken
+  // the rest, which is no sign of congestion.
+  void take_over_syn_data(std::uint32_t octets, std::uint32_t acked, Instant sent);
+
   // In the middle of a connection; a recovery that goes on ends by the rules of the new one.
   void set_congestion_control(std::unique_ptr<CongestionControl> congestion_control) {
     congestion_ = std::move(congestion_control);

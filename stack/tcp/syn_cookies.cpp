@@ -46,7 +46,7 @@ std::uint32_t SynCookies::timestamp(const FourTuple& tuple, const Negotiated& ne
   return value > present ? value - (kOptionMask + 1) : value;  // never ahead of the clock
 }
 
-std::optional<Negotiated> SynCookies::check(const Segment& ack, std::uint8_t receive_scale,
+std::optional<Negotiated> SynCookies::check(const Segment& ack, const wire::TcpOptions& ours,
                                             Instant now) const {
   const std::uint32_t cookie = (ack.header.acknowledgment - 1).value();
   const SeqNum irs = ack.header.sequence - 1;
@@ -58,15 +58,15 @@ std::optional<Negotiated> SynCookies::check(const Segment& ack, std::uint8_t rec
       continue;
     Negotiated negotiated;
     negotiated.peer_mss = kMss[index];
-    if (const auto& timestamps = ack.header.options.timestamps) {
+    if (const auto& timestamps = ack.header.options.timestamps; timestamps && ours.timestamps) {
       const std::uint32_t scale = timestamps->echo & kNoScale;
       negotiated.timestamps = true;
       negotiated.ts_recent = timestamps->value;
-      negotiated.sack = (timestamps->echo & kSackBit) != 0;
+      negotiated.sack = ours.sack_permitted && (timestamps->echo & kSackBit) != 0;
       if ((timestamps->echo & kEcnBit) != 0) negotiated.ecn.kind = EcnKind::kClassic;
-      negotiated.window_scaling = scale != kNoScale;
+      negotiated.window_scaling = ours.window_scale && scale != kNoScale;
       negotiated.send_scale = negotiated.window_scaling ? static_cast<std::uint8_t>(scale) : 0;
-      negotiated.receive_scale = negotiated.window_scaling ? receive_scale : 0;
+      negotiated.receive_scale = negotiated.window_scaling ? *ours.window_scale : std::uint8_t{0};
     }
     return negotiated;
   }

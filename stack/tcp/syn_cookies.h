@@ -23,8 +23,9 @@ class SynCookies {
   SeqNum make(const FourTuple& tuple, SeqNum irs, std::uint16_t peer_mss, Instant now) const;
   // The timestamp of the SYN-ACK, which carries what was negotiated.
   std::uint32_t timestamp(const FourTuple& tuple, const Negotiated& negotiated, Instant now) const;
-  // What the final ACK of the handshake brings back; nullopt when the cookie is not ours, or too old.
-  std::optional<Negotiated> check(const Segment& ack, std::uint8_t receive_scale, Instant now) const;
+  // What the final ACK of the handshake brings back, as far as it is among `ours`, the options that we offer;
+  // nullopt when the cookie is not ours, or too old.
+  std::optional<Negotiated> check(const Segment& ack, const wire::TcpOptions& ours, Instant now) const;
 
  private:
   std::uint32_t hash(const FourTuple& tuple, SeqNum irs, std::uint64_t period, std::uint32_t mss_index) const;

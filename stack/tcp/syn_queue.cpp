@@ -14,7 +14,8 @@ SynQueue::~SynQueue() {
   }
 }
 
-void SynQueue::add(Listener& listener, const Segment& syn, std::optional<SeqNum> minimum_iss) {
+void SynQueue::add(Listener& listener, const Segment& syn, SeqNum iss,
+                   const std::optional<wire::FastOpenCookie>& cookie) {
   const FourTuple tuple = syn.tuple();
   const auto destination = owner_.ip.destination(tuple.remote.address, reply_interface(syn.received));
   if (!destination) {
@@ -26,21 +27,14 @@ void SynQueue::add(Listener& listener, const Segment& syn, std::optional<SeqNum>
   record->tuple = tuple;
   record->listener = &listener;
   record->irs = syn.header.sequence;
-  record->iss = owner_.secrets.initial_sequence(tuple, owner_.context.now);
-  if (minimum_iss && is_before(record->iss, *minimum_iss)) record->iss = *minimum_iss;
-  record->negotiated =
-      negotiate(syn.header.options, syn_options(owner_.config, listener.options(), mss, nullptr),
-                tuple.remote.address.family());
-  const CongestionFactory* const chosen = listener.options().congestion_control;
-  const EcnUse use = (chosen != nullptr ? *chosen : owner_.congestion.standard()).ecn;
-  record->negotiated.ecn = {ecn_to_agree(owner_.config.ecn, use, syn.header.flags),
-                            ecn_mark_of(syn.received.traffic_class)};
+  record->iss = iss;
+  record->negotiated = answer_to(owner_, listener.options(), syn, mss);
   record->interface = reply_interface(syn.received);
   owner_.context.tell(
       TcpStateEvent{tuple.local, tuple.remote, to_string(State::kListen), to_string(State::kSynReceived)});
   ++listener.half_open;
   table_.insert(*record);
-  send_syn_ack(*record);
+  send_syn_ack(*record, cookie);
   lists_[0].push(*record, owner_.context.now + RttEstimator::kInitialRto);
   start_timer();
 }
@@ -91,11 +85,11 @@ void SynQueue::on_timer() {
   start_timer();
 }
 
-void SynQueue::send_syn_ack(const HalfOpen& record) {
+void SynQueue::send_syn_ack(const HalfOpen& record, const std::optional<wire::FastOpenCookie>& cookie) {
   const std::uint32_t timestamp =
       timestamp_ticks(owner_.context.now) + owner_.secrets.timestamp_offset(record.tuple);
   send_syn_ack(*record.listener, record.tuple, record.interface, record.iss, record.irs, record.negotiated,
-               timestamp);
+               timestamp, cookie);
 }
 
 void SynQueue::answer_with_cookie(Listener& listener, const Segment& syn, SeqNum cookie,
@@ -105,7 +99,8 @@ void SynQueue::answer_with_cookie(Listener& listener, const Segment& syn, SeqNum
 }
 
 void SynQueue::send_syn_ack(Listener& listener, const FourTuple& tuple, InterfaceId interface, SeqNum iss,
-                            SeqNum irs, const Negotiated& negotiated, std::uint32_t timestamp) {
+                            SeqNum irs, const Negotiated& negotiated, std::uint32_t timestamp,
+                            const std::optional<wire::FastOpenCookie>& cookie) {
   const auto destination = owner_.ip.destination(tuple.remote.address, interface);
   if (!destination) return;
   Reply reply{.tuple = tuple, .sequence = iss, .acknowledgment = irs + 1};
@@ -117,6 +112,7 @@ void SynQueue::send_syn_ack(Listener& listener, const FourTuple& tuple, Interfac
   reply.options.sack_permitted = negotiated.sack;
   if (negotiated.window_scaling) reply.options.window_scale = negotiated.receive_scale;
   if (negotiated.timestamps) reply.options.timestamps = wire::TcpTimestamps{timestamp, negotiated.ts_recent};
+  reply.options.fast_open = cookie;
   reply.ttl = listener.options().ttl;
   reply.traffic_class = static_cast<std::uint8_t>(listener.options().traffic_class & 0xfc);
   reply.interface = interface;
@@ -153,9 +149,10 @@ bool SynQueue::segment_arrives(HalfOpen& record, const Segment& segment) {
     }
     return false;
   }
-  // Fourth: SYN.
+  // Fourth: SYN. RFC 5961 §4.2: our answer lets a peer that has restarted reset what it knows nothing of.
   if (header.flags.syn) {
     context.drop(DropReason::kTcpSynInWindow, Counter::kTcpExtTCPSYNChallenge);
+    send_syn_ack(record);
     return false;
   }
   // Fifth: ACK.

@@ -25,6 +25,8 @@ struct HalfOpen {
 
 class SynQueue {
  public:
+  static constexpr std::size_t kMaxRetries = 5;  // 1 + 2 + 4 + 8 + 16 + 32 s, as Linux
+
   explicit SynQueue(ConnectionOwner& owner);
   ~SynQueue();
   SynQueue(const SynQueue&) = delete;
@@ -33,9 +35,10 @@ class SynQueue {
   HalfOpen* find(const FourTuple& tuple) const { return table_.find(tuple); }
   std::size_t size() const { return table_.size(); }
 
-  // A SYN for `listener`: keeps a record and answers. `minimum_iss`: where the numbers must begin after a
-  // TIME-WAIT.
-  void add(Listener& listener, const Segment& syn, std::optional<SeqNum> minimum_iss);
+  // A SYN for `listener`: keeps a record and answers, with our initial sequence number. `cookie`: for fast
+  // open; goes out once only.
+  void add(Listener& listener, const Segment& syn, SeqNum iss,
+           const std::optional<wire::FastOpenCookie>& cookie);
   // Answers a SYN with a cookie and keeps nothing.
   void answer_with_cookie(Listener& listener, const Segment& syn, SeqNum cookie, std::uint32_t timestamp,
                           const Negotiated& negotiated);
@@ -52,12 +55,11 @@ class SynQueue {
   }
 
  private:
-  static constexpr std::size_t kMaxRetries = 5;  // 1 + 2 + 4 + 8 + 16 + 32 s, as Linux
-
   void on_timer();
-  void send_syn_ack(const HalfOpen& record);
+  void send_syn_ack(const HalfOpen& record, const std::optional<wire::FastOpenCookie>& cookie = std::nullopt);
   void send_syn_ack(Listener& listener, const FourTuple& tuple, InterfaceId interface, SeqNum iss, SeqNum irs,
-                    const Negotiated& negotiated, std::uint32_t timestamp);
+                    const Negotiated& negotiated, std::uint32_t timestamp,
+                    const std::optional<wire::FastOpenCookie>& cookie = std::nullopt);
   void start_timer();
 
   ConnectionOwner& owner_;

@@ -51,6 +51,10 @@ Result<void> TcpLayer::add_congestion_control(const CongestionFactory& factory) 
   return {};
 }
 
+const FastOpenConfig& TcpLayer::fast_open_config() const { return core_->config.fast_open; }
+const FastOpenKeys& TcpLayer::fast_open_keys() const { return core_->fast_open_keys(); }
+void TcpLayer::set_fast_open_keys(const FastOpenKeys& keys) { core_->set_fast_open_keys(keys); }
+
 void TcpLayer::flush() { core_->flush(); }
 std::vector<Info> TcpLayer::connections() const { return core_->infos(); }
 std::size_t TcpLayer::connection_count() const { return core_->connection_count(); }

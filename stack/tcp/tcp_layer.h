@@ -18,6 +18,7 @@
 #include "stack/base/context.h"
 #include "stack/ip/ip_layer.h"
 #include "stack/tcp/ecn.h"
+#include "stack/tcp/fast_open_cookies.h"
 #include "stack/tcp/types.h"
 
 namespace transom::tcp {
@@ -26,6 +27,16 @@ class Connection;
 class Core;
 class Listener;
 class PortTable;
+
+// TCP Fast Open (RFC 7413). As with Linux a client socket and a listener must ask for it, too.
+struct FastOpenConfig {
+  bool client = true;
+  bool server = true;
+  bool client_without_cookie = false;  // data in SYNs, and no option: for networks where all is known
+  bool server_without_cookie = false;  // data in any SYN is taken
+  bool all_listeners = false;          // whether they ask or not; their limit is their backlog
+  std::size_t max_servers = 1024;      // of which a client remembers the cookie
+};
 
 struct Config {
   std::size_t max_connections = 1 << 21;
@@ -44,6 +55,7 @@ struct Config {
   BufferRange send_buffer{.min = 4 << 10, .initial = 512 << 10, .max = 4 << 20};
   bool mtu_probing = true;        // where long segments vanish (PathMtuSearch); as tcp_mtu_probing=1 of Linux
   EcnMode ecn = EcnMode::kAgree;  // as Linux
+  FastOpenConfig fast_open;
   std::string_view congestion_control = "cubic";  // of connections that name none
   std::uint16_t first_ephemeral_port = 32768;
   std::uint16_t last_ephemeral_port = 60999;
@@ -110,6 +122,12 @@ class TcpLayer final : public ip::Transport {
   std::vector<std::string_view> congestion_controls() const;
   // kAddressInUse when the name is taken. `factory` must outlive the layer.
   Result<void> add_congestion_control(const CongestionFactory& factory);
+
+  // The keys of the cookies of listeners that have none of their own. Who changes the key keeps the old one
+  // as the previous for a while (RFC 7413 §4.1.2).
+  const FastOpenKeys& fast_open_keys() const;
+  const FastOpenConfig& fast_open_config() const;
+  void set_fast_open_keys(const FastOpenKeys& keys);
 
   // Sends what the calls and segments since the last flush have made due. Host calls it after each batch.
   void flush();

@@ -78,8 +78,12 @@ bool TimeWaitTable::segment_arrives(TimeWaitRecord& record, const Segment& segme
     return false;
   }
   if (header.flags.syn && !header.flags.ack && !header.flags.fin) {
-    // MAY-2 and RFC 6191 §2: beyond all that the old connection used, by timestamp or by sequence number.
-    if (is_newer || (!is_older && is_after(header.sequence, record.receive_next))) return true;
+    // MAY-2 and RFC 6191 §2: beyond all that the old connection used, by timestamp or by sequence number; or
+    // told from it by its having timestamps at all.
+    const bool is_first_with_timestamps =
+        !record.timestamps && header.options.timestamps && owner_.config.timestamps;
+    if (is_newer || is_first_with_timestamps || (!is_older && is_after(header.sequence, record.receive_next)))
+      return true;
   }
   owner_.context.drop(is_older ? DropReason::kTcpPaws : DropReason::kTcpTimeWait);
   // Its FIN again: our last ACK was lost. Wait another 2 MSL (RFC 9293 §3.10.7.4, eighth check).

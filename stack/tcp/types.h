@@ -13,8 +13,8 @@
 
 namespace transom::tcp {
 
-// RFC 9293 §3.3.2. LISTEN belongs to Listener, SYN-RECEIVED of a passive open to a half-open record,
-// TIME-WAIT to a TIME-WAIT record; a Connection lives through the rest.
+// RFC 9293 §3.3.2. LISTEN belongs to Listener, SYN-RECEIVED of a passive open to a half-open record (unless
+// it is a fast open), TIME-WAIT to a TIME-WAIT record; a Connection lives through the rest.
 enum class State : std::uint8_t {
   kClosed,
   kListen,
@@ -68,7 +68,11 @@ struct Options {
   std::uint32_t receive_buffer = 0;  // SO_RCVBUF, octets of payload: the largest window; 0: tuned, see Config
   std::uint64_t max_pacing_rate = 0;  // SO_MAX_PACING_RATE, octets per second; 0: no limit of the user's
   const CongestionFactory* congestion_control = nullptr;  // TCP_CONGESTION; nullptr: the standard one
-  std::int32_t linger = -1;                               // SO_LINGER, seconds; -1: off. 0 resets at close
+  bool fast_open_connect = false;         // TCP_FASTOPEN_CONNECT: the SYN waits for data, if it may carry any
+  bool fast_open_without_cookie = false;  // TCP_FASTOPEN_NO_COOKIE (where no address is spoofed)
+  std::uint32_t fast_open_queue = 0;      // TCP_FASTOPEN, of a listener: so many connections may have an
+                                          // unfinished handshake; 0: no fast open
+  std::int32_t linger = -1;               // SO_LINGER, seconds; -1: off. 0 resets at close
 };
 
 // As Linux numbers them in tcpi_ca_state.
@@ -79,6 +83,9 @@ enum class CongestionState : std::uint8_t {
   kRecovery,
   kLoss,  // after a timeout
 };
+
+// Why fast open did not save a client its round trip; the values of Linux's tcpi_fastopen_client_fail.
+enum class FastOpenFailure : std::uint8_t { kNone, kNoCookie, kDataIgnored, kSynLost };
 
 // A picture of one connection, for ss and TCP_INFO.
 struct Info {
@@ -119,6 +126,10 @@ struct Info {
   std::uint32_t out_of_order_segments = 0;            // of the peer
   std::uint32_t timeouts = 0, timeout_recoveries = 0;
   Duration timeout_recovery_time{};
+
+  bool syn_data = false;         // data in a SYN was acknowledged, by us or by the peer
+  bool fast_open_child = false;  // accepted before its handshake was done
+  FastOpenFailure fast_open_failure{};
   std::string_view congestion_control;
   std::array<Metric, kMaxMetrics> metrics{};  // of the congestion control
   std::uint8_t metric_count = 0;

@@ -18,6 +18,7 @@ enum Kind : std::uint8_t {
   kTimestamps = 8,
   kMd5Signature = 19,    // RFC 2385
   kAuthentication = 29,  // RFC 5925
+  kFastOpen = 34,        // RFC 7413
 };
 
 constexpr std::size_t kSackBlockSize = 8;
@@ -79,6 +80,9 @@ void accept(TcpOptions& options, std::uint8_t kind, Bytes contents) {
     case kTimestamps:
       if (!options.timestamps) options.timestamps = read_timestamps(reader);
       break;
+    case kFastOpen:
+      if (!options.fast_open) options.fast_open = FastOpenCookie::of(contents);
+      break;
     default:
       break;  // RFC 9293 MUST-6: skipped
   }
@@ -91,12 +95,14 @@ std::size_t size_without_sacks(const TcpOptions& options) {
   if (options.timestamps) size += kAlignedTimestampsSize;  // SACK permitted takes the place of its two NOPs
   if (options.sack_permitted && !options.timestamps) size += 4;
   if (options.window_scale) size += 4;
+  if (options.fast_open) size += (2U + options.fast_open->size + 3U) / 4 * 4;
   return size;
 }
 
 // How many SACK blocks there is room for: at most four, and three of them with timestamps (RFC 2018 §3).
 std::size_t sacks_that_fit(const TcpOptions& options) {
-  return (TcpOptions::kMaxSize - size_without_sacks(options) - 4) / kSackBlockSize;
+  const std::size_t used = size_without_sacks(options) + 4;
+  return used < TcpOptions::kMaxSize ? (TcpOptions::kMaxSize - used) / kSackBlockSize : 0;
 }
 
 std::size_t sacks_to_write(const TcpOptions& options) {
@@ -154,6 +160,16 @@ bool parse_options(Bytes octets, TcpOptions& options) {
 
 }  // namespace
 
+// ---------------------------------------------------------------- FastOpenCookie
+
+std::optional<FastOpenCookie> FastOpenCookie::of(Bytes octets) {
+  if (!is_legal_size(octets.size())) return std::nullopt;
+  FastOpenCookie cookie;
+  std::ranges::copy(octets, cookie.octets.begin());
+  cookie.size = static_cast<std::uint8_t>(octets.size());
+  return cookie;
+}
+
 // ---------------------------------------------------------------- TcpOptions
 
 bool TcpOptions::add_sack(const SackBlock& block) {
@@ -192,6 +208,11 @@ void TcpOptions::write(Writer& writer) const {
     write_no_operations(writer, 1);
     write_option(writer, kWindowScale, 1);
     writer.u8(*window_scale);
+  }
+  if (fast_open) {
+    write_option(writer, kFastOpen, fast_open->size);
+    writer.bytes(fast_open->bytes());
+    if (fast_open->size % 4 == 0) write_no_operations(writer, 2);
   }
   if (const std::size_t blocks = sacks_to_write(*this); blocks > 0) {
     write_no_operations(writer, 2);

@@ -1,4 +1,4 @@
-// The TCP header and its options (RFC 9293 §3.1, §3.2; RFC 7323; RFC 2018).
+// The TCP header and its options (RFC 9293 §3.1, §3.2; RFC 7323; RFC 2018; RFC 7413).
 //
 //    0                   1                   2                   3
 //    0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -41,6 +41,25 @@ struct TcpTimestamps {
   friend bool operator==(const TcpTimestamps&, const TcpTimestamps&) = default;
 };
 
+// RFC 7413 §4.1.1: 4 to 16 octets, an even number of them; none: the request for a cookie.
+struct FastOpenCookie {
+  static constexpr std::size_t kMinSize = 4;
+  static constexpr std::size_t kMaxSize = 16;
+
+  std::array<std::uint8_t, kMaxSize> octets{};  // those behind `size` are 0
+  std::uint8_t size = 0;
+
+  bool is_request() const { return size == 0; }
+  Bytes bytes() const { return {octets.data(), size}; }
+  static bool is_legal_size(std::size_t size) {
+    return size == 0 || (size >= kMinSize && size <= kMaxSize && size % 2 == 0);
+  }
+  // nullopt for an illegal size.
+  static std::optional<FastOpenCookie> of(Bytes octets);
+
+  friend bool operator==(const FastOpenCookie&, const FastOpenCookie&) = default;
+};
+
 struct TcpOptions {
   static constexpr std::size_t kMaxSize = 40;
   static constexpr std::size_t kMaxSackBlocks = 4;
@@ -51,6 +70,7 @@ struct TcpOptions {
   std::optional<TcpTimestamps> timestamps{};
   std::array<SackBlock, kMaxSackBlocks> sack_blocks{};
   std::uint8_t sack_count = 0;
+  std::optional<FastOpenCookie> fast_open{};  // means something in a SYN only
 
   std::span<const SackBlock> sacks() const { return {sack_blocks.data(), sack_count}; }
   bool add_sack(const SackBlock& block);
@@ -60,9 +80,10 @@ struct TcpOptions {
   friend bool operator==(const TcpOptions&, const TcpOptions&) = default;
 
   // Unknown options are skipped by their length. kBadOption at a length below 2, one beyond the header, or
-  // one that is wrong for its kind. The first of a repeated option counts.
+  // one that is wrong for its kind; but a fast-open cookie of a wrong length is skipped (RFC 7413 §4.1.1).
+  // The first of a repeated option counts.
   static std::expected<TcpOptions, ParseError> parse(Bytes octets);
-  // In Linux's order: SYN: mss, sackOK and TS (or nop nop TS), nop wscale; else nop nop TS, nop nop SACK.
+  // In Linux's order: SYN: mss, sackOK and TS (or nop nop TS), nop wscale, FO; else nop nop TS, nop nop SACK.
   void write(Writer& writer) const;
 };
 

@@ -105,6 +105,8 @@ std::string describe(const wire::TcpHeader& header, std::size_t payload) {
     text += fmt::format(" sack {}:{}", block.left.value(), block.right.value());
   if (header.options.timestamps)
     text += fmt::format(" TS {} {}", header.options.timestamps->value, header.options.timestamps->echo);
+  if (header.options.fast_open)
+    text += fmt::format(" FO {:02x}", fmt::join(header.options.fast_open->bytes(), ""));
   return text;
 }
 

@@ -79,7 +79,7 @@ TEST_F(TraceFile, WritesOneJsonObjectPerEvent) {
     sink->write({}, {Instant(std::chrono::seconds(2)),
                      TcpStateEvent{kLocal, kRemote, "LISTEN", "SYN-RECEIVED"}, 3, 1});
     sink->write({}, {Instant(std::chrono::seconds(2)),
-                     TcpNegotiatedEvent{kLocal, kRemote, 1448, 7, 10, true, true, false}, 4, 1});
+                     TcpNegotiatedEvent{kLocal, kRemote, 1448, 7, 10, true, true, false, false}, 4, 1});
     sink->write({},
                 {Instant(std::chrono::seconds(2)), TcpLimitEvent{kLocal, kRemote, Reason::kNagle, 5}, 5, 0});
     sink->write({},

@@ -76,6 +76,76 @@ TEST_F(TcpTrace, TellsTheStatesOfAPassiveOpenAndWhatWasAgreedOn) {
   EXPECT_FALSE(agreed[0].timestamps);
 }
 
+// ---------------------------------------------------------------- fast open
+
+std::vector<Reason> fast_open_reasons(const Recorder& trace) {
+  std::vector<Reason> reasons;
+  for (const auto& event : trace.all<TcpFastOpenEvent>()) reasons.push_back(event.reason);
+  return reasons;
+}
+
+TEST_F(TcpTrace, SaysWhyAServerOpensFastOrNot) {
+  tcp::Options options;
+  options.fast_open_queue = 1;
+  world.listen(80, options);
+  const auto knock = [&](std::uint16_t port, const wire::FastOpenCookie& cookie) {
+    ScriptedPeer client(world, port, 80);
+    client.send({.flags = "S", .sequence = 1000, .payload = "data", .options = {.fast_open = cookie}});
+    return client.receive();
+  };
+  const auto given = knock(4001, {});
+  knock(4002, *wire::FastOpenCookie::of(std::array<std::uint8_t, 4>{1, 2, 3, 4}));
+  const auto opened = knock(4003, *given->header.options.fast_open);
+  knock(4004, *given->header.options.fast_open);
+  EXPECT_EQ(fast_open_reasons(trace), (std::vector{Reason::kFastOpenCookieGiven, Reason::kFastOpenBadCookie,
+                                                   Reason::kFastOpenAccepted, Reason::kFastOpenQueueFull}));
+  EXPECT_EQ(trace.all<TcpFastOpenEvent>()[2].octets, 4U);
+  ScriptedPeer client(world, 4003, 80);
+  client.send({.flags = "A", .sequence = 1005, .acknowledgment = opened->sequence() + 1});
+  ASSERT_EQ(trace.all<TcpNegotiatedEvent>().size(), 1U);
+  EXPECT_TRUE(trace.all<TcpNegotiatedEvent>()[0].fast_open);
+}
+
+TEST_F(TcpTrace, SaysHowAClientFaredWithFastOpen) {
+  const auto connect_fast = [&](std::uint16_t port) -> tcp::Connection& {
+    return world.with([&]() -> tcp::Connection& {
+      auto hold = world.host().tcp().bind({.local = {HostUnderTest::kHost, Port{port}}});
+      tcp::Options options;
+      options.fast_open_connect = true;
+      return **world.host().tcp().connect(*hold, {HostUnderTest::kPeer, Port{80}}, options);
+    });
+  };
+  const auto answer = [&](std::uint16_t port, std::uint32_t acknowledged,
+                          const wire::TcpOptions& options = {}) {
+    ScriptedPeer server(world, 80, port);
+    const auto syns = server.receive_all();
+    server.send({.flags = "SA",
+                 .sequence = 1,
+                 .acknowledgment = syns.front().sequence() + 1 + acknowledged,
+                 .options = options});
+  };
+  connect_fast(5000);
+  answer(5000, 0, {.fast_open = wire::FastOpenCookie::of(std::array<std::uint8_t, 4>{1, 2, 3, 4})});
+  write(world, connect_fast(5001), "data");
+  answer(5001, 4);
+  for (const std::uint16_t port : std::initializer_list<std::uint16_t>{5002, 5003}) {
+    write(world, connect_fast(port), "data");
+    world.advance(1001ms);
+    answer(port, 0);
+  }
+  connect_fast(5004);
+  EXPECT_EQ(fast_open_reasons(trace),
+            (std::vector{Reason::kFastOpenRequest, Reason::kFastOpenData, Reason::kFastOpenTaken,
+                         Reason::kFastOpenData, Reason::kFastOpenSynLost, Reason::kFastOpenIgnored,
+                         Reason::kFastOpenData, Reason::kFastOpenSynLost, Reason::kFastOpenIgnored,
+                         Reason::kFastOpenPaused}));
+  std::vector<bool> saved;
+  for (const auto& agreed : trace.all<TcpNegotiatedEvent>()) saved.push_back(agreed.fast_open);
+  EXPECT_EQ(saved, (std::vector{false, true, false, false}));
+}
+
+// ---------------------------------------------------------------- sending
+
 TEST_F(TcpTrace, NamesTheApplicationAsTheCauseOfWhatItSends) {
   tcp::Connection& connection = connect();
   write(world, connection, pattern(1000));

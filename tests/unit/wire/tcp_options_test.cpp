@@ -159,6 +159,80 @@ TEST(TcpOptions, TakeTheShortcutOfAlignedTimestampsOnlyForThose) {
   expect_bad("0101080b 00000001 00000002");
 }
 
+// ---------------------------------------------------------------- fast open (RFC 7413 §4.1.1)
+
+FastOpenCookie cookie(std::string_view text) { return *FastOpenCookie::of(hex(text)); }
+
+TEST(TcpOptions, HoldAFastOpenCookieOfFourToSixteenOctets) {
+  EXPECT_EQ(parse("2206 01020304")->fast_open, cookie("01020304"));
+  EXPECT_EQ(parse("220a 0102030405060708")->fast_open, cookie("0102030405060708"));
+  EXPECT_EQ(parse("2212 0102030405060708090a0b0c0d0e0f10")->fast_open,
+            cookie("0102030405060708090a0b0c0d0e0f10"));
+  const auto request = parse("2202");
+  ASSERT_TRUE(request->fast_open);
+  EXPECT_TRUE(request->fast_open->is_request());
+}
+
+TEST(TcpOptions, SkipAFastOpenCookieOfAnyOtherLengthAndGoOn) {
+  for (std::size_t size = 0; size <= 34; ++size) {
+    if (FastOpenCookie::is_legal_size(size)) continue;
+    Octets octets = hex("22");
+    octets.push_back(static_cast<std::uint8_t>(size + 2));
+    octets.resize(octets.size() + size, 0x55);
+    octets.insert(octets.end(), {2, 4, 5, 0xb4});
+    const auto options = parse(octets);
+    ASSERT_TRUE(options) << size;
+    EXPECT_FALSE(options->fast_open) << size;
+    EXPECT_EQ(options->maximum_segment_size, 1460) << size;
+  }
+  for (const char* cut : {"22", "2200", "2201", "2206 010203", "220a 01"}) expect_bad(cut);
+}
+
+TEST(TcpOptions, CountTheFirstFastOpenCookie) {
+  EXPECT_EQ(parse("2206 01020304 2206 05060708")->fast_open, cookie("01020304"));
+  EXPECT_EQ(parse("2205 010203 2206 05060708")->fast_open, cookie("05060708")) << "the first is none";
+}
+
+TEST(TcpOptions, WriteTheFastOpenCookieLastAndAligned) {  // as Linux
+  EXPECT_EQ(write({.fast_open = FastOpenCookie{}}), hex("2202 0101"));
+  EXPECT_EQ(write({.fast_open = cookie("01020304")}), hex("2206 01020304 0101"));
+  EXPECT_EQ(write({.fast_open = cookie("010203040506")}), hex("2208 010203040506"));
+  const TcpOptions full{.maximum_segment_size = 1460,
+                        .window_scale = 7,
+                        .sack_permitted = true,
+                        .timestamps = TcpTimestamps{1, 2},
+                        .fast_open = cookie("0102030405060708090a0b0c0d0e0f10")};
+  EXPECT_EQ(write(full), hex("020405b4 0402 080a 00000001 00000002 01 030307"
+                             "2212 0102030405060708090a0b0c0d0e0f10 0101"));
+  EXPECT_EQ(full.size(), TcpOptions::kMaxSize);
+}
+
+TEST(TcpOptions, ComeBackFromTheWireWithEveryCookie) {
+  for (std::size_t size = 0; size <= FastOpenCookie::kMaxSize; ++size) {
+    if (!FastOpenCookie::is_legal_size(size)) continue;
+    const TcpOptions options{.maximum_segment_size = 1460,
+                             .window_scale = 7,
+                             .sack_permitted = true,
+                             .timestamps = TcpTimestamps{1, 2},
+                             .fast_open = FastOpenCookie::of(Octets(size, 0xc7))};
+    EXPECT_EQ(parse(write(options)), options) << size;
+  }
+}
+
+TEST(TcpOptions, WithAFastOpenCookieAreStableUnderMutation) {
+  const Octets octets = hex("020405b4 0402 080a 00000001 00000002 01 030307 220a 0102030405060708 0101");
+  expect_stable_under_mutation(octets, [](Bytes bytes) { return TcpOptions::parse(bytes); }, write);
+}
+
+TEST(TcpOptions, LeaveNoRoomForSackBlocksBesideAllOthers) {
+  TcpOptions full{.maximum_segment_size = 1460,
+                  .window_scale = 7,
+                  .timestamps = TcpTimestamps{1, 2},
+                  .fast_open = cookie("0102030405060708090a0b0c0d0e0f10")};
+  EXPECT_FALSE(full.add_sack({SeqNum(1), SeqNum(2)}));
+  EXPECT_EQ(full.size(), TcpOptions::kMaxSize);
+}
+
 // ---------------------------------------------------------------- writing
 
 TEST(TcpOptions, AreWrittenInLinuxOrder) {  // MUST-68, MUST-69
