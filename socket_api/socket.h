@@ -117,6 +117,8 @@ class Socket : public Pollable, protected ReadinessListener {
   Socket* as_socket() override { return this; }
   bool is_non_blocking() const { return settings_.is_non_blocking; }
   void set_non_blocking(bool on) { settings_.is_non_blocking = on; }
+  Duration receive_timeout() const { return settings_.receive_timeout; }  // SO_RCVTIMEO; max(): none
+  Duration send_timeout() const { return settings_.send_timeout; }        // SO_SNDTIMEO
 
  protected:
   void on_readiness() final;

@@ -16,6 +16,7 @@ struct Selection {
 };
 
 void add_up(CLI::App& app, Selection& selected);
+void add_run(CLI::App& app, Selection& selected);
 void add_ping(CLI::App& app, Selection& selected);
 void add_nc(CLI::App& app, Selection& selected);
 void add_ss(CLI::App& app, Selection& selected);

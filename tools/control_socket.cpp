@@ -95,7 +95,7 @@ std::vector<std::string> running_hosts() {
 
 std::string find_host(const std::string& which) {
   if (which.find('/') != std::string::npos) return which;
-  if (!which.empty()) return fmt::format("{}/{}.sock", control_directory(), which);
+  if (!which.empty()) return control_path(control_directory(), which);
   if (const char* named = std::getenv("TRANSOM_HOST"); named != nullptr && *named != '\0') return named;
   const auto paths = running_hosts();
   if (paths.empty()) fail(Exit::kFailed, "no host is running; start one: transom up");
@@ -109,6 +109,10 @@ std::string find_host(const std::string& which) {
 }
 
 }  // namespace
+
+std::string control_path(const std::string& directory, const std::string& name) {
+  return fmt::format("{}/{}.sock", directory, name);
+}
 
 std::string control_directory() {
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
@@ -130,9 +134,7 @@ std::string control_directory() {
 // ---------------------------------------------------------------- ControlServer
 
 ControlServer::ControlServer(const std::string& directory, const std::string& name, Handler handler)
-    : path_(fmt::format("{}/{}.sock", directory, name)),
-      handler_(std::move(handler)),
-      listener_(make_socket()) {
+    : path_(control_path(directory, name)), handler_(std::move(handler)), listener_(make_socket()) {
   if (is_alive(path_)) fail(Exit::kUsage, "a host named {} is running; choose another --name", name);
   unlink(path_.c_str());  // left by one that did not end cleanly
   const sockaddr_un address = address_of(path_);

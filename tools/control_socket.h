@@ -20,6 +20,9 @@ namespace transom::tools {
 // for before a user namespace is entered, in which the user is another.
 std::string control_directory();
 
+// Where the host of that name has its control socket.
+std::string control_path(const std::string& directory, const std::string& name);
+
 class ControlServer {
  public:
   using Handler = std::function<nlohmann::json(const nlohmann::json& request)>;

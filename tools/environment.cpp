@@ -37,14 +37,13 @@ std::string advice(int error) {
   }
 }
 
-// In the new user namespace we are root, and outside we are who we were.
+}  // namespace
+
 bool map_root(uid_t user, gid_t group) {
   write_file("/proc/self/setgroups", "deny");  // required before gid_map without privilege
   return write_file("/proc/self/uid_map", fmt::format("0 {} 1", user)) &&
          write_file("/proc/self/gid_map", fmt::format("0 {} 1", group));
 }
-
-}  // namespace
 
 std::string enter_private_network() {
   const uid_t user = geteuid();

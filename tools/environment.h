@@ -2,6 +2,8 @@
 // network is left alone and root is not needed.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 
 namespace transom::tools {
@@ -10,6 +12,9 @@ namespace transom::tools {
 // namespace first, where it is root. Brings up lo. Must be called before any thread is started. Throws
 // Failure(kEnvironment). Returns the command with which a person can enter the namespace.
 std::string enter_private_network();
+
+// In a new user namespace: makes this process root there, and outside the user that it was. False, with errno.
+bool map_root(uid_t user, gid_t group);
 
 // Why a user namespace cannot be made here, in one line with what to do about it; empty when it can. Forks to
 // find out.

@@ -47,14 +47,18 @@ IpPrefix neighbour_of(const IpPrefix& own) {
 
 }  // namespace
 
-LocalHost::LocalHost(const DeviceOptions& options) {
-  choose_addresses(options);
-  if (options.is_private()) {
-    enter_command_ = enter_private_network();
-    report_.push_back(fmt::format("network   private; a shell in it: {}", enter_command_));
+LocalHost::LocalHost(const DeviceOptions& options, DefaultDevice otherwise) {
+  const bool has_device = !options.is_private() || otherwise == DefaultDevice::kPrivateTap;
+  std::unique_ptr<drivers::Device> device;
+  if (has_device) {
+    choose_addresses(options);
+    if (options.is_private()) {
+      enter_command_ = enter_private_network();
+      report_.push_back(fmt::format("network   private; a shell in it: {}", enter_command_));
+    }
+    device = open_device(options);
+    set_up_kernel_end(options);
   }
-  std::unique_ptr<drivers::Device> device = open_device(options);
-  set_up_kernel_end(options);
 
   sockets::StackConfig config;
   if (options.seed) config.seed = seed_from_number(*options.seed);
@@ -63,6 +67,7 @@ LocalHost::LocalHost(const DeviceOptions& options) {
   open_traces(options);
   if (!options.traces.empty()) config.observer = &trace_.add_host({});
   stack_ = std::make_unique<sockets::Stack>(config);
+  if (!has_device) return;
   sockets::InterfaceOptions interface;
   interface.name = device_name_;
   interface.mac = options.mac;

@@ -12,11 +12,14 @@
 
 namespace transom::tools {
 
+// What a host gets that is given neither --tap nor --tun.
+enum class DefaultDevice { kPrivateTap, kLoopbackAlone };
+
 class LocalHost {
  public:
   // Sets everything up and waits until the addresses are usable. Before any thread is started. Throws
   // Failure.
-  explicit LocalHost(const DeviceOptions& options);
+  explicit LocalHost(const DeviceOptions& options, DefaultDevice otherwise = DefaultDevice::kPrivateTap);
   ~LocalHost();
 
   sockets::Stack& stack() { return *stack_; }

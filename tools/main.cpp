@@ -14,7 +14,10 @@ std::vector<std::string> take_neighbour_command(std::vector<std::string>& argume
     if (*at != "--") continue;
     std::vector<std::string> command(at + 1, arguments.end());
     arguments.erase(at, arguments.end());
-    if (command.empty()) fail(Exit::kUsage, "no command after '--'; write: transom up -- ping -c 1 10.9.0.2");
+    if (command.empty()) {
+      fail(Exit::kUsage, "no command after '--'; write it behind, as in: transom {} -- ping -c 1 10.9.0.2",
+           arguments.front());
+    }
     return command;
   }
   return {};
@@ -23,7 +26,8 @@ std::vector<std::string> take_neighbour_command(std::vector<std::string>& argume
 int run(int argc, char** argv) {
   std::vector<std::string> arguments(argv + 1, argv + argc);
   Selection selected;
-  if (!arguments.empty() && (arguments.front() == "up" || arguments.front() == "link")) {
+  constexpr std::array<std::string_view, 3> kWithCommand{"up", "run", "link"};
+  if (!arguments.empty() && std::ranges::find(kWithCommand, arguments.front()) != kWithCommand.end()) {
     selected.neighbour_command = take_neighbour_command(arguments);
   }
 
@@ -34,6 +38,7 @@ int run(int argc, char** argv) {
       "Start here: transom doctor; transom up --serve http=80 -- curl http://10.9.0.2/\n"
       "Exit codes: 0 good, 1 the thing failed, 2 bad usage or input, 3 the environment lacks something");
   add_up(app, selected);
+  add_run(app, selected);
   add_ping(app, selected);
   add_nc(app, selected);
   add_ss(app, selected);

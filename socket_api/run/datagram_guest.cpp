@@ -1,0 +1,354 @@
+#include "socket_api/run/datagram_guest.h"
+
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <array>
+#include <climits>
+
+namespace transom::sockets::run {
+
+namespace {
+
+constexpr std::size_t kMaxDatagram = 65535;
+constexpr std::size_t kMaxControl = 1024;
+constexpr std::size_t kMaxWaiting = 64;  // in the pair; more wait in the stack, whose buffer is bounded
+using Chunk = std::array<std::uint8_t, kMaxDatagram>;
+Chunk& chunk() {
+  thread_local Chunk the_chunk;
+  return the_chunk;
+}
+
+}  // namespace
+
+std::size_t DatagramGuest::MessageArgument::room() const {
+  std::size_t total = 0;
+  for (const iovec& piece : pieces) total += piece.iov_len;
+  return total;
+}
+
+void DatagramGuest::connect(Session& session, const TrappedCall& call) {
+  const auto argument = read_address_argument(call, call.argument(1), call.argument(2));
+  if (!argument) return call.finish(argument.error());
+  move_out(session);
+  if (is_unspecified_family(argument->get(), argument->length))
+    return call.finish(socket_->disconnect(session));
+  const auto address = read_address(socket_->domain(), argument->get(), argument->length);
+  if (!address) return call.finish(address.error());
+  call.finish(socket_->connect(session, *address));
+}
+
+// ---------------------------------------------------------------- arguments
+
+Outcome<DatagramGuest::MessageArgument> DatagramGuest::read_message(const TrappedCall& call,
+                                                                    std::uint64_t address) {
+  const auto header = call.read_value<msghdr>(address);
+  if (!header) return std::unexpected(header.error());
+  MessageArgument message{.header = *header, .pieces = {}};
+  if (header->msg_iovlen > IOV_MAX) return fail(EMSGSIZE);
+  message.pieces.resize(header->msg_iovlen);
+  const auto done = call.read(
+      reinterpret_cast<std::uint64_t>(header->msg_iov),
+      {reinterpret_cast<std::uint8_t*>(message.pieces.data()), message.pieces.size() * sizeof(iovec)});
+  if (!done) return std::unexpected(done.error());
+  for (const iovec& piece : message.pieces) {
+    if (piece.iov_len > SSIZE_MAX || message.room() > SSIZE_MAX) return fail(EINVAL);
+  }
+  return message;
+}
+
+DatagramGuest::MessageArgument DatagramGuest::simple_message(const TrappedCall& call) {
+  MessageArgument message;
+  message.pieces.push_back(
+      {reinterpret_cast<void*>(call.argument(1)), static_cast<std::size_t>(call.argument(2))});
+  message.header.msg_name = reinterpret_cast<void*>(call.argument(4));
+  return message;
+}
+
+// ---------------------------------------------------------------- sending
+
+void DatagramGuest::send(Session& session, const TrappedCall& call) {
+  move_out(session);  // what was written before goes before
+  const auto report = [&call](const Outcome<std::size_t>& sent) {
+    sent ? call.finish(static_cast<std::int64_t>(*sent)) : call.finish(sent.error());
+  };
+  if (call.number() == SYS_sendmmsg) {
+    const auto count = send_many(session, call);
+    count ? call.finish(*count) : call.finish(count.error());
+  } else if (call.number() == SYS_sendmsg) {
+    const auto message = read_message(call, call.argument(1));
+    if (!message) return call.finish(message.error());
+    report(send_from(session, call, *message, call.int_argument(2)));
+  } else {
+    MessageArgument message = simple_message(call);
+    message.header.msg_namelen = static_cast<socklen_t>(call.argument(5));
+    report(send_from(session, call, message, call.int_argument(3)));
+  }
+}
+
+Outcome<std::int64_t> DatagramGuest::send_many(Session& session, const TrappedCall& call) {
+  const std::size_t count = std::min<std::size_t>(static_cast<std::uint32_t>(call.argument(2)), IOV_MAX);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint64_t at = call.argument(1) + i * sizeof(mmsghdr);
+    const auto message = read_message(call, at);
+    Outcome<std::size_t> sent = message ? send_from(session, call, *message, call.int_argument(3))
+                                        : Outcome<std::size_t>(std::unexpected(message.error()));
+    if (sent) {
+      const auto told = call.write_value(at + offsetof(mmsghdr, msg_len), static_cast<unsigned>(*sent));
+      if (!told) sent = std::unexpected(told.error());
+    }
+    if (!sent)
+      return i > 0 ? Outcome<std::int64_t>(static_cast<std::int64_t>(i)) : std::unexpected(sent.error());
+  }
+  return static_cast<std::int64_t>(count);
+}
+
+Outcome<std::size_t> DatagramGuest::send_from(Session& session, const TrappedCall& call,
+                                              const MessageArgument& message, int flags) {
+  if (message.room() > kMaxDatagram) return fail(EMSGSIZE);
+  Chunk& octets = chunk();
+  std::size_t size = 0;
+  for (const iovec& piece : message.pieces) {
+    const auto copied = call.read(reinterpret_cast<std::uint64_t>(piece.iov_base),
+                                  MutableBytes(octets).subspan(size, piece.iov_len));
+    if (!copied) return std::unexpected(copied.error());
+    size += piece.iov_len;
+  }
+  const Bytes data = Bytes(octets).first(size);
+  Outgoing outgoing{.pieces = {&data, 1}, .flags = flags | MSG_DONTWAIT};
+  if (message.header.msg_name != nullptr && message.header.msg_namelen > 0) {
+    const auto argument = read_address_argument(
+        call, reinterpret_cast<std::uint64_t>(message.header.msg_name), message.header.msg_namelen);
+    if (!argument) return std::unexpected(argument.error());
+    const auto to = read_address(socket_->domain(), argument->get(), argument->length);
+    if (!to) return std::unexpected(to.error());
+    outgoing.to = *to;
+  }
+  alignas(cmsghdr) std::array<std::uint8_t, kMaxControl> control{};
+  if (message.header.msg_control != nullptr && message.header.msg_controllen > 0) {
+    if (message.header.msg_controllen > control.size()) return fail(ENOBUFS);
+    const MutableBytes part = MutableBytes(control).first(message.header.msg_controllen);
+    const auto copied = call.read(reinterpret_cast<std::uint64_t>(message.header.msg_control), part);
+    if (!copied) return std::unexpected(copied.error());
+    const auto parsed = read_control(socket_->kind(), part);
+    if (!parsed) return std::unexpected(parsed.error());
+    outgoing.control = *parsed;
+  }
+  return socket_->send(session, outgoing);
+}
+
+// What the program has sent with write() or send(), on a connected socket.
+void DatagramGuest::move_out(Session& session) {
+  Chunk& octets = chunk();
+  while (true) {
+    const ssize_t size = recv(end_.get(), octets.data(), octets.size(), MSG_DONTWAIT);
+    if (size < 0) return;
+    if (size == 0) {  // an empty datagram, unless it is the end
+      pollfd look{.fd = end_.get(), .events = POLLIN | POLLRDHUP, .revents = 0};
+      if (poll(&look, 1, 0) > 0 && (look.revents & (POLLRDHUP | POLLHUP)) != 0) return;
+    }
+    const Bytes data = Bytes(octets).first(static_cast<std::size_t>(size));
+    (void)socket_->send(session,
+                        {.pieces = {&data, 1}, .flags = MSG_DONTWAIT});  // an error is for a later call
+  }
+}
+
+// ---------------------------------------------------------------- receiving
+
+void DatagramGuest::receive(Session& session, const TrappedCall& call) {
+  const auto received = try_receive(session, call);
+  if (received) return *received ? call.finish(**received) : call.finish(received->error());
+  const int flags = call.int_argument(call.number() == SYS_recvmsg ? 2 : 3);
+  if (!may_block(call, flags)) return call.finish(Errno{EAGAIN});
+  hold(session, call, socket_->receive_timeout());
+}
+
+std::optional<Outcome<std::int64_t>> DatagramGuest::try_receive(Session& session, const TrappedCall& call) {
+  const auto theirs = call.take_descriptor(call.int_argument(0));
+  if (!theirs) return std::unexpected(theirs.error());
+  move_in(session);
+  forget_taken(theirs->get());
+  if (error_ != 0) return fail(std::exchange(error_, 0));
+  const auto without_wait = [](const auto& outcome) -> std::optional<Outcome<std::int64_t>> {
+    if (!outcome && outcome.error() == Errno{EAGAIN}) return std::nullopt;
+    if (!outcome) return std::unexpected(outcome.error());
+    return static_cast<std::int64_t>(*outcome);
+  };
+  if (call.number() == SYS_recvmmsg) return without_wait(receive_many(session, call, theirs->get()));
+  if (call.number() == SYS_recvmsg) {
+    auto message = read_message(call, call.argument(1));
+    if (!message) return std::unexpected(message.error());
+    const auto size = receive_into(session, call, *message, call.int_argument(2), theirs->get());
+    if (size) {
+      if (const auto told = call.write_value(call.argument(1), message->header); !told)
+        return std::unexpected(told.error());
+    }
+    return without_wait(size);
+  }
+  MessageArgument message = simple_message(call);
+  if (message.header.msg_name != nullptr) {
+    const auto room = call.read_value<socklen_t>(call.argument(5));
+    if (!room) return std::unexpected(room.error());
+    if (static_cast<int>(*room) < 0) return fail(EINVAL);
+    message.header.msg_namelen = *room;
+  }
+  const auto size = receive_into(session, call, message, call.int_argument(3), theirs->get());
+  if (size && message.header.msg_name != nullptr) {
+    if (const auto told = call.write_value(call.argument(5), message.header.msg_namelen); !told)
+      return std::unexpected(told.error());
+  }
+  return without_wait(size);
+}
+
+Outcome<std::int64_t> DatagramGuest::receive_many(Session& session, const TrappedCall& call, int theirs) {
+  const std::size_t count = std::min<std::size_t>(static_cast<std::uint32_t>(call.argument(2)), IOV_MAX);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint64_t at = call.argument(1) + i * sizeof(mmsghdr);
+    auto message = read_message(call, at);
+    Outcome<std::size_t> size = message ? receive_into(session, call, *message, call.int_argument(3), theirs)
+                                        : Outcome<std::size_t>(std::unexpected(message.error()));
+    if (size) {
+      const mmsghdr told{.msg_hdr = message->header, .msg_len = static_cast<unsigned>(*size)};
+      if (const auto done = call.write_value(at, told); !done) size = std::unexpected(done.error());
+    }
+    if (!size)
+      return i > 0 ? Outcome<std::int64_t>(static_cast<std::int64_t>(i)) : std::unexpected(size.error());
+  }
+  return static_cast<std::int64_t>(count);
+}
+
+Outcome<std::size_t> DatagramGuest::receive_into(Session& session, const TrappedCall& call,
+                                                 MessageArgument& message, int flags, int theirs) {
+  Chunk& octets = chunk();
+  const MutableBytes room(octets);
+  Waiting came;
+  std::array<std::uint8_t, kMaxControl> control{};
+  int result_flags = 0;
+  if ((flags & MSG_ERRQUEUE) != 0 || waiting_.empty()) {
+    Incoming incoming{.buffers = {&room, 1}, .control = control, .flags = flags | MSG_DONTWAIT};
+    const auto size = socket_->receive(session, incoming);
+    if (!size) return std::unexpected(size.error());
+    came.size = *size;
+    came.from = incoming.from;
+    came.control.assign(control.begin(),
+                        control.begin() + static_cast<std::ptrdiff_t>(incoming.control_size));
+    result_flags = incoming.result_flags;
+  } else {
+    const ssize_t size = recv(theirs, octets.data(), octets.size(), MSG_DONTWAIT | (flags & MSG_PEEK));
+    if (size < 0) return fail(errno);
+    came = waiting_.front();
+    came.size = static_cast<std::size_t>(size);
+    if ((flags & MSG_PEEK) == 0) waiting_.pop_front();
+  }
+  std::size_t done = 0;
+  for (const iovec& piece : message.pieces) {
+    const std::size_t part = std::min(piece.iov_len, came.size - done);
+    const auto copied =
+        call.write(reinterpret_cast<std::uint64_t>(piece.iov_base), Bytes(octets).subspan(done, part));
+    if (!copied) return std::unexpected(copied.error());
+    done += part;
+  }
+  if (done < came.size) result_flags |= MSG_TRUNC;
+  if (message.header.msg_name != nullptr) {
+    AddressArgument name;
+    socklen_t length = 0;
+    if (came.from) {
+      length = std::min<socklen_t>(message.header.msg_namelen, name.octets.size());
+      const socklen_t fits = length;
+      (void)write_address(socket_->domain(), *came.from, reinterpret_cast<sockaddr*>(name.octets.data()),
+                          &length);
+      const auto copied = call.write(reinterpret_cast<std::uint64_t>(message.header.msg_name),
+                                     Bytes(name.octets).first(std::min(fits, length)));
+      if (!copied) return std::unexpected(copied.error());
+    }
+    message.header.msg_namelen = length;
+  }
+  const std::size_t control_room = message.header.msg_control == nullptr ? 0 : message.header.msg_controllen;
+  if (came.control.size() > control_room) {
+    result_flags |= MSG_CTRUNC;
+    came.control.clear();
+  }
+  if (const auto copied =
+          call.write(reinterpret_cast<std::uint64_t>(message.header.msg_control), came.control);
+      !copied)
+    return std::unexpected(copied.error());
+  message.header.msg_controllen = came.control.size();
+  message.header.msg_flags = result_flags;
+  return (flags & MSG_TRUNC) != 0 ? came.size : done;
+}
+
+// Drops from `waiting_` what the program has taken by itself. What is left in the pair is the end of it.
+void DatagramGuest::forget_taken(int theirs) {
+  int left = 0;
+  if (ioctl(theirs, FIONREAD, &left) != 0) return;
+  std::size_t remembered = 0;
+  for (const Waiting& one : waiting_) remembered += one.size;
+  while (!waiting_.empty() && remembered > static_cast<std::size_t>(left)) {
+    remembered -= waiting_.front().size;
+    waiting_.pop_front();
+  }
+  // Empty ones at the front may be gone or not: the pair tells whether its first is one.
+  while (!waiting_.empty() && waiting_.front().size == 0) {
+    char octet = 0;
+    const ssize_t first = recv(theirs, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (first == 0) break;
+    waiting_.pop_front();
+  }
+}
+
+bool DatagramGuest::relay_one(Session& session) {
+  Chunk& octets = chunk();
+  const MutableBytes room(octets);
+  std::array<std::uint8_t, kMaxControl> control{};
+  Incoming incoming{.buffers = {&room, 1}, .control = control, .flags = MSG_DONTWAIT | MSG_PEEK};
+  const auto size = socket_->receive(session, incoming);
+  if (!size) {
+    if (size.error() != Errno{EAGAIN}) error_ = to_number(size.error());
+    return false;
+  }
+  if (::send(end_.get(), octets.data(), *size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+    end_writable_ = errno != EAGAIN;
+    return false;
+  }
+  waiting_.push_back(
+      {*size, incoming.from,
+       std::vector<std::uint8_t>(control.begin(),
+                                 control.begin() + static_cast<std::ptrdiff_t>(incoming.control_size))});
+  Incoming taken{.buffers = {}, .flags = MSG_DONTWAIT};
+  (void)socket_->receive(session, taken);
+  return true;
+}
+
+void DatagramGuest::move_in(Session& session) {
+  if (waiting_.size() >= kMaxWaiting) {
+    if (const drivers::FileDescriptor theirs = borrow_their_end()) forget_taken(theirs.get());
+  }
+  while (end_writable_ && waiting_.size() < kMaxWaiting && relay_one(session)) {
+  }
+}
+
+// ---------------------------------------------------------------- events
+
+void DatagramGuest::on_end(Session& session, std::uint32_t events) {
+  if ((events & EPOLLOUT) != 0) end_writable_ = true;
+  move_out(session);
+  if ((events & (EPOLLHUP | EPOLLERR)) != 0) return close_socket(session);
+  move_in(session);
+}
+
+void DatagramGuest::on_socket(Session& session) {
+  expire_held(session, EAGAIN);
+  while (!held_.empty()) {
+    const TrappedCall call = held_.front().call;
+    const auto received = try_receive(session, call);
+    if (!received) break;
+    held_.erase(held_.begin());
+    *received ? call.finish(**received) : call.finish(received->error());
+  }
+  move_in(session);
+}
+
+}  // namespace transom::sockets::run

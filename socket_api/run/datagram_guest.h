@@ -1,0 +1,61 @@
+// A UDP or ping socket of a supervised program.
+//
+// The pair keeps the boundaries of datagrams but knows no addresses. Those of the datagrams that wait in it
+// are remembered here in the same order; read() and recv() of the program take datagrams without a word, so
+// how many are left is asked of the pair itself.
+#pragma once
+
+#include <deque>
+
+#include "socket_api/run/guest_socket.h"
+
+namespace transom::sockets::run {
+
+class DatagramGuest final : public GuestSocket {
+ public:
+  using GuestSocket::GuestSocket;
+
+  void connect(Session& session, const TrappedCall& call) override;
+  void send(Session& session, const TrappedCall& call) override;
+  void receive(Session& session, const TrappedCall& call) override;
+  int pending_error() override { return std::exchange(error_, 0); }
+
+  void on_end(Session& session, std::uint32_t events) override;
+  void on_socket(Session& session) override;
+
+ private:
+  // What came with a datagram that waits in the pair.
+  struct Waiting {
+    std::size_t size = 0;
+    std::optional<SocketAddress> from;
+    std::vector<std::uint8_t> control;
+  };
+  // A struct msghdr of the program, with its pieces.
+  struct MessageArgument {
+    msghdr header{};
+    std::vector<iovec> pieces;
+    std::size_t room() const;
+  };
+
+  void move_out(Session& session);
+  void move_in(Session& session);
+  bool relay_one(Session& session);
+  void forget_taken(int theirs);
+  // nullopt: there is nothing, and the call may wait.
+  std::optional<Outcome<std::int64_t>> try_receive(Session& session, const TrappedCall& call);
+  Outcome<std::size_t> receive_into(Session& session, const TrappedCall& call, MessageArgument& message,
+                                    int flags, int theirs);
+  Outcome<std::int64_t> receive_many(Session& session, const TrappedCall& call, int theirs);
+  Outcome<std::int64_t> send_many(Session& session, const TrappedCall& call);
+  Outcome<std::size_t> send_from(Session& session, const TrappedCall& call, const MessageArgument& message,
+                                 int flags);
+  static Outcome<MessageArgument> read_message(const TrappedCall& call, std::uint64_t address);
+  // recvfrom() and sendto() as messages of one piece.
+  static MessageArgument simple_message(const TrappedCall& call);
+
+  std::deque<Waiting> waiting_;
+  bool end_writable_ = true;
+  int error_ = 0;  // of the socket, for the next call that can be told
+};
+
+}  // namespace transom::sockets::run

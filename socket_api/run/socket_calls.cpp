@@ -1,0 +1,85 @@
+#include "socket_api/run/socket_calls.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+
+namespace transom::sockets::run {
+
+namespace {
+
+// No option of the stack is longer.
+constexpr std::size_t kMaxOption = 4096;
+
+// What the kernel must know too, since it does the waiting of read() and write() itself.
+bool concerns_pair(int level, int name) {
+  return level == SOL_SOCKET && (name == SO_RCVTIMEO || name == SO_SNDTIMEO || name == SO_RCVLOWAT);
+}
+
+}  // namespace
+
+void bind_socket(Session& session, Socket& socket, const TrappedCall& call) {
+  const auto argument = read_address_argument(call, call.argument(1), call.argument(2));
+  if (!argument) return call.finish(argument.error());
+  const auto address = read_address(socket.domain(), argument->get(), argument->length);
+  if (!address) return call.finish(address.error());
+  call.finish(socket.bind(session, *address));
+}
+
+void write_name(Socket& socket, const Outcome<SocketAddress>& name, const TrappedCall& call) {
+  if (!name) return call.finish(name.error());
+  if (call.argument(1) == 0) return call.finish(Errno{EFAULT});
+  call.finish(write_address_argument(call, socket.domain(), *name, call.argument(1), call.argument(2)));
+}
+
+void set_option(Session& session, Socket& socket, const TrappedCall& call) {
+  const int level = call.int_argument(1);
+  const int name = call.int_argument(2);
+  const int size = call.int_argument(4);
+  if (size < 0) return call.finish(Errno{EINVAL});
+  std::array<std::uint8_t, kMaxOption> octets{};
+  const MutableBytes value =
+      MutableBytes(octets).first(std::min<std::size_t>(static_cast<std::size_t>(size), kMaxOption));
+  if (const auto copied = call.read(call.argument(3), value); !copied) return call.finish(copied.error());
+  const auto done = socket.set_option(session, level, name, value);
+  if (done && concerns_pair(level, name)) return call.resume();
+  call.finish(done);
+}
+
+void get_option(Session& session, GuestSocket& guest, const TrappedCall& call) {
+  const int level = call.int_argument(1);
+  const int name = call.int_argument(2);
+  const auto size = call.read_value<int>(call.argument(4));
+  if (!size) return call.finish(size.error());
+  if (*size < 0) return call.finish(Errno{EINVAL});
+  if (level == SOL_SOCKET && name == SO_COOKIE) return call.resume();
+  std::array<std::uint8_t, kMaxOption> octets{};
+  const MutableBytes room =
+      MutableBytes(octets).first(std::min<std::size_t>(static_cast<std::size_t>(*size), kMaxOption));
+  auto written = guest.socket().get_option(session, level, name, room);
+  if (!written) return call.finish(written.error());
+  if (level == SOL_SOCKET && name == SO_ERROR && room.size() >= sizeof(int)) {
+    // The error of the pair says only that there is one; ours says which. Both are taken.
+    int error = 0;
+    std::copy_n(room.begin(), sizeof error, reinterpret_cast<std::uint8_t*>(&error));
+    if (const int pending = guest.pending_error(); pending != 0) error = pending;
+    int of_pair = 0;
+    socklen_t length = sizeof of_pair;
+    if (const auto theirs = call.take_descriptor(call.int_argument(0)))
+      getsockopt(theirs->get(), SOL_SOCKET, SO_ERROR, &of_pair, &length);
+    if (error == 0) error = of_pair;
+    std::copy_n(reinterpret_cast<const std::uint8_t*>(&error), sizeof error, room.begin());
+  }
+  if (const auto copied = call.write(call.argument(3), room.first(*written)); !copied)
+    return call.finish(copied.error());
+  call.finish(call.write_value(call.argument(4), static_cast<int>(*written)));
+}
+
+void query(Socket& socket, const TrappedCall& call) {
+  const auto value = socket.query(call.argument(1));
+  if (!value) return call.finish(value.error());
+  call.finish(call.write_value(call.argument(2), *value));
+}
+
+}  // namespace transom::sockets::run

@@ -1,0 +1,227 @@
+#include "socket_api/run/supervisor.h"
+
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <system_error>
+#include <utility>
+
+#include "drivers/clock.h"
+#include "socket_api/run/datagram_guest.h"
+#include "socket_api/run/socket_calls.h"
+#include "socket_api/run/stream_guest.h"
+
+namespace transom::sockets::run {
+
+namespace {
+
+// Whose program cannot tell us any more that it has closed them.
+constexpr std::size_t kMaxBroken = 1024;
+// How often it is looked whether somebody still waits for the calls that are held.
+constexpr Duration kLook = std::chrono::seconds(1);
+
+drivers::FileDescriptor checked(int descriptor, const char* what) {
+  if (descriptor < 0) throw std::system_error(errno, std::generic_category(), what);
+  return drivers::FileDescriptor(descriptor);
+}
+
+void watch(int events, int descriptor, std::uint32_t what, std::uint64_t data) {
+  epoll_event event{.events = what, .data = {.u64 = data}};
+  if (epoll_ctl(events, EPOLL_CTL_ADD, descriptor, &event) != 0)
+    throw std::system_error(errno, std::generic_category(), "epoll_ctl");
+}
+
+// In place of a cookie.
+constexpr std::uint64_t kListener = 0;
+constexpr std::uint64_t kStop = UINT64_MAX;
+
+}  // namespace
+
+Supervisor::Supervisor(Stack& stack, drivers::FileDescriptor listener)
+    : stack_(stack),
+      listener_(std::move(listener)),
+      events_(checked(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+      stop_(checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")) {
+  watch(events_.get(), listener_.get(), EPOLLIN, kListener);
+  watch(events_.get(), stop_.get(), EPOLLIN, kStop);
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { serve(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+Supervisor::~Supervisor() {
+  eventfd_write(stop_.get(), 1);
+  thread_.join();
+  Session session(stack_);
+  for (const auto& [cookie, guest] : guests_) guest->close_socket(session);
+}
+
+// ---------------------------------------------------------------- the thread
+
+void Supervisor::serve() {
+  constexpr Duration kNoTime = std::chrono::microseconds(5);  // a look at the devices, between other work
+  Session session(stack_);
+  Waiter waiter(session.loop());
+  const KernelWatch watch(waiter, events_.get());
+  waiter_ = &waiter;
+  while (!is_stopping_) {
+    waiter.reset();
+    take_events(session);
+    work(session);
+    if (!noted_.empty()) waiter.reset();
+    session.wait(waiter, noted_.empty() ? next_deadline() : drivers::monotonic_now() + kNoTime);
+  }
+  waiter_ = nullptr;
+}
+
+void Supervisor::take_events(Session& session) {
+  std::array<epoll_event, 64> events;
+  const int count = epoll_wait(events_.get(), events.data(), events.size(), 0);
+  for (int i = 0; i < count; ++i) {
+    const epoll_event& event = events[static_cast<std::size_t>(i)];
+    if (event.data.u64 == kStop) {
+      is_stopping_ = true;
+    } else if (event.data.u64 == kListener) {
+      if ((event.events & EPOLLIN) != 0) {
+        if (const auto call = receive_call(listener_.get())) handle(session, *call);
+      } else {  // the last process is gone
+        epoll_ctl(events_.get(), EPOLL_CTL_DEL, listener_.get(), nullptr);
+      }
+    } else if (const auto found = guests_.find(event.data.u64); found != guests_.end()) {
+      const std::shared_ptr<GuestSocket> guest = found->second;
+      guest->on_end(session, event.events);
+      remove_if_over(guest);
+    }
+  }
+}
+
+void Supervisor::work(Session& session) {
+  for (const std::shared_ptr<GuestSocket>& guest : std::exchange(noted_, {})) {
+    guest->is_noted = false;
+    if (!guest->is_over()) guest->on_socket(session);
+    remove_if_over(guest);
+  }
+  while (broken_.size() > kMaxBroken) forget_oldest_broken(session);
+  if (session.now() < next_look_) return;
+  next_look_ = session.now() + kLook;
+  for (const auto& [cookie, guest] : guests_) {
+    if (guest->holds_calls()) note(*guest);
+  }
+}
+
+void Supervisor::forget_oldest_broken(Session& session) {
+  const auto found = guests_.find(broken_.front());
+  broken_.pop_front();
+  if (found == guests_.end()) return;
+  found->second->close_socket(session);
+  guests_.erase(found);
+}
+
+Instant Supervisor::next_deadline() const {
+  Instant earliest = kNever;
+  for (const auto& [cookie, guest] : guests_) earliest = std::min(earliest, guest->next_deadline());
+  return earliest;
+}
+
+void Supervisor::remove_if_over(const std::shared_ptr<GuestSocket>& guest) {
+  if (guest->is_over()) guests_.erase(guest->cookie());
+}
+
+// ---------------------------------------------------------------- GuestOwner
+
+void Supervisor::note(GuestSocket& guest) {
+  if (std::exchange(guest.is_noted, true)) return;
+  noted_.push_back(guest.shared_from_this());
+  if (waiter_ != nullptr) waiter_->wake();
+}
+
+void Supervisor::adopt(std::shared_ptr<GuestSocket> guest) {
+  std::erase_if(guests_, [&](const auto& entry) { return entry.second == guest; });
+  watch(events_.get(), guest->end(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET, guest->cookie());
+  guests_[guest->cookie()] = std::move(guest);
+}
+
+void Supervisor::is_broken(GuestSocket& guest) { broken_.push_back(guest.cookie()); }
+
+// ---------------------------------------------------------------- calls
+
+void Supervisor::handle(Session& session, const TrappedCall& call) {
+  if (call.number() == SYS_socket) return make_socket(session, call);
+  const auto theirs = call.take_descriptor(call.int_argument(0));
+  if (!theirs) return call.resume();
+  const auto found = guests_.find(cookie_of(theirs->get()));
+  if (found == guests_.end()) return call.resume();
+  const std::shared_ptr<GuestSocket> guest = found->second;
+  guest->remember(call.thread(), call.int_argument(0));
+  handle_on(session, *guest, call);
+  remove_if_over(guest);
+}
+
+void Supervisor::make_socket(Session& session, const TrappedCall& call) {
+  const int type = call.int_argument(1);
+  const SocketKind kind{call.int_argument(0), type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC), call.int_argument(2)};
+  auto socket = Socket::create(session, kind);
+  if (!socket) return call.finish(socket.error());
+  const bool is_stream = kind.type == SOCK_STREAM;
+  auto pair = make_pair((is_stream ? SOCK_STREAM : SOCK_SEQPACKET) | (type & SOCK_NONBLOCK));
+  if (!pair) {
+    (*socket)->close(session);
+    return call.finish(pair.error());
+  }
+  const std::uint64_t cookie = cookie_of(pair->theirs.get());
+  GuestOwner& self = *this;
+  std::shared_ptr<GuestSocket> guest;
+  if (is_stream) {
+    Gate gate;
+    gate.close(*pair);
+    guest = std::make_shared<StreamGuest>(self, *socket, std::move(pair->ours), cookie, gate);
+  } else {
+    guest = std::make_shared<DatagramGuest>(self, *socket, std::move(pair->ours), cookie);
+  }
+  // Known before the program has it: it may call with it at once. If nobody has it, our end tells.
+  adopt(guest);
+  (void)call.give(pair->theirs.get(), (type & SOCK_CLOEXEC) != 0);
+}
+
+void Supervisor::handle_on(Session& session, GuestSocket& guest, const TrappedCall& call) {
+  switch (call.number()) {
+    case SYS_connect:
+      return guest.connect(session, call);
+    case SYS_bind:
+      return bind_socket(session, guest.socket(), call);
+    case SYS_listen:
+      return guest.listen(session, call);
+    case SYS_accept:
+    case SYS_accept4:
+      return guest.accept(session, call);
+    case SYS_getsockname:
+      return write_name(guest.socket(), guest.socket().local_address(), call);
+    case SYS_getpeername:
+      return write_name(guest.socket(), guest.socket().remote_address(), call);
+    case SYS_setsockopt:
+      return set_option(session, guest.socket(), call);
+    case SYS_getsockopt:
+      return get_option(session, guest, call);
+    case SYS_ioctl:
+      return query(guest.socket(), call);
+    case SYS_sendto:
+    case SYS_sendmsg:
+    case SYS_sendmmsg:
+      return guest.send(session, call);
+    default:
+      return guest.receive(session, call);
+  }
+}
+
+}  // namespace transom::sockets::run

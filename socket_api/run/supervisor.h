@@ -1,0 +1,56 @@
+// Serves the socket calls of unmodified programs from a Stack: the other side of seccomp_filter.h.
+//
+//   program: socket() ──seccomp──► Supervisor ──► makes a pair and a Socket, gives one end to the program
+//            connect(), bind(), getsockopt(), ... ──► the Socket, found by the cookie of the program's end
+//            read(), write(), poll(), ... ──kernel──► the pair ──► GuestSocket ──► Socket
+//
+// One thread does everything, and drives the device while it waits. Several programs may be supervised by one
+// stack, each by a Supervisor of its own.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <thread>
+#include <unordered_map>
+
+#include "socket_api/run/guest_socket.h"
+
+namespace transom::sockets::run {
+
+class Supervisor final : private GuestOwner {
+ public:
+  // `listener`: of install_filter(). Starts the thread.
+  Supervisor(Stack& stack, drivers::FileDescriptor listener);
+  // Stops, and resets what is still open.
+  ~Supervisor();
+
+ private:
+  void note(GuestSocket& guest) override;
+  void adopt(std::shared_ptr<GuestSocket> guest) override;
+  void is_broken(GuestSocket& guest) override;
+
+  void serve();
+  void take_events(Session& session);
+  void work(Session& session);
+  Instant next_deadline() const;
+  void remove_if_over(const std::shared_ptr<GuestSocket>& guest);
+  void forget_oldest_broken(Session& session);
+
+  void handle(Session& session, const TrappedCall& call);
+  void make_socket(Session& session, const TrappedCall& call);
+  void handle_on(Session& session, GuestSocket& guest, const TrappedCall& call);
+
+  Stack& stack_;
+  drivers::FileDescriptor listener_;
+  drivers::FileDescriptor events_;  // an epoll: the listener, stop_ and our ends
+  drivers::FileDescriptor stop_;    // an eventfd
+  bool is_stopping_ = false;
+  Waiter* waiter_ = nullptr;
+  std::unordered_map<std::uint64_t, std::shared_ptr<GuestSocket>> guests_;
+  std::vector<std::shared_ptr<GuestSocket>> noted_;
+  std::deque<std::uint64_t> broken_;  // cookies, the oldest first
+  Instant next_look_{};
+  std::thread thread_;
+};
+
+}  // namespace transom::sockets::run

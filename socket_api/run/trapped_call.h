@@ -1,0 +1,81 @@
+// One system call of the program that the kernel holds until the supervisor answers it (seccomp_unotify(2)).
+#pragma once
+
+#include <linux/seccomp.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "drivers/file_descriptor.h"
+#include "socket_api/outcome.h"
+#include "stack/base/bytes.h"
+
+namespace transom::sockets::run {
+
+// To be answered exactly once: by finish(), resume() or give(). The calling thread may be killed or
+// interrupted at any time; then the answers go nowhere, and the call may come again. What a handler does must
+// bear that.
+class TrappedCall {
+ public:
+  TrappedCall() = default;
+  TrappedCall(int listener, const seccomp_notif& notification)
+      : listener_(listener),
+        id_(notification.id),
+        thread_(static_cast<pid_t>(notification.pid)),
+        data_(notification.data) {}
+
+  int number() const { return data_.nr; }
+  pid_t thread() const { return thread_; }
+  std::uint64_t argument(int index) const { return data_.args[index]; }
+  int int_argument(int index) const { return static_cast<int>(data_.args[index]); }
+
+  // The thread still waits for the answer. Before it is relied on that `thread()` is who it was.
+  bool is_alive() const;
+
+  // --- the answers
+  void finish(std::int64_t value) const;
+  void finish(const Outcome<void>& outcome) const;
+  void finish(Errno error) const;
+  void resume() const;  // let the kernel do it
+  // `descriptor` becomes one of the program's, whose number is the result; close_on_exec for O_CLOEXEC.
+  // ESRCH when nobody waits any more: the descriptor went nowhere.
+  Outcome<void> give(int descriptor, bool close_on_exec) const;
+  // `descriptor` takes the place of the program's `number`; the call is still to be answered.
+  Outcome<void> replace(int number, int descriptor) const;
+
+  // --- the program's memory. EFAULT as the kernel would say it.
+  Outcome<void> read(std::uint64_t address, MutableBytes out) const;
+  Outcome<void> write(std::uint64_t address, Bytes data) const;
+  template <typename T>
+  Outcome<T> read_value(std::uint64_t address) const {
+    T value;
+    const auto done = read(address, {reinterpret_cast<std::uint8_t*>(&value), sizeof value});
+    if (!done) return std::unexpected(done.error());
+    return value;
+  }
+  template <typename T>
+  Outcome<void> write_value(std::uint64_t address, const T& value) const {
+    return write(address, Bytes(reinterpret_cast<const std::uint8_t*>(&value), sizeof value));
+  }
+
+  // The program's descriptor of that number, as one of ours. EBADF.
+  Outcome<drivers::FileDescriptor> take_descriptor(int number) const;
+
+ private:
+  void respond(std::int64_t value, int error, std::uint32_t flags) const;
+
+  int listener_ = -1;
+  std::uint64_t id_ = 0;
+  pid_t thread_ = 0;
+  seccomp_data data_{};
+};
+
+// The next one; nullopt when there is none, or when the thread that made it is gone.
+std::optional<TrappedCall> receive_call(int listener);
+
+// Descriptor `number` of the process or thread `id`. EBADF, ESRCH, EPERM.
+Outcome<drivers::FileDescriptor> take_descriptor(pid_t id, int number);
+
+}  // namespace transom::sockets::run

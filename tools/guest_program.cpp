@@ -1,0 +1,204 @@
+#include "tools/guest_program.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "drivers/network_setup.h"
+#include "drivers/tap_device.h"
+#include "socket_api/run/seccomp_filter.h"
+#include "socket_api/run/trapped_call.h"
+#include "tools/environment.h"
+#include "tools/failure.h"
+
+namespace transom::tools {
+
+namespace {
+
+constexpr int kCannotRun = 127;  // as a shell says it
+
+std::string problem(const char* what) { return fmt::format("cannot {}: {}", what, std::strerror(errno)); }
+
+// fork(), into new namespaces.
+pid_t fork_into(unsigned long namespaces) {
+  return static_cast<pid_t>(syscall(SYS_clone, namespaces | SIGCHLD, nullptr, nullptr, nullptr, nullptr));
+}
+
+// ---------------------------------------------------------------- within the namespaces
+
+void bind_over(const std::string& path, const std::string& content) {
+  const int file = static_cast<int>(syscall(SYS_memfd_create, "transom", 0U));
+  if (file < 0 || write(file, content.data(), content.size()) != static_cast<ssize_t>(content.size()) ||
+      mount(fmt::format("/proc/self/fd/{}", file).c_str(), path.c_str(), nullptr, MS_BIND, nullptr) != 0) {
+    throw Failure(Exit::kEnvironment, problem(fmt::format("give the program its own {}", path).c_str()));
+  }
+  close(file);
+}
+
+// Whose answers would come from the network outside.
+void hide_name_services() {
+  for (const char* const path : {"/run/nscd", "/var/run/nscd", "/run/systemd/resolve"}) {
+    struct stat status{};
+    if (stat(path, &status) == 0) (void)mount("none", path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755");
+  }
+}
+
+void set_up_files(const GuestOptions& options) {
+  if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+    throw Failure(Exit::kEnvironment, problem("have mounts of its own"));
+  if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0)
+    throw Failure(Exit::kEnvironment, problem("mount a /proc of its own"));
+  if (options.name_servers.empty()) return;
+  std::string servers;
+  for (const IpAddress& server : options.name_servers) servers += fmt::format("nameserver {}\n", server);
+  bind_over("/etc/resolv.conf", servers);
+  hide_name_services();
+}
+
+// Kept open for as long as the namespace is to have it.
+std::unique_ptr<drivers::Device> set_up_network(const GuestOptions& options) {
+  const auto check = [](const auto& done) {
+    if (!done) throw Failure(Exit::kEnvironment, done.error().message);
+  };
+  check(drivers::set_link_up("lo"));
+  if (options.interface.empty()) return nullptr;
+  auto mirror = drivers::open_tap({.name = options.interface, .tun = true, .offload = false});
+  check(mirror);
+  check(drivers::set_link_up(options.interface));
+  for (const IpPrefix& address : options.addresses)
+    check(drivers::add_link_address(options.interface, address));
+  return std::move(*mirror);
+}
+
+[[noreturn]] void become(const std::vector<std::string>& command) {
+  std::vector<std::string> words = command;
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  execvp(arguments.front(), arguments.data());
+  fmt::print(stderr, "transom: cannot run '{}': {}; check the name behind '--'\n", command.front(),
+             std::strerror(errno));
+  _exit(kCannotRun);
+}
+
+// The first process of the namespace: it adopts what others leave, and its end is the end of all.
+[[noreturn]] void look_after(pid_t program) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGHUP, SIGCHLD}) sigaddset(&set, signal);
+  while (true) {
+    const int signal = sigwaitinfo(&set, nullptr);
+    if (signal == SIGTERM || signal == SIGHUP) kill(program, signal);
+    int status = 0;
+    for (pid_t ended; (ended = waitpid(-1, &status, WNOHANG)) > 0;) {
+      if (ended == program) _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+    }
+  }
+}
+
+[[noreturn]] void run_inside(const GuestOptions& options, int reports, int go) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  std::unique_ptr<drivers::Device> mirror;
+  int listener = -1;
+  try {
+    set_up_files(options);
+    mirror = set_up_network(options);
+    auto installed = sockets::run::install_filter();
+    if (!installed) {
+      fail(Exit::kEnvironment, "cannot watch the program's system calls (seccomp): {}; see transom doctor",
+           std::strerror(to_number(installed.error())));
+    }
+    listener = installed->get();
+    const std::string report = fmt::format("L{}", listener);
+    (void)!write(reports, report.data(), report.size());
+    char byte = 0;
+    if (read(go, &byte, 1) != 1) _exit(kCannotRun);
+  } catch (const std::exception& error) {
+    const std::string report = fmt::format("E{}", error.what());
+    (void)!write(reports, report.data(), report.size());
+    _exit(kCannotRun);
+  }
+  // The supervisor has it by now, and must be the only one: then its end ends the calls.
+  close(listener);
+  close(reports);
+  close(go);
+  const pid_t program = fork();
+  if (program == 0) become(options.command);
+  look_after(program);
+}
+
+}  // namespace
+
+GuestProgram::GuestProgram(const GuestOptions& options) {
+  std::array<int, 2> reports{};
+  std::array<int, 2> go{};
+  if (pipe2(reports.data(), O_CLOEXEC) != 0 || pipe2(go.data(), O_CLOEXEC) != 0)
+    throw Failure(Exit::kEnvironment, problem("make a pipe"));
+  reports_ = drivers::FileDescriptor(reports[0]);
+  go_ = drivers::FileDescriptor(go[1]);
+  const drivers::FileDescriptor their_reports(reports[1]);
+  const drivers::FileDescriptor their_go(go[0]);
+
+  const uid_t user = geteuid();
+  const gid_t group = getegid();
+  constexpr unsigned long kNamespaces = CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID;
+  pid_t child = fork_into(kNamespaces);
+  bool is_unprivileged = false;
+  if (child < 0 && errno == EPERM) {
+    is_unprivileged = true;
+    child = fork_into(kNamespaces | CLONE_NEWUSER);
+  }
+  if (child < 0) {
+    const std::string why = user_namespace_problem();
+    fail(Exit::kEnvironment, "cannot make namespaces for the program: {}",
+         why.empty() ? std::strerror(errno) : why);
+  }
+  if (child == 0) {
+    reports_.reset();
+    go_.reset();
+    if (is_unprivileged && !map_root(user, group)) _exit(kCannotRun);
+    run_inside(options, their_reports.get(), their_go.get());
+  }
+  process_ = child;
+}
+
+GuestProgram::~GuestProgram() {
+  if (process_ <= 0) return;
+  kill(process_, SIGKILL);
+  waitpid(process_, nullptr, 0);
+}
+
+drivers::FileDescriptor GuestProgram::take_listener() {
+  std::array<char, 4096> text{};
+  const ssize_t size = read(reports_.get(), text.data(), text.size());
+  const std::string report(text.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+  if (report.empty())
+    fail(Exit::kEnvironment, "the program's namespaces could not be set up; see transom doctor");
+  if (report.front() != 'L') throw Failure(Exit::kEnvironment, report.substr(1));
+  auto listener = sockets::run::take_descriptor(process_, std::stoi(report.substr(1)));
+  if (!listener) {
+    fail(Exit::kEnvironment, "cannot supervise the program: {}; it needs CAP_SYS_PTRACE or the same user",
+         std::strerror(to_number(listener.error())));
+  }
+  return std::move(*listener);
+}
+
+void GuestProgram::start() {
+  constexpr char kGo = 1;
+  (void)!write(go_.get(), &kGo, 1);
+}
+
+}  // namespace transom::tools

@@ -1,0 +1,48 @@
+// A program that runs on a stack of ours instead of the kernel's: its namespaces, its system-call filter, and
+// its end.
+//
+// It lives in network, mount and process namespaces of its own. The network has lo and a mirror: an interface
+// with the name and the addresses of the stack's, so that programs that list interfaces find them; nothing
+// can be sent through it. When this process dies, the program and all that it started die, and when the
+// program ends, so does all that it started.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "drivers/file_descriptor.h"
+#include "stack/base/address.h"
+
+namespace transom::tools {
+
+struct GuestOptions {
+  std::vector<std::string> command;
+  std::vector<IpAddress> name_servers;  // what /etc/resolv.conf says; empty: what it says outside
+  std::string interface;                // of the mirror; empty: none
+  std::vector<IpPrefix> addresses;      // of the mirror
+};
+
+class GuestProgram {
+ public:
+  // Makes the namespaces; the program waits for start(). Before any thread is started. Throws Failure.
+  explicit GuestProgram(const GuestOptions& options);
+  ~GuestProgram();  // kills what is left of it
+  GuestProgram(const GuestProgram&) = delete;
+  GuestProgram& operator=(const GuestProgram&) = delete;
+
+  // On which the supervisor hears of its calls. Once.
+  drivers::FileDescriptor take_listener();
+  void start();
+  // Ends with the exit status of the program, or 128 + n when signal n killed it.
+  pid_t process() const { return process_; }
+  void was_reaped() { process_ = 0; }
+
+ private:
+  pid_t process_ = 0;
+  drivers::FileDescriptor reports_;  // from the program's side: the listener's number, or what went wrong
+  drivers::FileDescriptor go_;
+};
+
+}  // namespace transom::tools
