@@ -7,7 +7,8 @@ set -euo pipefail
 build=(g++ cmake ninja-build ccache pkg-config libfmt-dev libpcap-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev)
 run=(iproute2 iputils-ping curl tcpdump ethtool)
 test=(libgtest-dev libgmock-dev clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev tshark nmap wrk netcat-openbsd traceroute
-      python3 binutils util-linux)
+      python3 binutils util-linux
+      iperf3 ncat socat busybox-static redis-server redis-tools nginx-light openssh-server openssh-client openssl git rsync)
 
 wanted=("${build[@]}" "${run[@]}")
 [ "${1:-}" = build ] || wanted+=("${test[@]}")
@@ -21,4 +22,11 @@ as_root=()
 [ "$(id -u)" -eq 0 ] || as_root=(sudo)
 export DEBIAN_FRONTEND=noninteractive
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -q >/dev/null
+# The servers among them are for the tests to start, not for this machine.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap '"${as_root[@]}" rm -f "$policy"' EXIT
+  printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+  "${as_root[@]}" chmod 755 "$policy"
+fi
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null

@@ -114,6 +114,13 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
              "jitter=2ms seed=7'")
       ->type_name("FAULTS")
       ->group(group);
+  command
+      .add_option(
+          "--cc", options.congestion_control,
+          "Congestion control: cubic, reno, bbr, dctcp, prague or a shared object; with parameters as "
+          "in cubic:beta=0.8")
+      ->type_name("NAME|FILE.so")
+      ->group(group);
   command.add_option("--seed", options.seed, "Seed of the stack's random numbers (default: from the system)")
       ->type_name("NUMBER")
       ->group(group);

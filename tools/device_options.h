@@ -25,6 +25,7 @@ struct DeviceOptions {
   std::vector<std::string> traces;  // files; what they end in says which kind
   std::optional<drivers::FaultOptions> faults;
   std::optional<std::uint64_t> seed;
+  std::string congestion_control;  // of connections that name none; empty: the standard one
 
   // Neither --tap nor --tun: the device is made in a private namespace.
   bool is_private() const { return tap.empty() && tun.empty(); }

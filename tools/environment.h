@@ -13,7 +13,8 @@ namespace transom::tools {
 // Failure(kEnvironment). Returns the command with which a person can enter the namespace.
 std::string enter_private_network();
 
-// In a new user namespace: makes this process root there, and outside the user that it was. False, with errno.
+// In a new user namespace: makes this process root there, and outside the user that it was. False, with
+// errno.
 bool map_root(uid_t user, gid_t group);
 
 // Why a user namespace cannot be made here, in one line with what to do about it; empty when it can. Forks to

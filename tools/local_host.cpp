@@ -7,6 +7,7 @@
 
 #include "drivers/capture_device.h"
 #include "drivers/clock.h"
+#include "drivers/congestion_plugin.h"
 #include "drivers/fault_device.h"
 #include "drivers/network_setup.h"
 #include "drivers/tap_device.h"
@@ -67,6 +68,7 @@ LocalHost::LocalHost(const DeviceOptions& options, DefaultDevice otherwise) {
   open_traces(options);
   if (!options.traces.empty()) config.observer = &trace_.add_host({});
   stack_ = std::make_unique<sockets::Stack>(config);
+  if (!options.congestion_control.empty()) use_congestion_control(options.congestion_control);
   if (!has_device) return;
   sockets::InterfaceOptions interface;
   interface.name = device_name_;
@@ -90,6 +92,14 @@ void LocalHost::open_traces(const DeviceOptions& options) {
     trace_.add(std::move(*sink));
     report_.push_back(fmt::format("trace     {}", path));
   }
+}
+
+void LocalHost::use_congestion_control(const std::string& text) {
+  sockets::Session session(*stack_);
+  tcp::TcpLayer& layer = session.host().tcp();
+  const auto chosen = drivers::choose_congestion_control(layer, text);
+  if (!chosen) throw Failure(Exit::kUsage, chosen.error());
+  layer.set_standard_congestion_control(**chosen);
 }
 
 void LocalHost::choose_addresses(const DeviceOptions& options) {

@@ -39,6 +39,7 @@ class LocalHost {
   void choose_addresses(const DeviceOptions& options);
   std::unique_ptr<drivers::Device> open_device(const DeviceOptions& options);
   void open_traces(const DeviceOptions& options);
+  void use_congestion_control(const std::string& text);
   void set_up_kernel_end(const DeviceOptions& options);
   void add_addresses(const DeviceOptions& options);
 

@@ -1,6 +1,9 @@
 // The command `transom`: picks the subcommand and turns failures into exit codes.
+#include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdio>
+#include <string_view>
 
 #include "tools/commands.h"
 #include "tools/failure.h"

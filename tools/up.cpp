@@ -4,7 +4,6 @@
 #include <cstdlib>
 #include <memory>
 
-#include "drivers/congestion_plugin.h"
 #include "tools/child.h"
 #include "tools/commands.h"
 #include "tools/control_socket.h"
@@ -22,7 +21,6 @@ struct UpOptions {
   std::vector<ServeOption> services;
   std::string uploads;
   std::string name;
-  std::string congestion_control;
 };
 
 // Standard output is the neighbour command's, if there is one.
@@ -32,22 +30,12 @@ void say(bool has_command, const std::vector<std::string>& lines) {
   std::fflush(out);
 }
 
-// For all connections that name none.
-void use_congestion_control(LocalHost& host, const std::string& text) {
-  sockets::Session session(host.stack());
-  tcp::TcpLayer& layer = session.host().tcp();
-  const auto chosen = drivers::choose_congestion_control(layer, text);
-  if (!chosen) throw Failure(Exit::kUsage, chosen.error());
-  layer.set_standard_congestion_control(**chosen);
-}
-
 int run(const UpOptions& options, const std::vector<std::string>& command) {
   const std::string directory = control_directory();  // before the user namespace
   const std::string name = options.name.empty() ? fmt::format("host-{}", getpid()) : options.name;
   block_signals();
 
   LocalHost host(options.device);
-  if (!options.congestion_control.empty()) use_congestion_control(host, options.congestion_control);
   say(!command.empty(), host.report());
   const Services services(host.stack(), options.services, options.uploads);
   say(!command.empty(), services.report());
@@ -89,12 +77,6 @@ void add_up(CLI::App& app, Selection& selected) {
   command
       ->add_option("--uploads", options->uploads, "Where http PUT writes to (default: a temporary directory)")
       ->type_name("DIR");
-  command
-      ->add_option(
-          "--cc", options->congestion_control,
-          "Congestion control: cubic, reno, bbr, dctcp, prague or a shared object; with parameters as in "
-          "cubic:beta=0.8")
-      ->type_name("NAME|FILE.so");
   command->add_option("--name", options->name, "Name for ss --host and the like (default: host-PID)")
       ->type_name("NAME");
   command->footer(
