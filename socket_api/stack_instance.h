@@ -31,7 +31,7 @@ struct StackConfig {
   HostConfig host = {};                     // its seed and start are replaced
   std::optional<Seed> seed = std::nullopt;  // none: from the system
   // Makes what serves the Stack, in a time of its own; none: a RealTimeLoop. The Pump outlives what is made.
-  std::function<std::unique_ptr<EventLoop>(Pump&, Host&)> loop = nullptr;
+  std::function<std::unique_ptr<EventLoop>(Pump&)> loop = nullptr;
   Instant start = drivers::monotonic_now();  // what the loop says when the Stack is made
   BufferPool::Limits buffers = {};
   Observer* observer = nullptr;  // is told everything, under the lock; outlives the Stack

@@ -36,6 +36,8 @@ const CongestionFactory* TcpLayer::congestion_control(std::string_view name) con
   return core_->congestion.find(name);
 }
 
+Config& TcpLayer::config() { return core_->config; }
+
 const CongestionFactory& TcpLayer::standard_congestion_control() const {
   return core_->congestion.standard();
 }

@@ -110,6 +110,8 @@ class TcpLayer final : public ip::Transport {
   Result<Listener*> listen(PortHold& hold, std::size_t backlog, const Options& options);
 
   const Config& config() const;
+  // Changes count for handshakes that begin from now on; what is sized at the start stays so.
+  Config& config();
 
   // By the name that TCP_CONGESTION gives it, perhaps with parameters: "cubic:beta=0.8". On failure: a line
   // that says what is not understood, and what would be.
