@@ -37,8 +37,11 @@ EventRecorder events_of(const Transfer& transfer) {
   (void)*make_pair(simulation, {.forth = path, .back = ChannelOptions{.delay = transfer.rtt / 2}}, config);
   EventRecorder recorder;
   simulation.find("a")->host().set_observer(&recorder);
+  // Buffers of which neither is ever the limit.
   TcpFlow flow(simulation, *simulation.find("a"), *simulation.find("b"),
-               {.congestion_control = transfer.algorithm, .octets = transfer.octets});
+               {.congestion_control = transfer.algorithm,
+                .octets = transfer.octets,
+                .options = {.send_buffer = 4 << 20, .receive_buffer = 6 << 20}});
   simulation.run_for(transfer.duration);
   simulation.find("a")->host().set_observer(nullptr);
   return recorder;
