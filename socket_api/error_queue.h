@@ -3,7 +3,9 @@
 // is longer than the path MTU). Bounded: what comes when it is full is not kept.
 #pragma once
 
-#include <linux/errqueue.h>
+#include <ctime>
+
+#include <linux/errqueue.h>  // which needs <ctime>
 
 #include <deque>
 #include <vector>
