@@ -102,7 +102,8 @@ std::size_t write_tcp_info(const tcp::Info& info, MutableBytes out) {
   result.tcpi_probes = info.probes;
   result.tcpi_backoff = info.backoff;
   result.tcpi_options = linux_options(info);
-  result.tcpi_wscale = static_cast<std::uint8_t>((info.send_scale & 0xfU) | (info.receive_scale << 4U));
+  result.tcpi_wscale =
+      static_cast<std::uint8_t>((info.send_scale & 0xfU) | (static_cast<unsigned>(info.receive_scale) << 4U));
   result.tcpi_flags = static_cast<std::uint8_t>((info.delivery_rate_application_limited ? 1U : 0U) |
                                                 (static_cast<unsigned>(info.fast_open_failure) & 3U) << 1U);
   result.tcpi_rto = microseconds(info.rto);
