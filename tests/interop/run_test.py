@@ -399,12 +399,14 @@ def what_was_written_before_the_end_arrives():
     check(os.path.getsize(work() / "got") == 3 * MIB, "not all arrived")
 
 
-def processes_with(word):
+def processes_of(command):
+    """The processes whose command line is this; `transom run` has more in front of it."""
+    words = command.replace(" ", "\0") + "\0"
     found = []
     for entry in pathlib.Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             try:
-                if word in (entry / "cmdline").read_bytes().decode(errors="replace"):
+                if (entry / "cmdline").read_bytes().decode(errors="replace") == words:
                     found.append(int(entry.name))
             except OSError:
                 pass
@@ -414,26 +416,26 @@ def processes_with(word):
 @test()
 def nothing_is_left_when_the_supervisor_is_killed():
     with Program(*on_stack("sh", "-c", "sleep 4321 & sleep 4321")) as program:
-        wait_until(lambda: len(processes_with("sleep\0004321")) >= 2, "the program running")
+        wait_until(lambda: len(processes_of("sleep 4321")) >= 2, "the program running")
         program.process.kill()
         program.process.wait()
-        wait_until(lambda: not processes_with("sleep\0004321"), "the end of the program")
+        wait_until(lambda: not processes_of("sleep 4321"), "the end of the program")
         wait_until(lambda: not os.path.exists("/sys/class/net/tap0"), "the end of the device")
 
 
 @test()
 def nothing_is_left_when_the_program_ends():
     run(*on_stack("sh", "-c", "setsid sleep 4321 & exit 0", device=False))
-    check(not processes_with("sleep\0004321"), "a process is left")
+    check(not processes_of("sleep 4321"), "a process is left")
 
 
 @test()
 def says_so_when_the_device_goes():
     with Program(*on_stack("sleep", "4321")) as program:
-        wait_until(lambda: processes_with("sleep\0004321"), "the program running")
+        wait_until(lambda: processes_of("sleep 4321"), "the program running")
         run("ip", "link", "del", "tap0")
         program.wait(10, expect=1)
-    check(not processes_with("sleep\0004321"), "the program is left")
+    check(not processes_of("sleep 4321"), "the program is left")
 
 
 @test()
