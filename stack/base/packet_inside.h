@@ -4,6 +4,8 @@
 
 #include <cassert>
 
+#include "stack/base/packet.h"
+
 namespace transom {
 
 namespace detail {
