@@ -181,7 +181,7 @@ void Connection::start_receiver(SeqNum irs, std::uint8_t scale) {
 }
 
 void Connection::establish_passively(SeqNum iss, SeqNum irs, const Negotiated& negotiated, const Segment& ack,
-                                     SynAckHistory history) {
+                                     const SynAckHistory& history) {
   is_passive_ = true;
   state_ = State::kSynReceived;  // that of the record it comes from
   iss_ = iss;
@@ -190,11 +190,8 @@ void Connection::establish_passively(SeqNum iss, SeqNum irs, const Negotiated& n
   sender_.syn_acknowledged();
   start_receiver(irs, negotiated.receive_scale);
   receiver_.offer_window();
-  establish(negotiated, history == SynAckHistory::kSentAgain);
-  if (negotiated.timestamps && ack.header.options.timestamps && history == SynAckHistory::kSentOnce) {
-    const std::uint32_t elapsed = timestamp_now() - ack.header.options.timestamps->echo;
-    sender_.rtt().sample(std::chrono::milliseconds(std::clamp(elapsed, 1U, 60000U)), 1, owner_.context.now);
-  }
+  if (history.round_trip) sender_.rtt().sample(*history.round_trip, 1, owner_.context.now);
+  establish(negotiated, history.was_repeated);
   sender_.set_window(ack.header.sequence, ack.header.acknowledgment, scaled_window(ack));
   owner_.context.count(Counter::kTcpPassiveOpens);
 }

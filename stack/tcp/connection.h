@@ -87,11 +87,11 @@ struct Negotiated {
 
 // What both kinds of open take from the peer's SYN, given what we offered (RFC 7323 §1.3, RFC 2018 §2).
 Negotiated negotiate(const wire::TcpOptions& peer, const wire::TcpOptions& ours, IpFamily family);
+
 // How the SYN-ACK fared that a passive connection comes from.
-enum class SynAckHistory : std::uint8_t {
-  kSentOnce,
-  kSentAgain,
-  kCookie,  // nothing is known: not even when it was sent
+struct SynAckHistory {
+  bool was_repeated = false;
+  std::optional<Duration> round_trip{};  // until it was acknowledged; a cookie remembers nothing
 };
 
 // What we answer to a SYN that arrives at a listener with these options; `mss` is what we announce.
@@ -122,7 +122,7 @@ class Connection {
   void open(PortHold hold, SeqNum iss);
   // ESTABLISHED at once: the final ACK of a passive open has arrived. `iss` is the number of our SYN.
   void establish_passively(SeqNum iss, SeqNum irs, const Negotiated& negotiated, const Segment& ack,
-                           SynAckHistory history);
+                           const SynAckHistory& history);
 
   // SYN-RECEIVED, with the data of the SYN readable: fast open. `queue` is told when the handshake ends.
   // `cookie`: for the client to use the next time.

@@ -208,7 +208,7 @@ void Core::try_cookie(Listener& listener, Segment& segment) {
       }
       context.count(Counter::kTcpExtSyncookiesRecv);
       make_connection(listener, segment.header.acknowledgment - 1, segment.header.sequence - 1, *negotiated,
-                      segment, SynAckHistory::kCookie);
+                      segment, {});
       return;
     }
     context.count(Counter::kTcpExtSyncookiesFailed);
@@ -227,13 +227,13 @@ void Core::arrives_at_half_open(HalfOpen& record, Segment& segment) {
   const SeqNum iss = record.iss;
   const SeqNum irs = record.irs;
   const Negotiated negotiated = record.negotiated;
-  const auto history = record.retries > 0 ? SynAckHistory::kSentAgain : SynAckHistory::kSentOnce;
+  const SynAckHistory history{record.was_repeated, record.round_trip(context.now)};
   syn_queue_.remove(record);
   make_connection(listener, iss, irs, negotiated, segment, history);
 }
 
 void Core::make_connection(Listener& listener, SeqNum iss, SeqNum irs, const Negotiated& negotiated,
-                           Segment& ack, SynAckHistory history) {
+                           Segment& ack, const SynAckHistory& history) {
   const FourTuple tuple = ack.tuple();
   auto destination = ip.destination(tuple.remote.address, reply_interface(ack.received));
   if (!destination || connections_.size() >= config.max_connections) {

@@ -58,7 +58,7 @@ class Core final : public ConnectionOwner {
   bool open_fast(Listener& listener, Segment& syn, SeqNum iss,
                  const std::optional<wire::FastOpenCookie>& cookie);
   void make_connection(Listener& listener, SeqNum iss, SeqNum irs, const Negotiated& negotiated, Segment& ack,
-                       SynAckHistory history);
+                       const SynAckHistory& history);
   void leave_tables(Connection& connection);
 
   PortTable ports_;

@@ -17,12 +17,12 @@ void RttEstimator::sample(Duration rtt, std::uint32_t samples_per_rtt, Instant n
     rttvar_ += (deviation - rttvar_) / (4 * samples);
     srtt_ += (rtt - srtt_) / (8 * samples);
   }
-  base_rto_ = srtt_ + std::max(kGranularity, 4 * rttvar_);
+  base_rto_ = srtt_ + std::max({kGranularity, min_rto_, 4 * rttvar_});
   backoff_ = 0;
 }
 
 Duration RttEstimator::rto() const {
-  Duration rto = std::max(base_rto_, min_rto_);
+  Duration rto = base_rto_;
   for (int i = 0; i < backoff_ && rto < kMaxRto; ++i) rto *= 2;
   return std::min(rto, kMaxRto);
 }

@@ -6,6 +6,7 @@
 // §5.7).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "stack/base/time.h"
@@ -20,7 +21,10 @@ class RttEstimator {
   static constexpr Duration kGranularity = std::chrono::milliseconds(1);  // G of §2.3
   static constexpr Duration kAfterSynLoss = std::chrono::seconds(3);      // §5.7
 
-  explicit RttEstimator(Duration min_rto) : min_rto_(min_rto) {}
+  // `min_rto`: the least that the timeout is above SRTT. RFC 6298 §2.4 bounds the timeout as a whole; where
+  // the bound is low and the path steady, a queue that grows would then overtake it, so it is applied, as
+  // Linux does, to the term of the variance.
+  explicit RttEstimator(Duration min_rto) : base_rto_(std::max(kInitialRto, min_rto)), min_rto_(min_rto) {}
 
   // `samples_per_rtt` is how many are expected in the present round trip, at least 1.
   void sample(Duration rtt, std::uint32_t samples_per_rtt, Instant now);
@@ -50,7 +54,7 @@ class RttEstimator {
   Duration rttvar_{};
   WindowedMin min_rtt_;
   Duration latest_{};
-  Duration base_rto_ = kInitialRto;
+  Duration base_rto_;
   Duration min_rto_;
   std::uint8_t backoff_ = 0;
 };

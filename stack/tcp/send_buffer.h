@@ -1,7 +1,8 @@
 // How much the user may have written that the peer has not acknowledged. What SO_SNDBUF says, or, as long as
-// it says nothing, twice the congestion window: one window in flight, and one to be sent while its
-// acknowledgments arrive, also in slow start, where each acknowledgment lets twice as much go. It only grows,
-// as what is queued cannot be handed back.
+// it says nothing, three times the congestion window: one window in flight, one to be sent while its
+// acknowledgments arrive, also in slow start, where each acknowledgment lets twice as much go, and a third,
+// as the writer is woken only when a third of the buffer is free. It only grows, as what is queued cannot be
+// handed back.
 #pragma once
 
 #include <algorithm>
@@ -27,11 +28,13 @@ class SendBuffer {
 
   // The congestion window may have grown.
   void on_acknowledgment(std::uint64_t cwnd, const BufferRange& range, bool is_scarce) {
-    if (!is_tuned_ || is_scarce || 2 * cwnd <= size_) return;
-    size_ = std::max(size_, static_cast<std::uint32_t>(std::min<std::uint64_t>(2 * cwnd, range.max)));
+    if (!is_tuned_ || is_scarce || kWindows * cwnd <= size_) return;
+    size_ = std::max(size_, static_cast<std::uint32_t>(std::min<std::uint64_t>(kWindows * cwnd, range.max)));
   }
 
  private:
+  static constexpr std::uint64_t kWindows = 3;
+
   std::uint32_t size_ = 0;
   bool is_tuned_ = true;
 };

@@ -75,6 +75,7 @@ void SynQueue::on_timer() {
       }
       list.remove(record);
       ++record.retries;
+      record.was_repeated = true;
       owner_.context.count(Counter::kTcpRetransSegs);
       owner_.context.count(Counter::kTcpExtTCPSynRetrans);
       send_syn_ack(record);
@@ -126,6 +127,7 @@ bool SynQueue::segment_arrives(HalfOpen& record, const Segment& segment) {
     // Its SYN again: our answer was lost. A peer that has given up on ECN in between must not get marked
     // data (RFC 3168 §6.1.1, RFC 9768 §3.1.5).
     if (!header.flags.ece && !header.flags.cwr) record.negotiated.ecn.kind = EcnKind::kNone;
+    record.was_repeated = true;
     send_syn_ack(record);
     return false;
   }

@@ -20,7 +20,14 @@ struct HalfOpen {
   SeqNum irs;
   Negotiated negotiated;
   std::uint8_t retries = 0;
+  bool was_repeated = false;  // the SYN-ACK, by our timer or as the SYN came again
   InterfaceId interface = InterfaceId::kAny;
+
+  // From the SYN-ACK to now, unless it is not known which one was answered (Karn; RFC 6298 §3).
+  std::optional<Duration> round_trip(Instant now) const {
+    if (was_repeated) return std::nullopt;
+    return now - (deadline - RttEstimator::kInitialRto);
+  }
 };
 
 class SynQueue {

@@ -43,8 +43,10 @@ struct Config {
   std::size_t max_half_open = 4096;  // all listeners together; cookies beyond
   std::size_t max_time_wait = 1 << 18;
   bool syn_cookies = true;
-  Duration msl = std::chrono::seconds(30);            // TIME-WAIT lasts 2 MSL: 60 s, as Linux
-  Duration min_rto = std::chrono::milliseconds(200);  // RFC 6298 says 1 s; 200 ms is what Linux and BSD do
+  Duration msl = std::chrono::seconds(30);  // TIME-WAIT lasts 2 MSL: 60 s, as Linux
+  // Least distance of the timeout from SRTT. RFC 6298 §2.4 says 1 s for the timeout; 200 ms is what Linux
+  // does.
+  Duration min_rto = std::chrono::milliseconds(200);
   Duration fin_wait_2_timeout = std::chrono::seconds(60);  // of a connection that its user has closed
   bool timestamps = true;
   bool sack = true;

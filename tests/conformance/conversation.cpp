@@ -8,7 +8,7 @@ Conversation::Conversation(const ConversationOptions& options)
       listener(world.listen(80, options.host, 16, options.family)),
       connection([&]() -> tcp::Connection& {
         peer.next = options.irs;
-        return peer.connect_to(listener, options.peer, options.window);
+        return peer.connect_to(listener, options.peer, options.window, options.rtt);
       }()) {}
 
 void Conversation::shutdown() {

@@ -16,7 +16,8 @@ struct ConversationOptions {
   HostConfig config{};
   std::uint32_t mtu = 1500;
   IpFamily family = IpFamily::kIpv4;
-  std::uint32_t irs = 1000;  // the peer's initial sequence number
+  std::uint32_t irs = 1000;                       // the peer's initial sequence number
+  Duration rtt = std::chrono::milliseconds(100);  // of the handshake
 };
 
 struct Conversation {

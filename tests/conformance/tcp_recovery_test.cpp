@@ -438,7 +438,7 @@ TEST_F(TcpTailLossProbe, ThatRepairedALossReducesTheWindowOnce) {  // R8985-04
   (void)peer.receive_all();
   talk.world.advance(milliseconds(100));
   talk.acknowledge(base + 4000);
-  talk.world.advance(milliseconds(206));
+  talk.world.advance(milliseconds(306));
   ASSERT_EQ(peer.receive_all().size(), 1U);
   talk.write(pattern(1000));
   (void)peer.receive_all();

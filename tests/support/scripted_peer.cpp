@@ -282,7 +282,7 @@ void ScriptedPeer::send_next(std::string_view flags, std::string_view payload, s
 }
 
 tcp::Connection& ScriptedPeer::connect_to(tcp::Listener& listener, const wire::TcpOptions& options,
-                                          std::uint32_t window) {
+                                          std::uint32_t window, Duration rtt) {
   timestamps = options.timestamps.has_value();
   if (timestamps) timestamp_value = options.timestamps->value;
   send({.flags = "S", .sequence = next, .window = window, .options = options});
@@ -290,6 +290,7 @@ tcp::Connection& ScriptedPeer::connect_to(tcp::Listener& listener, const wire::T
   EXPECT_EQ(answer.acknowledgment(), next + 1);
   ++next;
   expected = answer.sequence() + 1;
+  if (rtt > Duration::zero()) world_.advance(rtt);
   send_next(".", {}, window);
   auto connection = world_.with([&] { return listener.accept(); });
   EXPECT_TRUE(connection) << "the handshake did not finish";

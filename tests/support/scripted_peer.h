@@ -128,7 +128,7 @@ class ScriptedPeer {
   // --- whole conversations. Sequence numbers of the peer start at `irs`.
   // The peer connects to a listener of the host; returns what accept() gives.
   tcp::Connection& connect_to(tcp::Listener& listener, const wire::TcpOptions& options = {},
-                              std::uint32_t window = 65535);
+                              std::uint32_t window = 65535, Duration rtt = {});
   // The host connects to this peer, which answers.
   tcp::Connection& accept_from_host(const tcp::Options& options = {}, const wire::TcpOptions& answer = {},
                                     std::uint32_t window = 65535);

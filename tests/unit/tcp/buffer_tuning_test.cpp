@@ -70,15 +70,15 @@ TEST(ReceiveTuning, CountsOneEchoOnce) {
   EXPECT_EQ(tuning.rtt(), milliseconds(50)) << "an echo is never too young";
 }
 
-TEST(SendBuffer, IsTwiceTheCongestionWindowWithinItsRange) {
+TEST(SendBuffer, IsThreeCongestionWindowsWithinItsRange) {
   constexpr tcp::BufferRange kRange{.min = 1000, .initial = 5000, .max = 100'000};
   SendBuffer buffer;
   buffer.configure(0, kRange, false);
   EXPECT_EQ(buffer.size(), 5000U);
   buffer.on_acknowledgment(20'000, kRange, false);
-  EXPECT_EQ(buffer.size(), 40'000U);
+  EXPECT_EQ(buffer.size(), 60'000U);
   buffer.on_acknowledgment(1000, kRange, false);
-  EXPECT_EQ(buffer.size(), 40'000U) << "what is queued cannot be handed back";
+  EXPECT_EQ(buffer.size(), 60'000U) << "what is queued cannot be handed back";
   buffer.on_acknowledgment(std::uint64_t{1} << 40, kRange, false);
   EXPECT_EQ(buffer.size(), 100'000U);
 }

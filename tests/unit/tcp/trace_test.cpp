@@ -216,14 +216,14 @@ TEST_F(TcpTrace, TellsWhenATimerIsSetForTheTimeAtWhichItFires) {
   tcp::Connection& connection = connect();
   write(world, connection, pattern(1000));
   const auto sets = trace.all<TcpTimerSetEvent>();
-  const auto set = std::ranges::find(sets, Reason::kRetransmit, &TcpTimerSetEvent::timer);
+  const auto set = std::ranges::find(sets, Reason::kLossDetection, &TcpTimerSetEvent::timer);
   ASSERT_NE(set, sets.end());
   EXPECT_GT(set->deadline, world.now());
   world.advance(set->deadline - world.now() - 1ns);
   EXPECT_TRUE(trace.all<TcpTimerEvent>().empty());
   world.advance(1ns);
   ASSERT_FALSE(trace.all<TcpTimerEvent>().empty());
-  EXPECT_EQ(trace.all<TcpTimerEvent>()[0].timer, Reason::kRetransmit);
+  EXPECT_EQ(trace.all<TcpTimerEvent>()[0].timer, Reason::kLossDetection);
 }
 
 TEST_F(TcpTrace, TellsEachRttSample) {

@@ -10,7 +10,8 @@ TEST(PeerWindow, IsTakenFromTextThatComesAgainWithANewerAcknowledgment) {
   HostUnderTest world;
   tcp::Listener& listener = world.listen(80);
   ScriptedPeer peer(world, 4000, 80);
-  tcp::Connection& connection = peer.connect_to(listener, {.maximum_segment_size = 1000}, 10);
+  tcp::Connection& connection =
+      peer.connect_to(listener, {.maximum_segment_size = 1000}, 10, std::chrono::milliseconds(500));
   EXPECT_EQ(write(world, connection, pattern(40)), 40U);
   world.advance(
       std::chrono::milliseconds(400));  // the override timer: sends what fits into so small a window
