@@ -79,14 +79,13 @@ fi
 layers=(base wire link ip udp tcp host drivers socket_api tools)
 have_layer() { compgen -G "tests/unit/$1/*.cpp" >/dev/null; }
 
-unit_names=(simulation/two-hosts simulation/same-in-both-builds simulation/adversarial simulation/soak conformance/host
+unit_names=(simulation/same-in-both-builds simulation/adversarial simulation/soak conformance/host
   conformance/coverage)
 for layer in "${layers[@]}"; do unit_names+=("unit/$layer"); done
 if [ $list = no ] && any_wanted "${unit_names[@]}" lint/symbols; then build debug; fi
 for layer in "${layers[@]}"; do
   have_layer "$layer" && check_gtest "unit/$layer" "build/debug/bin/test_$layer" --gtest_brief=1
 done
-check_gtest simulation/two-hosts build/debug/bin/test_simulation --gtest_filter='-*Validation*'
 check_gtest conformance/host build/debug/bin/test_conformance --gtest_brief=1 \
   --gtest_filter="$(tests/conformance/coverage.py --gtest-filter)"
 check simulation/adversarial build/debug/bin/adversarial --seeds 1-1000
@@ -99,7 +98,7 @@ check lint/words tests/lint/words.sh
 if [ $list = no ]; then build release; fi
 check lint/headers cmake --build --preset release -j "$jobs" --target header_check
 check lint/symbols tests/lint/symbols.sh build/release/stack/libtransom_stack.a
-check_gtest simulation/validation build/release/bin/test_simulation --gtest_filter='*Validation*'
+check_gtest simulation/release build/release/bin/test_simulation --gtest_brief=1
 check simulation/same-in-both-builds tests/simulation/compare_builds.sh release debug
 [ $tidy = yes ] && check lint/tidy tests/lint/tidy.sh
 check packetdrill/knobs tests/packetdrill/knobs.sh build/release
@@ -128,13 +127,13 @@ if [ $quick = no ]; then
   if any_wanted "${fuzz_names[@]}" simulation/same-with-clang; then
     [ $list = no ] && build fuzz
     check simulation/same-with-clang tests/simulation/compare_builds.sh release fuzz
-    # Two at a time, and each of them has 30 s.
+    # Two at a time, and each of them has 15 s.
     while read -r -a pair; do
       pids=()
       for name in "${pair[@]}"; do
         [ $list = yes ] && continue
         wanted "$name" || continue
-        tests/fuzz/run.sh "build/fuzz/bin/${name#fuzz/}_fuzz" 30 >"$logs/${name//\//-}.run" 2>&1 &
+        tests/fuzz/run.sh "build/fuzz/bin/${name#fuzz/}_fuzz" 15 >"$logs/${name//\//-}.run" 2>&1 &
         pids+=("$!:$name")
       done
       if [ $list = yes ]; then

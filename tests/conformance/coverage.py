@@ -9,7 +9,7 @@ sources and the tests, and writes docs/rfc-coverage.md and docs/attacks.md.
     tests/conformance/coverage.py --gtest-filter      print the filter that leaves the expected failures out
 
 What ran is read from where tests/run.sh leaves it: build/logs/*.json of GoogleTest and build/logs/interop.log. What exists is asked of
-the programs in build/debug/bin and of tests/interop/run.py.
+the test programs in build/debug/bin and build/release/bin and of tests/interop/run.py.
 """
 
 import argparse
@@ -342,7 +342,7 @@ def main():
         if not page.exists() or page.read_text() != text:
             problems.append(f"docs/{page.name} is out of date: run tests/conformance/coverage.py")
     existing, results = set(), Results()
-    for binary in sorted(binaries.glob("test_*")):
+    for binary in sorted(binaries.glob("test_*")) + sorted((ROOT / "build/release/bin").glob("test_*")):
         existing |= listed_tests(binary)
     listing = subprocess.run([sys.executable, ROOT / "tests/interop/run.py", "--list"], capture_output=True, text=True, check=True)
     existing |= set(listing.stdout.split())
