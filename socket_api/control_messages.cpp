@@ -131,6 +131,17 @@ void put_control(Incoming& message, int level, int type, Bytes value) {
   message.control_size += std::min(rest.size(), CMSG_SPACE(value.size()));
 }
 
+void put_all_control(Incoming& message, Bytes complete) {
+  while (complete.size() >= sizeof(cmsghdr)) {
+    cmsghdr header;
+    std::memcpy(&header, complete.data(), sizeof header);
+    if (header.cmsg_len < CMSG_LEN(0) || header.cmsg_len > complete.size()) return;
+    put_control(message, header.cmsg_level, header.cmsg_type,
+                complete.subspan(CMSG_LEN(0), header.cmsg_len - CMSG_LEN(0)));
+    complete = complete.subspan(std::min(complete.size(), CMSG_ALIGN(header.cmsg_len)));
+  }
+}
+
 namespace {
 
 // The stack knows how long ago it was; what o'clock it is, the machine knows.

@@ -50,4 +50,7 @@ void put_control(Incoming& message, int level, int type, const T& value) {
   put_control(message, level, type, Bytes(reinterpret_cast<const std::uint8_t*>(&value), sizeof value));
 }
 
+// Appends all that `complete` has, cut where it does not fit.
+void put_all_control(Incoming& message, Bytes complete);
+
 }  // namespace transom::sockets

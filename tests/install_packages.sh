@@ -9,6 +9,8 @@ run=(iproute2 iputils-ping curl tcpdump ethtool)
 test=(libgtest-dev libgmock-dev clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev tshark nmap wrk netcat-openbsd traceroute
       python3 binutils util-linux
       iperf3 ncat socat busybox-static redis-server redis-tools nginx-light openssh-server openssh-client openssl git rsync)
+# CPython's own tests; the name has the version of the distribution's python3.
+test+=("libpython$(. /etc/os-release; [ "$VERSION_ID" = 12 ] && echo 3.11 || echo 3.12)-testsuite")
 
 wanted=("${build[@]}" "${run[@]}")
 [ "${1:-}" = build ] || wanted+=("${test[@]}")

@@ -114,6 +114,13 @@ std::string control_path(const std::string& directory, const std::string& name) 
   return fmt::format("{}/{}.sock", directory, name);
 }
 
+std::string unused_name(const std::string& directory, const std::string& base) {
+  std::string name = base;
+  for (int number = 2; is_alive(control_path(directory, name)); ++number)
+    name = fmt::format("{}-{}", base, number);
+  return name;
+}
+
 std::string control_directory() {
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
   const bool has_runtime = runtime != nullptr && *runtime == '/' && access(runtime, W_OK) == 0;

@@ -23,6 +23,10 @@ std::string control_directory();
 // Where the host of that name has its control socket.
 std::string control_path(const std::string& directory, const std::string& name);
 
+// `base`, or that and a number when a running host has that name: processes of different PID namespaces may
+// share the directory.
+std::string unused_name(const std::string& directory, const std::string& base);
+
 class ControlServer {
  public:
   using Handler = std::function<nlohmann::json(const nlohmann::json& request)>;

@@ -29,7 +29,8 @@ constexpr Duration kDrain = std::chrono::seconds(30);
 int run(const RunOptions& options, const std::vector<std::string>& command) {
   if (command.empty()) fail(Exit::kUsage, "no program; write: transom run [OPTIONS] -- PROGRAM ARGUMENTS");
   const std::string directory = control_directory();
-  const std::string name = options.name.empty() ? fmt::format("run-{}", getpid()) : options.name;
+  const std::string name =
+      options.name.empty() ? unused_name(directory, fmt::format("run-{}", getpid())) : options.name;
   setenv("TRANSOM_HOST", control_path(directory, name).c_str(), 1);
   block_signals();
   GuestProgram guest({.command = command,

@@ -32,7 +32,8 @@ void say(bool has_command, const std::vector<std::string>& lines) {
 
 int run(const UpOptions& options, const std::vector<std::string>& command) {
   const std::string directory = control_directory();  // before the user namespace
-  const std::string name = options.name.empty() ? fmt::format("host-{}", getpid()) : options.name;
+  const std::string name =
+      options.name.empty() ? unused_name(directory, fmt::format("host-{}", getpid())) : options.name;
   block_signals();
 
   LocalHost host(options.device);

@@ -9,6 +9,8 @@
 #include <array>
 #include <climits>
 
+#include "socket_api/run/end_io.h"
+
 namespace transom::sockets::run {
 
 namespace {
@@ -16,11 +18,6 @@ namespace {
 constexpr std::size_t kMaxDatagram = 65535;
 constexpr std::size_t kMaxControl = 1024;
 constexpr std::size_t kMaxWaiting = 64;  // in the pair; more wait in the stack, whose buffer is bounded
-using Chunk = std::array<std::uint8_t, kMaxDatagram>;
-Chunk& chunk() {
-  thread_local Chunk the_chunk;
-  return the_chunk;
-}
 
 }  // namespace
 
@@ -39,6 +36,10 @@ void DatagramGuest::connect(Session& session, const TrappedCall& call) {
   const auto address = read_address(socket_->domain(), argument->get(), argument->length);
   if (!address) return call.finish(address.error());
   call.finish(socket_->connect(session, *address));
+}
+
+void DatagramGuest::shutdown(const TrappedCall& call) {
+  socket_->remote_address() ? call.resume() : call.finish(Errno{ENOTCONN});
 }
 
 // ---------------------------------------------------------------- arguments
@@ -109,15 +110,15 @@ Outcome<std::int64_t> DatagramGuest::send_many(Session& session, const TrappedCa
 Outcome<std::size_t> DatagramGuest::send_from(Session& session, const TrappedCall& call,
                                               const MessageArgument& message, int flags) {
   if (message.room() > kMaxDatagram) return fail(EMSGSIZE);
-  Chunk& octets = chunk();
+  const MutableBytes octets = chunk();
   std::size_t size = 0;
   for (const iovec& piece : message.pieces) {
-    const auto copied = call.read(reinterpret_cast<std::uint64_t>(piece.iov_base),
-                                  MutableBytes(octets).subspan(size, piece.iov_len));
+    const auto copied =
+        call.read(reinterpret_cast<std::uint64_t>(piece.iov_base), octets.subspan(size, piece.iov_len));
     if (!copied) return std::unexpected(copied.error());
     size += piece.iov_len;
   }
-  const Bytes data = Bytes(octets).first(size);
+  const Bytes data = octets.first(size);
   Outgoing outgoing{.pieces = {&data, 1}, .flags = flags | MSG_DONTWAIT};
   if (message.header.msg_name != nullptr && message.header.msg_namelen > 0) {
     const auto argument = read_address_argument(
@@ -142,7 +143,7 @@ Outcome<std::size_t> DatagramGuest::send_from(Session& session, const TrappedCal
 
 // What the program has sent with write() or send(), on a connected socket.
 void DatagramGuest::move_out(Session& session) {
-  Chunk& octets = chunk();
+  const MutableBytes octets = chunk();
   while (true) {
     const ssize_t size = recv(end_.get(), octets.data(), octets.size(), MSG_DONTWAIT);
     if (size < 0) return;
@@ -150,7 +151,7 @@ void DatagramGuest::move_out(Session& session) {
       pollfd look{.fd = end_.get(), .events = POLLIN | POLLRDHUP, .revents = 0};
       if (poll(&look, 1, 0) > 0 && (look.revents & (POLLRDHUP | POLLHUP)) != 0) return;
     }
-    const Bytes data = Bytes(octets).first(static_cast<std::size_t>(size));
+    const Bytes data = octets.first(static_cast<std::size_t>(size));
     (void)socket_->send(session,
                         {.pieces = {&data, 1}, .flags = MSG_DONTWAIT});  // an error is for a later call
   }
@@ -222,8 +223,8 @@ Outcome<std::int64_t> DatagramGuest::receive_many(Session& session, const Trappe
 
 Outcome<std::size_t> DatagramGuest::receive_into(Session& session, const TrappedCall& call,
                                                  MessageArgument& message, int flags, int theirs) {
-  Chunk& octets = chunk();
-  const MutableBytes room(octets);
+  const MutableBytes octets = chunk();
+  const MutableBytes room = octets;
   Waiting came;
   std::array<std::uint8_t, kMaxControl> control{};
   int result_flags = 0;
@@ -247,7 +248,7 @@ Outcome<std::size_t> DatagramGuest::receive_into(Session& session, const Trapped
   for (const iovec& piece : message.pieces) {
     const std::size_t part = std::min(piece.iov_len, came.size - done);
     const auto copied =
-        call.write(reinterpret_cast<std::uint64_t>(piece.iov_base), Bytes(octets).subspan(done, part));
+        call.write(reinterpret_cast<std::uint64_t>(piece.iov_base), octets.subspan(done, part));
     if (!copied) return std::unexpected(copied.error());
     done += part;
   }
@@ -267,15 +268,14 @@ Outcome<std::size_t> DatagramGuest::receive_into(Session& session, const Trapped
     message.header.msg_namelen = length;
   }
   const std::size_t control_room = message.header.msg_control == nullptr ? 0 : message.header.msg_controllen;
-  if (came.control.size() > control_room) {
-    result_flags |= MSG_CTRUNC;
-    came.control.clear();
-  }
-  if (const auto copied =
-          call.write(reinterpret_cast<std::uint64_t>(message.header.msg_control), came.control);
+  Incoming cut{.buffers = {}, .control = MutableBytes(control).first(std::min(control.size(), control_room))};
+  put_all_control(cut, came.control);
+  result_flags |= cut.result_flags;
+  if (const auto copied = call.write(reinterpret_cast<std::uint64_t>(message.header.msg_control),
+                                     Bytes(control).first(cut.control_size));
       !copied)
     return std::unexpected(copied.error());
-  message.header.msg_controllen = came.control.size();
+  message.header.msg_controllen = cut.control_size;
   message.header.msg_flags = result_flags;
   return (flags & MSG_TRUNC) != 0 ? came.size : done;
 }
@@ -300,8 +300,8 @@ void DatagramGuest::forget_taken(int theirs) {
 }
 
 bool DatagramGuest::relay_one(Session& session) {
-  Chunk& octets = chunk();
-  const MutableBytes room(octets);
+  const MutableBytes octets = chunk();
+  const MutableBytes room = octets;
   std::array<std::uint8_t, kMaxControl> control{};
   Incoming incoming{.buffers = {&room, 1}, .control = control, .flags = MSG_DONTWAIT | MSG_PEEK};
   const auto size = socket_->receive(session, incoming);
@@ -309,7 +309,7 @@ bool DatagramGuest::relay_one(Session& session) {
     if (size.error() != Errno{EAGAIN}) error_ = to_number(size.error());
     return false;
   }
-  if (::send(end_.get(), octets.data(), *size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+  if (write_end(end_.get(), octets.first(*size)) < 0) {
     end_writable_ = errno != EAGAIN;
     return false;
   }

@@ -92,6 +92,7 @@ bool GuestSocket::may_block(const TrappedCall& call, int flags) {
 
 void GuestSocket::hold(Session& session, const TrappedCall& call, Duration timeout) {
   held_.push_back({call, timeout == Duration::max() ? kNever : session.now() + timeout});
+  owner_.waits(*this);
 }
 
 void GuestSocket::expire_held(Session& session, int error) {

@@ -25,6 +25,8 @@ class GuestOwner {
   // Look at it again soon: its socket may have become ready. Called under the lock, perhaps from within the
   // stack.
   virtual void note(GuestSocket& guest) = 0;
+  // It has begun to hold calls.
+  virtual void waits(GuestSocket& guest) = 0;
   // A connection that was accepted, or a guest with a new pair: known from now on.
   virtual void adopt(std::shared_ptr<GuestSocket> guest) = 0;
   // It has closed its end to tell the program of an error, so nobody will tell when the program closes its
@@ -53,7 +55,8 @@ class GuestSocket : public std::enable_shared_from_this<GuestSocket> {
   std::uint64_t cookie() const { return cookie_; }
   int end() const { return end_.get(); }
   Socket& socket() { return *socket_; }
-  bool is_noted = false;
+  bool is_noted = false;    // the owner's
+  bool is_waiting = false;  // the owner's
 
   // --- calls of the program; each answers `call`, or holds it
   virtual void connect(Session& session, const TrappedCall& call);
@@ -61,7 +64,10 @@ class GuestSocket : public std::enable_shared_from_this<GuestSocket> {
   virtual void accept(Session& session, const TrappedCall& call);
   virtual void send(Session& session, const TrappedCall& call) = 0;     // sendto, sendmsg, sendmmsg
   virtual void receive(Session& session, const TrappedCall& call) = 0;  // recvfrom, recvmsg, recvmmsg
-  virtual int pending_error() { return 0; }                             // of SO_ERROR, once
+  virtual void shutdown(const TrappedCall& call) = 0;
+  // SO_SNDBUF or SO_RCVBUF (`name`) of the socket now is `size`.
+  virtual void buffer_is(int /*name*/, int /*size*/) {}
+  virtual int pending_error() { return 0; }  // of SO_ERROR, once
 
   // --- what makes things move
   // Our end has news: epoll(7) events. Edge-triggered.

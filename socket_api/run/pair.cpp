@@ -11,21 +11,21 @@ namespace transom::sockets::run {
 namespace {
 
 constexpr int kSmallBuffer = 1;  // the kernel makes it its minimum
-constexpr int kBuffer = 1 << 20;
+
+}  // namespace
 
 void set_send_buffer(int descriptor, int size) {
+  size = std::min(size, kPairBuffer);
   if (setsockopt(descriptor, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) != 0)
     (void)setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 }
-
-}  // namespace
 
 Outcome<Pair> make_pair(int type) {
   std::array<int, 2> ends{};
   if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends.data()) != 0) return fail(errno);
   Pair pair{drivers::FileDescriptor(ends[0]), drivers::FileDescriptor(ends[1])};
   if (fcntl(pair.ours.get(), F_SETFL, O_NONBLOCK) != 0) return fail(errno);
-  set_send_buffer(pair.ours.get(), kBuffer);
+  set_send_buffer(pair.ours.get(), kPairBuffer);
   return pair;
 }
 
@@ -45,8 +45,8 @@ void Gate::close(const Pair& pair) {
   }
 }
 
-void Gate::open(int ours, int theirs) {
-  if (theirs >= 0) set_send_buffer(theirs, kBuffer);
+void Gate::open(int ours, int theirs, int send_room) {
+  if (theirs >= 0) set_send_buffer(theirs, send_room);
   std::array<char, 4096> junk;
   while (junk_ > 0) {
     const ssize_t size = recv(ours, junk.data(), std::min(junk.size(), junk_), MSG_DONTWAIT);

@@ -35,6 +35,13 @@ struct Pair {
 // `type` is SOCK_STREAM or SOCK_SEQPACKET, perhaps with SOCK_NONBLOCK for the program's end. EMFILE, ENOMEM.
 Outcome<Pair> make_pair(int type);
 
+// Enough to keep both sides busy. What waits in a pair the peer believes to be read: the receive buffer of
+// the stack is what is meant to be large.
+constexpr int kPairBuffer = 256 << 10;
+
+// How many octets of this end's may wait for the other. As SO_SNDBUF has it; at most kPairBuffer.
+void set_send_buffer(int descriptor, int size);
+
 // The kernel's unchangeable name of a socket: the same through dup, fork, exec and passing. 0 for what is
 // not a socket.
 std::uint64_t cookie_of(int descriptor);
@@ -44,8 +51,8 @@ class Gate {
   bool is_closed() const { return junk_ > 0; }
   void close(const Pair& pair);
   // From now on what the program writes arrives. `theirs`: a descriptor of the program's end for the moment,
-  // which gets a send buffer of the usual size; -1 when there is none to be had.
-  void open(int ours, int theirs);
+  // which gets a send buffer of `send_room`; -1 when there is none to be had.
+  void open(int ours, int theirs, int send_room = kPairBuffer);
 
  private:
   std::size_t junk_ = 0;

@@ -80,7 +80,7 @@ std::vector<sock_filter> make_program() {
 
   for (const long call :
        {SYS_connect, SYS_bind, SYS_listen, SYS_accept, SYS_accept4, SYS_getsockname, SYS_getpeername,
-        SYS_setsockopt, SYS_getsockopt, SYS_sendmsg, SYS_recvmsg, SYS_sendmmsg, SYS_recvmmsg}) {
+        SYS_setsockopt, SYS_getsockopt, SYS_sendmsg, SYS_recvmsg, SYS_sendmmsg, SYS_recvmmsg, SYS_shutdown}) {
     filter.answer_if(static_cast<std::uint32_t>(call), kAsk);
   }
   // Its requests go past every filter, and it is optional for all who use it.
@@ -103,7 +103,12 @@ std::vector<sock_filter> make_program() {
     };
   };
   filter.on_call(SYS_sendto, with_address(MSG_FASTOPEN));
-  filter.on_call(SYS_recvfrom, with_address(MSG_ERRQUEUE | MSG_TRUNC));
+  filter.on_call(SYS_recvfrom, [&] {
+    // Of a single octet: whether there is a connection at all is asked so (Python's ssl does).
+    filter.load(argument_low(2));
+    filter.answer_if(1, kAsk);
+    with_address(MSG_ERRQUEUE | MSG_TRUNC)();
+  });
   filter.on_call(SYS_ioctl, [&] {
     filter.load(argument_low(1));
     filter.answer_if(SIOCATMARK, kAsk);

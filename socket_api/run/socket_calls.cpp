@@ -33,7 +33,7 @@ void write_name(Socket& socket, const Outcome<SocketAddress>& name, const Trappe
   call.finish(write_address_argument(call, socket.domain(), *name, call.argument(1), call.argument(2)));
 }
 
-void set_option(Session& session, Socket& socket, const TrappedCall& call) {
+void set_option(Session& session, GuestSocket& guest, const TrappedCall& call) {
   const int level = call.int_argument(1);
   const int name = call.int_argument(2);
   const int size = call.int_argument(4);
@@ -42,9 +42,14 @@ void set_option(Session& session, Socket& socket, const TrappedCall& call) {
   const MutableBytes value =
       MutableBytes(octets).first(std::min<std::size_t>(static_cast<std::size_t>(size), kMaxOption));
   if (const auto copied = call.read(call.argument(3), value); !copied) return call.finish(copied.error());
-  const auto done = socket.set_option(session, level, name, value);
+  const auto done = guest.socket().set_option(session, level, name, value);
   if (done && concerns_pair(level, name)) return call.resume();
   call.finish(done);
+  if (!done || level != SOL_SOCKET || value.size() < sizeof(int)) return;
+  int number = 0;
+  std::copy_n(value.begin(), sizeof number, reinterpret_cast<std::uint8_t*>(&number));
+  if (name == SO_SNDBUF || name == SO_SNDBUFFORCE) guest.buffer_is(SO_SNDBUF, number);
+  if (name == SO_RCVBUF || name == SO_RCVBUFFORCE) guest.buffer_is(SO_RCVBUF, number);
 }
 
 void get_option(Session& session, GuestSocket& guest, const TrappedCall& call) {

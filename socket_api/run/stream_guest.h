@@ -52,6 +52,8 @@ class StreamGuest final : public GuestSocket {
   void accept(Session& session, const TrappedCall& call) override;
   void send(Session& session, const TrappedCall& call) override;
   void receive(Session& session, const TrappedCall& call) override;
+  void shutdown(const TrappedCall& call) override;
+  void buffer_is(int name, int size) override;
   int pending_error() override { return std::exchange(error_, 0); }
 
   void on_end(Session& session, std::uint32_t events) override;
@@ -68,6 +70,7 @@ class StreamGuest final : public GuestSocket {
   void answer_accepts(Session& session);
   void give(const TrappedCall& call);
   void write_tokens();
+  // --- stream_flow.cpp
   void move_out(Session& session);  // from the program to the stack
   void move_in(Session& session);   // from the stack to the program
   bool move_urgent_out(Session& session);
@@ -91,6 +94,9 @@ class StreamGuest final : public GuestSocket {
   bool socket_ended_ = false;  // the peer will write no more, and the program knows
   Leftover outgoing_;
   Leftover incoming_;
+  // What the pair holds is on top of what the stack's buffers hold: where they are small, so is it.
+  int send_room_ = kPairBuffer;
+  int receive_room_ = kPairBuffer;
   std::deque<Accepted> accepted_;
   std::size_t backlog_ = 1;
   std::size_t tokens_ = 0;  // octets in the listener's pair, one for each that is accepted_: it is readable

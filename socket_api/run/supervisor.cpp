@@ -86,6 +86,19 @@ void Supervisor::serve() {
 }
 
 void Supervisor::take_events(Session& session) {
+  bool has_call = false;
+  take_news(session, has_call);
+  if (!has_call) return;
+  const auto call = receive_call(listener_.get());
+  if (!call) return;
+  // What the program did before this call is news by now: a port that it has closed is free for bind().
+  while (take_news(session, has_call)) {
+  }
+  handle(session, *call);
+}
+
+// Of the ends; true when there may be more of it. `has_call` is set when a call waits.
+bool Supervisor::take_news(Session& session, bool& has_call) {
   std::array<epoll_event, 64> events;
   const int count = epoll_wait(events_.get(), events.data(), events.size(), 0);
   for (int i = 0; i < count; ++i) {
@@ -93,17 +106,16 @@ void Supervisor::take_events(Session& session) {
     if (event.data.u64 == kStop) {
       is_stopping_ = true;
     } else if (event.data.u64 == kListener) {
-      if ((event.events & EPOLLIN) != 0) {
-        if (const auto call = receive_call(listener_.get())) handle(session, *call);
-      } else {  // the last process is gone
-        epoll_ctl(events_.get(), EPOLL_CTL_DEL, listener_.get(), nullptr);
-      }
+      has_call = (event.events & EPOLLIN) != 0;
+      // Without a call: the last process is gone.
+      if (!has_call) epoll_ctl(events_.get(), EPOLL_CTL_DEL, listener_.get(), nullptr);
     } else if (const auto found = guests_.find(event.data.u64); found != guests_.end()) {
       const std::shared_ptr<GuestSocket> guest = found->second;
       guest->on_end(session, event.events);
       remove_if_over(guest);
     }
   }
+  return count == static_cast<int>(events.size());
 }
 
 void Supervisor::work(Session& session) {
@@ -115,9 +127,7 @@ void Supervisor::work(Session& session) {
   while (broken_.size() > kMaxBroken) forget_oldest_broken(session);
   if (session.now() < next_look_) return;
   next_look_ = session.now() + kLook;
-  for (const auto& [cookie, guest] : guests_) {
-    if (guest->holds_calls()) note(*guest);
-  }
+  for (const std::shared_ptr<GuestSocket>& guest : waiting_) note(*guest);
 }
 
 void Supervisor::forget_oldest_broken(Session& session) {
@@ -128,9 +138,14 @@ void Supervisor::forget_oldest_broken(Session& session) {
   guests_.erase(found);
 }
 
-Instant Supervisor::next_deadline() const {
+Instant Supervisor::next_deadline() {
+  std::erase_if(waiting_, [](const std::shared_ptr<GuestSocket>& guest) {
+    guest->is_waiting = guest->holds_calls();
+    return !guest->is_waiting;
+  });
   Instant earliest = kNever;
-  for (const auto& [cookie, guest] : guests_) earliest = std::min(earliest, guest->next_deadline());
+  for (const std::shared_ptr<GuestSocket>& guest : waiting_)
+    earliest = std::min(earliest, guest->next_deadline());
   return earliest;
 }
 
@@ -144,6 +159,10 @@ void Supervisor::note(GuestSocket& guest) {
   if (std::exchange(guest.is_noted, true)) return;
   noted_.push_back(guest.shared_from_this());
   if (waiter_ != nullptr) waiter_->wake();
+}
+
+void Supervisor::waits(GuestSocket& guest) {
+  if (!std::exchange(guest.is_waiting, true)) waiting_.push_back(guest.shared_from_this());
 }
 
 void Supervisor::adopt(std::shared_ptr<GuestSocket> guest) {
@@ -210,9 +229,11 @@ void Supervisor::handle_on(Session& session, GuestSocket& guest, const TrappedCa
     case SYS_getpeername:
       return write_name(guest.socket(), guest.socket().remote_address(), call);
     case SYS_setsockopt:
-      return set_option(session, guest.socket(), call);
+      return set_option(session, guest, call);
     case SYS_getsockopt:
       return get_option(session, guest, call);
+    case SYS_shutdown:
+      return guest.shutdown(call);
     case SYS_ioctl:
       return query(guest.socket(), call);
     case SYS_sendto:

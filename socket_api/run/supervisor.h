@@ -26,13 +26,15 @@ class Supervisor final : private GuestOwner {
 
  private:
   void note(GuestSocket& guest) override;
+  void waits(GuestSocket& guest) override;
   void adopt(std::shared_ptr<GuestSocket> guest) override;
   void is_broken(GuestSocket& guest) override;
 
   void serve();
   void take_events(Session& session);
+  bool take_news(Session& session, bool& has_call);
   void work(Session& session);
-  Instant next_deadline() const;
+  Instant next_deadline();
   void remove_if_over(const std::shared_ptr<GuestSocket>& guest);
   void forget_oldest_broken(Session& session);
 
@@ -48,7 +50,8 @@ class Supervisor final : private GuestOwner {
   Waiter* waiter_ = nullptr;
   std::unordered_map<std::uint64_t, std::shared_ptr<GuestSocket>> guests_;
   std::vector<std::shared_ptr<GuestSocket>> noted_;
-  std::deque<std::uint64_t> broken_;  // cookies, the oldest first
+  std::vector<std::shared_ptr<GuestSocket>> waiting_;  // hold calls, or did a moment ago
+  std::deque<std::uint64_t> broken_;                   // cookies, the oldest first
   Instant next_look_{};
   std::thread thread_;
 };

@@ -29,14 +29,14 @@ class Skipped(Exception):
     """The machine lacks something that the test needs."""
 
 
-def test(timeout=60, long=False, provokes=(), each=None):
+def test(timeout=60, long=False, minutes=False, provokes=(), each=None):
     """Marks a test function. `provokes`: patterns of expert messages that tshark may raise, because the test causes them.
-    `each`: a list of argument tuples; one test per tuple, named after it."""
+    `minutes`: takes so long that it is run only when asked for. `each`: a list of argument tuples; one test per tuple, named after it."""
     def register(function):
         for arguments in each or [()]:
             name = "/".join([function.__module__.removesuffix("_test")] + [function.__name__] + [str(word) for word in arguments])
             TESTS.append({"name": "interop/" + name, "function": function, "arguments": arguments, "timeout": timeout,
-                          "long": long, "provokes": list(provokes)})
+                          "long": long, "minutes": minutes, "provokes": list(provokes)})
         return function
     return register
 

@@ -2,7 +2,7 @@
 """Runs the tests with real programs: every function marked with @test in tests/interop/*_test.py, each in a network namespace of its
 own and a process of its own. Prints PASS, FAIL or SKIP for each, and keeps what they print in build/interop.
 
-    tests/interop/run.py [-k REGEX] [-j N] [--quick] [--list]
+    tests/interop/run.py [-k REGEX] [-j N] [--quick | --all] [--list]
 """
 
 import argparse
@@ -87,13 +87,15 @@ def main():
     parser.add_argument("-k", metavar="REGEX", default="", help="only tests whose name matches")
     parser.add_argument("-j", type=int, default=2, help="tests at once")
     parser.add_argument("--quick", action="store_true", help="leave out the long ones")
+    parser.add_argument("--all", action="store_true", help="with those that take minutes")
     parser.add_argument("--list", action="store_true", help="print the names and stop")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
         return run_here(options.one)
 
-    tests = [entry for entry in load() if re.search(options.k, entry["name"]) and not (options.quick and entry["long"])]
+    tests = [entry for entry in load() if re.search(options.k, entry["name"]) and not (options.quick and entry["long"]) and
+             (options.all or not entry["minutes"])]
     if options.list:
         print("\n".join(entry["name"] for entry in tests))
         return 0

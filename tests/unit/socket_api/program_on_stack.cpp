@@ -1,0 +1,72 @@
+#include "tests/unit/socket_api/program_on_stack.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "socket_api/run/seccomp_filter.h"
+#include "socket_api/run/supervisor.h"
+
+namespace transom::sockets::run {
+
+namespace {
+
+constexpr unsigned kLimit = 60;  // seconds; a program that hangs must not hang the tests
+
+[[noreturn]] void be_program(const std::function<std::string()>& program, int answers, int go) {
+  alarm(kLimit);
+  auto listener = install_filter();
+  const int number = listener ? listener->get() : -to_number(listener.error());
+  (void)!write(answers, &number, sizeof number);
+  char byte = 0;
+  if (number < 0 || read(go, &byte, 1) != 1) _exit(1);
+  listener->reset();  // the supervisor has it: its end must be the end of the calls
+  const std::string result = program();
+  (void)!write(answers, result.data(), result.size());
+  _exit(0);
+}
+
+}  // namespace
+
+std::string unless(bool is_true, const std::string& what) {
+  return is_true ? "" : "not so: " + what + "; errno: " + std::strerror(errno);
+}
+
+std::string run_on_stack(const std::function<std::string()>& program) {
+  std::array<int, 2> answers{};
+  std::array<int, 2> go{};
+  if (pipe(answers.data()) != 0 || pipe(go.data()) != 0) return "no pipe";
+  const pid_t child = fork();
+  if (child < 0) return "no process";
+  if (child == 0) be_program(program, answers[1], go[0]);
+  const drivers::FileDescriptor answer(answers[0]);
+  const drivers::FileDescriptor start(go[1]);
+  close(answers[1]);
+  close(go[0]);
+
+  std::string said;
+  int number = -1;
+  if (read(answer.get(), &number, sizeof number) != sizeof number || number < 0) {
+    said = std::string("no filter: ") + std::strerror(-number);
+  } else if (auto listener = take_descriptor(child, number); !listener) {
+    said = "the filter's listener is not to be had";
+  } else {
+    Stack stack;
+    const Supervisor supervisor(stack, std::move(*listener));
+    (void)!write(start.get(), "g", 1);
+    std::array<char, 4096> text;
+    for (ssize_t size; (size = read(answer.get(), text.data(), text.size())) > 0;)
+      said.append(text.data(), static_cast<std::size_t>(size));
+    int status = 0;
+    waitpid(child, &status, 0);
+    if (WIFSIGNALED(status)) said += std::string("killed: ") + strsignal(WTERMSIG(status));
+    return said;
+  }
+  waitpid(child, nullptr, 0);
+  return said;
+}
+
+}  // namespace transom::sockets::run
