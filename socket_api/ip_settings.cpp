@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "socket_api/group_options.h"
 #include "socket_api/option_value.h"
 #include "socket_api/socket.h"
 
@@ -25,80 +26,6 @@ Outcome<void> set(T& place, const Outcome<int>& value) {
 
 // ---------------------------------------------------------------- multicast
 
-// ip_mreqn, or its shorter forms ip_mreq and (for IP_MULTICAST_IF) in_addr.
-Outcome<ip_mreqn> read_multicast_request(Bytes value, bool may_be_address) {
-  ip_mreqn request{};
-  if (value.size() >= sizeof(ip_mreqn)) {
-    std::memcpy(&request, value.data(), sizeof request);
-  } else if (value.size() >= sizeof(ip_mreq)) {
-    std::memcpy(&request, value.data(), sizeof(ip_mreq));
-  } else if (may_be_address && value.size() >= sizeof(in_addr)) {
-    std::memcpy(&request.imr_address, value.data(), sizeof(in_addr));
-  } else {
-    return fail(EINVAL);
-  }
-  return request;
-}
-
-// The interface that a membership is for: the one that is named, the one with that address, the one on the
-// way to the group, or the first that is not the loopback interface.
-link::Interface* choose_interface(Session& session, int index, const IpAddress& address,
-                                  const IpAddress& group) {
-  link::LinkLayer& link = session.host().link();
-  if (index != 0)
-    return index > 0 && index <= UINT16_MAX ? link.interface(static_cast<InterfaceId>(index)) : nullptr;
-  if (!address.is_unspecified()) {
-    for (const auto& interface : link.interfaces()) {
-      if (interface->find_address(address) != nullptr) return interface.get();
-    }
-    return nullptr;
-  }
-  if (const ip::Route* route = session.host().ip().routes().lookup(group))
-    return link.interface(route->interface);
-  for (const auto& interface : link.interfaces()) {
-    if (interface->type() != link::LinkType::kLoopback) return interface.get();
-  }
-  return nullptr;
-}
-
-Outcome<void> join(IpSettings& settings, link::Interface* interface, const IpAddress& group) {
-  if (!group.is_multicast()) return fail(EINVAL);
-  if (interface == nullptr) return fail(ENODEV);
-  const IpSettings::Membership membership{group, interface->id()};
-  if (std::ranges::find(settings.memberships, membership) != settings.memberships.end())
-    return fail(EADDRINUSE);
-  interface->join(group);
-  settings.memberships.push_back(membership);
-  return {};
-}
-
-Outcome<void> leave(IpSettings& settings, link::Interface* interface, const IpAddress& group) {
-  if (interface == nullptr) return fail(ENODEV);
-  const auto found = std::ranges::find(settings.memberships, IpSettings::Membership{group, interface->id()});
-  if (found == settings.memberships.end()) return fail(EADDRNOTAVAIL);
-  interface->leave(group);
-  settings.memberships.erase(found);
-  return {};
-}
-
-Outcome<void> change_ipv4_membership(Session& session, IpSettings& settings, bool is_join, Bytes value) {
-  const auto request = read_multicast_request(value, false);
-  if (!request) return std::unexpected(request.error());
-  const IpAddress group = to_address(request->imr_multiaddr);
-  link::Interface* const interface =
-      choose_interface(session, request->imr_ifindex, to_address(request->imr_address), group);
-  return is_join ? join(settings, interface, group) : leave(settings, interface, group);
-}
-
-Outcome<void> change_ipv6_membership(Session& session, IpSettings& settings, bool is_join, Bytes value) {
-  const auto request = read_option<ipv6_mreq>(value);
-  if (!request) return std::unexpected(request.error());
-  const IpAddress group = to_address(request->ipv6mr_multiaddr);
-  link::Interface* const interface =
-      choose_interface(session, static_cast<int>(request->ipv6mr_interface), IpAddress(), group);
-  return is_join ? join(settings, interface, group) : leave(settings, interface, group);
-}
-
 Outcome<void> set_multicast_interface(Session& session, IpSettings::Family& family, int index,
                                       const IpAddress& address) {
   if (index == 0 && address.is_unspecified()) {
@@ -106,7 +33,7 @@ Outcome<void> set_multicast_interface(Session& session, IpSettings::Family& fami
     family.multicast_address = address;
     return {};
   }
-  link::Interface* const interface = choose_interface(session, index, address, {});
+  link::Interface* const interface = choose_group_interface(session, index, address, {});
   if (interface == nullptr) return index != 0 ? fail(ENODEV) : fail(EADDRNOTAVAIL);
   family.multicast_interface = interface->id();
   family.multicast_address = address;
@@ -158,10 +85,6 @@ Outcome<void> set_ipv4_option(Session& session, const SocketKind& kind, IpSettin
       if (!request) return std::unexpected(request.error());
       return set_multicast_interface(session, family, request->imr_ifindex, to_address(request->imr_address));
     }
-    case IP_ADD_MEMBERSHIP:
-      return change_ipv4_membership(session, settings, true, value);
-    case IP_DROP_MEMBERSHIP:
-      return change_ipv4_membership(session, settings, false, value);
     default:
       return fail(ENOPROTOOPT);
   }
@@ -240,10 +163,6 @@ Outcome<void> set_ipv6_option(Session& session, const SocketKind& kind, IpSettin
       if (!index) return std::unexpected(index.error());
       return set_multicast_interface(session, family, *index, IpAddress());
     }
-    case IPV6_JOIN_GROUP:
-      return change_ipv6_membership(session, settings, true, value);
-    case IPV6_LEAVE_GROUP:
-      return change_ipv6_membership(session, settings, false, value);
     default:
       return fail(ENOPROTOOPT);
   }
@@ -288,24 +207,18 @@ Outcome<std::size_t> get_ipv6_option(const IpSettings& settings, int name, Mutab
 
 Outcome<void> set_ip_option(Session& session, const SocketKind& kind, IpSettings& settings, int level,
                             int name, Bytes value) {
+  if (level == IPPROTO_IPV6 && kind.domain != AF_INET6) return fail(ENOPROTOOPT);
+  if (is_group_option(level, name)) return set_group_option(session, settings, level, name, value);
   if (level == IPPROTO_IP) return set_ipv4_option(session, kind, settings, name, value);
-  if (kind.domain != AF_INET6) return fail(ENOPROTOOPT);
   return set_ipv6_option(session, kind, settings, name, value);
 }
 
-Outcome<std::size_t> get_ip_option(const SocketKind& kind, const IpSettings& settings, int level, int name,
-                                   MutableBytes out) {
+Outcome<std::size_t> get_ip_option(Session& session, const SocketKind& kind, const IpSettings& settings,
+                                   int level, int name, MutableBytes out) {
+  if (level == IPPROTO_IPV6 && kind.domain != AF_INET6) return fail(ENOPROTOOPT);
+  if (is_group_option(level, name)) return get_group_option(session, settings, level, name, out);
   if (level == IPPROTO_IP) return get_ipv4_option(settings, name, out);
-  if (kind.domain != AF_INET6) return fail(ENOPROTOOPT);
   return get_ipv6_option(settings, name, out);
-}
-
-void leave_all_groups(Session& session, IpSettings& settings) {
-  for (const IpSettings::Membership& membership : settings.memberships) {
-    if (link::Interface* interface = session.host().link().interface(membership.interface))
-      interface->leave(membership.group);
-  }
-  settings.memberships.clear();
 }
 
 }  // namespace transom::sockets

@@ -3,25 +3,20 @@
 
 #include <netinet/in.h>
 
+#include <memory>
 #include <optional>
-#include <vector>
 
 #include "socket_api/outcome.h"
 #include "socket_api/stack_instance.h"
 #include "stack/base/address.h"
 #include "stack/base/bytes.h"
+#include "stack/ip/group_member.h"
 
 namespace transom::sockets {
 
 struct SocketKind;
 
 struct IpSettings {
-  struct Membership {
-    IpAddress group;
-    InterfaceId interface;
-
-    friend bool operator==(const Membership&, const Membership&) = default;
-  };
   // What one family of packets has. An AF_INET6 socket with IPv4-mapped addresses uses both.
   struct Family {
     int hops = -1;          // IP_TTL, IPV6_UNICAST_HOPS; -1: the default of the stack
@@ -41,8 +36,8 @@ struct IpSettings {
   Family ipv4;
   Family ipv6;
   bool v6_only = false;
-  bool bind_without_port = false;  // IP_BIND_ADDRESS_NO_PORT: kept; a port is chosen all the same
-  std::vector<Membership> memberships;
+  bool bind_without_port = false;           // IP_BIND_ADDRESS_NO_PORT: kept; a port is chosen all the same
+  std::shared_ptr<ip::GroupMember> groups;  // once one is joined; of this socket alone
 
   Family& of(IpFamily family) { return family == IpFamily::kIpv4 ? ipv4 : ipv6; }
   const Family& of(IpFamily family) const { return family == IpFamily::kIpv4 ? ipv4 : ipv6; }
@@ -54,9 +49,7 @@ struct IpSettings {
 // `level` is IPPROTO_IP or IPPROTO_IPV6; the latter fails with ENOPROTOOPT on an AF_INET socket.
 Outcome<void> set_ip_option(Session& session, const SocketKind& kind, IpSettings& settings, int level,
                             int name, Bytes value);
-Outcome<std::size_t> get_ip_option(const SocketKind& kind, const IpSettings& settings, int level, int name,
-                                   MutableBytes out);
-
-void leave_all_groups(Session& session, IpSettings& settings);
+Outcome<std::size_t> get_ip_option(Session& session, const SocketKind& kind, const IpSettings& settings,
+                                   int level, int name, MutableBytes out);
 
 }  // namespace transom::sockets

@@ -72,8 +72,8 @@ Outcome<std::shared_ptr<Socket>> Socket::create(Session& session, const SocketKi
 Socket::~Socket() = default;
 
 void Socket::on_closing(Session& session) {
-  leave_all_groups(session, settings_.ip);
   on_close(session);
+  settings_.ip.groups.reset();
 }
 
 Outcome<void> Socket::listen(Session&, int) { return fail(EOPNOTSUPP); }

@@ -103,7 +103,7 @@ Outcome<std::size_t> Socket::get_option(Session& session, int level, int name, M
   if (level != IPPROTO_IP && level != IPPROTO_IPV6) return fail(ENOPROTOOPT);
   const bool asks_mtu = (level == IPPROTO_IP && name == IP_MTU) ||
                         (level == IPPROTO_IPV6 && name == IPV6_MTU && domain() == AF_INET6);
-  if (!asks_mtu) return get_ip_option(kind_, settings_.ip, level, name, out);
+  if (!asks_mtu) return get_ip_option(session, kind_, settings_.ip, level, name, out);
   const auto peer = remote_address();
   if (!peer) return fail(ENOTCONN);
   ip::IpLayer& ip = session.host().ip();

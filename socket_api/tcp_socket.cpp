@@ -37,7 +37,7 @@ TcpSocket::TcpSocket(const TcpSocket& listener, tcp::Connection& connection)
       options_(connection.options()) {
   settings_ = listener.settings_;
   settings_.is_non_blocking = false;  // Linux does not inherit it
-  settings_.ip.memberships.clear();
+  settings_.ip.groups.reset();
   connection_->set_listener(this);
 }
 

@@ -285,6 +285,7 @@ void UdpSocket::apply_settings(Session&) {
   udp::UdpOptions& options = udp_->options();
   options.broadcast = settings_.broadcast;
   options.no_checksum = settings_.no_checksum;
+  options.groups = settings_.ip.groups.get();
   options.receive_errors = settings_.ip.ipv4.receive_errors || settings_.ip.ipv6.receive_errors;
   options.bound_interface = settings_.interface != InterfaceId::kAny ? settings_.interface : peer_interface_;
   // As Linux: twice what was asked for, for the bookkeeping.

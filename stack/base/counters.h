@@ -29,7 +29,9 @@ namespace transom {
   X(Icmp6InRedirects) X(Icmp6OutMsgs) X(Icmp6OutErrors) X(Icmp6OutRateLimitHost)                         \
   X(Icmp6OutDestUnreachs) X(Icmp6OutPktTooBigs) X(Icmp6OutTimeExcds) X(Icmp6OutParmProblems)             \
   X(Icmp6OutEchos) X(Icmp6OutEchoReplies) X(Icmp6OutNeighborSolicits) X(Icmp6OutNeighborAdvertisements)  \
-  X(Icmp6OutRouterSolicits)                                                                              \
+  X(Icmp6OutRouterSolicits) X(Icmp6InGroupMembQueries) X(Icmp6InGroupMembResponses)                      \
+  X(Icmp6InGroupMembReductions) X(Icmp6InMLDv2Reports) X(Icmp6OutGroupMembResponses)                     \
+  X(Icmp6OutGroupMembReductions) X(Icmp6OutMLDv2Reports)                                                 \
   X(UdpInDatagrams) X(UdpNoPorts) X(UdpInErrors) X(UdpOutDatagrams) X(UdpRcvbufErrors)                   \
   X(UdpSndbufErrors) X(UdpInCsumErrors) X(UdpIgnoredMulti)                                               \
   X(Udp6InDatagrams) X(Udp6NoPorts) X(Udp6InErrors) X(Udp6OutDatagrams) X(Udp6RcvbufErrors)              \

@@ -24,7 +24,8 @@ namespace transom {
   X(FragmentFirstTooShort) X(FragmentEcnMix) X(FragmentDuplicate)                                                               \
   X(IcmpTruncated) X(IcmpBadChecksum) X(IcmpUnknownType) X(IcmpBroadcastEcho) X(IcmpRateLimited)           \
   X(IcmpQuoteMalformed) X(IcmpQuoteUnmatched) X(IcmpIgnored) X(NdpMalformed) X(NdpBadHopLimit)             \
-  X(NdpFragmented) X(NdpUnmatched)                                                                         \
+  X(NdpFragmented) X(NdpUnmatched) X(IgmpMalformed) X(IgmpBadChecksum) X(MldMalformed)                     \
+  X(MembershipUntrusted)                                                                                   \
   X(RawNoSocket)                                                                                           \
   /* udp */                                                                                                \
   X(UdpTruncated) X(UdpBadLength) X(UdpBadChecksum) X(UdpZeroChecksum) X(UdpNoPort) X(UdpReceiveQueueFull) \

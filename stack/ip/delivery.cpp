@@ -4,9 +4,10 @@ namespace transom::ip {
 
 void Delivery::deliver(const Received& received, std::size_t protocol_offset, Packet packet) {
   const bool is_v4 = received.source.is_v4();
+  const bool is_igmp = is_v4 && received.protocol == IpProtocol::kIgmp;
   const bool is_icmp = received.protocol == (is_v4 ? IpProtocol::kIcmp : IpProtocol::kIcmpv6);
   // IPv6's unspecified source speaks NDP and MLD only (RFC 4291 §2.5.2): nothing else could be answered.
-  if (!is_icmp && received.source.is_unspecified()) {
+  if (!is_icmp && !is_igmp && received.source.is_unspecified()) {
     return context_.drop(DropReason::kIpMartianSource,
                          is_v4 ? Counter::kIpInAddrErrors : Counter::kIp6InAddrErrors);
   }

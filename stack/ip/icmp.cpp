@@ -93,7 +93,7 @@ std::uint32_t reported_mtu(const wire::IcmpHeader& header, const QuotedPacket& q
 
 Icmp::Icmp(Context& context, const IpConfig& config, link::LinkLayer& link, const Addresses& addresses,
            DestinationCache& destinations, const PathMtu& path_mtu, Redirects& redirects, Output& output,
-           const Transports& transports, IpLayer::EchoSockets& echo_sockets)
+           const Transports& transports, IpLayer::EchoSockets& echo_sockets, Groups& groups)
     : context_(context),
       config_(config),
       link_(link),
@@ -103,7 +103,8 @@ Icmp::Icmp(Context& context, const IpConfig& config, link::LinkLayer& link, cons
       redirects_(redirects),
       output_(output),
       transports_(transports),
-      echo_sockets_(echo_sockets) {}
+      echo_sockets_(echo_sockets),
+      groups_(groups) {}
 
 void Icmp::receive(const Received& received, Packet packet) {
   const bool is_v4 = received.source.is_v4();
@@ -183,7 +184,8 @@ void Icmp::receive_v6(const Received& received, const wire::IcmpHeader& header, 
     case Icmpv6Type::kMldReport:
     case Icmpv6Type::kMldDone:
     case Icmpv6Type::kMldv2Report:
-      return context_.drop(DropReason::kIcmpIgnored);
+      if (!packet.linearize()) return context_.drop(DropReason::kNoBuffers, Counter::kBufferExhausted);
+      return groups_.receive_mld(received, packet.head());
     case Icmpv6Type::kDestinationUnreachable:
       context_.count(Counter::kIcmp6InDestUnreachs);
       break;

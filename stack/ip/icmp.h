@@ -8,6 +8,7 @@
 #pragma once
 
 #include "stack/ip/echo_sockets.h"
+#include "stack/ip/groups.h"
 #include "stack/ip/output.h"
 #include "stack/ip/redirects.h"
 #include "stack/ip/transports.h"
@@ -20,7 +21,7 @@ class Icmp {
  public:
   Icmp(Context& context, const IpConfig& config, link::LinkLayer& link, const Addresses& addresses,
        DestinationCache& destinations, const PathMtu& path_mtu, Redirects& redirects, Output& output,
-       const Transports& transports, IpLayer::EchoSockets& echo_sockets);
+       const Transports& transports, IpLayer::EchoSockets& echo_sockets, Groups& groups);
 
   // A message of the source's family; the packet starts at the ICMP header.
   void receive(const Received& received, Packet packet);
@@ -46,6 +47,7 @@ class Icmp {
   Output& output_;
   const Transports& transports_;
   IpLayer::EchoSockets& echo_sockets_;
+  Groups& groups_;
 };
 
 }  // namespace transom::ip

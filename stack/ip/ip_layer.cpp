@@ -4,6 +4,7 @@
 #include "stack/ip/delivery.h"
 #include "stack/ip/echo_sockets.h"
 #include "stack/ip/forwarding.h"
+#include "stack/ip/groups.h"
 #include "stack/ip/icmp.h"
 #include "stack/ip/icmp_errors.h"
 #include "stack/ip/ipv4_input.h"
@@ -35,12 +36,15 @@ class IpLayer::Implementation {
         errors(context, config, addresses, destinations, output),
         forwarding(context, config, addresses, destinations, output, errors),
         echo_sockets(context),
+        groups(context, link, config),
         icmp(context, config, link, addresses, destinations, path_mtu, redirects, output, transports,
-             echo_sockets),
+             echo_sockets, groups),
         delivery(context, transports, icmp, errors),
         reassembly(context, config, errors),
         ipv4(context, addresses, forwarding, reassembly, delivery),
-        ipv6(context, addresses, forwarding, reassembly, delivery, errors) {}
+        ipv6(context, addresses, forwarding, reassembly, delivery, errors) {
+    transports.add(IpProtocol::kIgmp, groups);
+  }
 
   void receive(link::Interface& interface, Packet packet) {
     if (packet.head().empty()) return context.drop(DropReason::kIpTruncated, Counter::kIpInHdrErrors);
@@ -105,6 +109,7 @@ class IpLayer::Implementation {
   IcmpErrors errors;
   Forwarding forwarding;
   EchoSockets echo_sockets;
+  Groups groups;
   Icmp icmp;
   Delivery delivery;
   Reassembly reassembly;
@@ -122,7 +127,10 @@ class IpLayer::Implementation {
 IpLayer::IpLayer(Context& context, link::LinkLayer& link, const IpConfig& config)
     : implementation_(std::make_unique<Implementation>(context, link, config)) {
   link.set_network(*this);
-  link.set_address_listener([this] { implementation_->addresses.update(); });
+  link.set_address_listener([this] {
+    implementation_->addresses.update();
+    implementation_->groups.follow_addresses();
+  });
   implementation_->addresses.update();
 }
 
@@ -191,6 +199,8 @@ bool IpLayer::redirected(link::Interface& interface, const IpAddress& router, co
                          const IpAddress& target) {
   return implementation_->redirects.follow(interface, router, destination, target);
 }
+
+Groups& IpLayer::groups() { return implementation_->groups; }
 
 IpLayer::EchoSockets& IpLayer::echo_sockets() { return implementation_->echo_sockets; }
 

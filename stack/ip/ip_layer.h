@@ -35,6 +35,7 @@ struct IpConfig {
   int icmp_errors_per_destination = 10;  // per second
   bool answer_broadcast_echo = false;
   bool accept_redirects = true;  // follow a router that names a better first hop; never while forwarding
+  bool report_groups = true;     // tell routers of the groups that are joined (IGMP, MLD)
   bool forwarding = false;       // be a router: pass on what is for others, between all interfaces
 };
 
@@ -47,6 +48,8 @@ struct SendOptions {
   bool loop = false;               // multicast and broadcast: hand a copy to our own sockets too
   bool stay_on_host = false;       // nothing but that copy: what a multicast TTL of 0 means
 };
+
+class Groups;
 
 class IpLayer final : public link::NetworkReceiver {
  public:
@@ -87,6 +90,9 @@ class IpLayer final : public link::NetworkReceiver {
   // Forward progress, or the lack of it, as seen by a transport.
   void confirm_reachable(Destination& destination);
   void suspect(Destination& destination);
+
+  // The multicast groups that sockets join.
+  Groups& groups();
 
   // Answers a received datagram with port unreachable (RFC 1122 §4.1.3.1, RFC 4443 §3.1), if an error is
   // allowed at all.

@@ -36,6 +36,15 @@ bool is_tiny_fragment(const wire::Ipv4Header& header) {
          (header.fragment_offset == 0 && header.payload_size() < kMinTcpHeader);
 }
 
+bool has_router_alert(Bytes options) {
+  wire::Ipv4OptionWalk walk(options);
+  wire::Ipv4Option option;
+  while (walk.next(option)) {
+    if (option.type == wire::Ipv4Option::kRouterAlert) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void Ipv4Input::receive(link::Interface& interface, Packet packet) {
@@ -91,8 +100,10 @@ bool Ipv4Input::accept_source(const link::Interface& interface, const wire::Ipv4
   const AcceptedSource asked{source, interface.id(), addresses_.generation()};
   if (asked == last_accepted_) return true;
   const bool is_loopback = interface.type() == link::LinkType::kLoopback;
-  if (is_reserved(source) || source.is_multicast() || interface.is_directed_broadcast(source) ||
-      (source.is_loopback() && !is_loopback)) {
+  // A switch that asks for members has no address of its own (RFC 4541 §2.1.1).
+  const bool is_igmp_from_nobody = header.protocol == IpProtocol::kIgmp && source == IpAddress::v4(0);
+  if ((is_reserved(source) && !is_igmp_from_nobody) || source.is_multicast() ||
+      interface.is_directed_broadcast(source) || (source.is_loopback() && !is_loopback)) {
     context_.drop(DropReason::kIpMartianSource, Counter::kIpInAddrErrors);
     return false;
   }
@@ -100,7 +111,7 @@ bool Ipv4Input::accept_source(const link::Interface& interface, const wire::Ipv4
     context_.drop(DropReason::kIpOwnSource, Counter::kIpInAddrErrors);
     return false;
   }
-  last_accepted_ = asked;
+  if (!is_igmp_from_nobody) last_accepted_ = asked;
   return true;
 }
 
@@ -186,7 +197,8 @@ void Ipv4Input::process(link::Interface& interface, const wire::Ipv4Header& head
                           .ttl = header.ttl,
                           .traffic_class = header.traffic_class,
                           .to_unicast = to_unicast,
-                          .header_size = static_cast<std::uint16_t>(header.size())};
+                          .header_size = static_cast<std::uint16_t>(header.size()),
+                          .router_alert = has_router_alert(header.options)};
   delivery_.deliver(received, kProtocolOffset, std::move(packet));
 }
 

@@ -172,7 +172,10 @@ Ipv6Input::Step Ipv6Input::check_options(Walk& walk, Bytes options, const Packet
       continue;
     }
     if (++walk.options > kMaxOptions) return reject(walk, DropReason::kIpExtensionHeaderLimit, packet);
-    if (option.type == wire::Ipv6Option::kRouterAlert) continue;  // RFC 2711: for routers
+    if (option.type == wire::Ipv6Option::kRouterAlert) {  // RFC 2711: for routers, and of MLD
+      walk.received.router_alert = true;
+      continue;
+    }
     const auto error = IcmpErrorMessage::parameter_problem(Problem::kOption, walk.offset + 2 + option.offset);
     switch (option.if_unknown()) {
       case wire::Ipv6Option::IfUnknown::kSkip:

@@ -41,7 +41,14 @@ Result<void> Output::send(Destination& destination, const IpAddress& source, IpP
 // RFC 1122 §3.2.1.3: one of our own addresses, and 127/8 or ::1 only within the host.
 bool Output::may_speak_from(const Destination& destination, const IpAddress& source) const {
   if (source.family() != destination.address.family()) return false;
-  return addresses_.is_local(source) && (destination.is_local || !source.is_loopback());
+  const bool stays = destination.interface->type() == link::LinkType::kLoopback;
+  return addresses_.is_local(source) && (stays || !source.is_loopback());
+}
+
+// What goes out by the loopback interface comes back by itself.
+bool Output::needs_copy(const Destination& destination, const SendOptions& options) {
+  const bool comes_back = destination.interface->type() == link::LinkType::kLoopback;
+  return options.loop && (!comes_back || options.stay_on_host);
 }
 
 template <typename Header>
@@ -79,7 +86,7 @@ Result<void> Output::send_ipv4(Destination& destination, const IpAddress& source
     header.identification = identification_.next_v4(destination);
   }  // else zero: RFC 6864 §4.1, an atomic datagram needs none
 
-  if (options.loop) loop_copy(destination, header, packet);
+  if (needs_copy(destination, options)) loop_copy(destination, header, packet);
   if (options.stay_on_host) return {};
   if (total > mtu && segment_size == 0) {
     complete_transport_checksum(packet);
@@ -115,7 +122,7 @@ Result<void> Output::send_ipv6(Destination& destination, const IpAddress& source
   header.hop_limit = options.ttl != 0 ? options.ttl : config_.default_ttl;
   header.source = source;
   header.destination = destination.address;
-  if (options.loop) loop_copy(destination, header, packet);
+  if (needs_copy(destination, options)) loop_copy(destination, header, packet);
   if (options.stay_on_host) return {};
   if (total > mtu && !is_super_segment) {
     complete_transport_checksum(packet);

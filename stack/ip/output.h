@@ -38,6 +38,7 @@ class Output {
   Result<void> too_long(bool is_v4);
   void send_fragments(Destination& destination, PacketQueue fragments);
   void count_out(const Destination& destination, std::size_t octets);
+  static bool needs_copy(const Destination& destination, const SendOptions& options);
   template <typename Header>
   void loop_copy(Destination& destination, const Header& header, const Packet& payload);
   void transmit(Destination& destination, Packet packet);

@@ -18,6 +18,7 @@ struct Received {
   std::uint8_t traffic_class = 0;  // DSCP and ECN
   bool to_unicast = true;  // false for broadcast and multicast, on either layer: draws no error and no RST
   std::uint16_t header_size = 0;  // octets of IP headers that still stand in front of the packet, for quoting
+  bool router_alert = false;      // the option was there (RFC 2113, RFC 2711)
   bool fragmented = false;        // came with an IPv6 fragment header, or was reassembled
 };
 

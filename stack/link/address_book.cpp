@@ -83,6 +83,8 @@ void AddressBook::probe(Entry& entry) {
   const ConflictDetection& detection = entry.interface.config().conflict_detection;
   ++entry.probes_sent;
   if (entry.address.is_v6()) {
+    // RFC 4862 §5.4.2: the solicited-node group is joined, and reported, first.
+    if (entry.probes_sent == 1) changed();
     ndp_.solicit_for_detection(entry.interface, entry.address, entry.nonce);
     return wait(entry, detection.dad_interval);
   }

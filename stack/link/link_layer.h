@@ -93,7 +93,8 @@ class LinkLayer {
   // kAddressInUse when it is configured already on this interface.
   Result<void> add_address(Interface& interface, const IpPrefix& address);
   Result<void> remove_address(Interface& interface, const IpAddress& address);
-  // Called whenever an address becomes usable, or stops being so. One listener (the IP layer).
+  // Called whenever an address becomes usable, or stops being so, and before it is first asked for. One
+  // listener (the IP layer).
   void set_address_listener(std::function<void()> listener);
 
   // A frame from the driver.

@@ -56,7 +56,11 @@ void enqueue(Core& core, SocketState& socket, const Flow& flow, const ip::Receiv
 
 void deliver_to_all(Core& core, const Flow& flow, const ip::Received& received, Packet packet) {
   SocketState* last = nullptr;
+  const IpAddress& to = received.destination;
   core.demux.for_each(flow, [&](SocketState& socket) {
+    const ip::GroupMember* const groups = socket.options.groups;
+    if (to.is_multicast() && groups != nullptr && !groups->accepts(flow.interface, to, received.source))
+      return;
     if (last != nullptr) {
       if (Packet copy = packet.clone()) {
         enqueue(core, *last, flow, received, std::move(copy));

@@ -12,6 +12,7 @@
 
 #include "stack/base/error.h"
 #include "stack/base/readiness.h"
+#include "stack/ip/group_member.h"
 #include "stack/ip/icmp_error_listener.h"
 #include "stack/ip/ip_layer.h"
 
@@ -38,6 +39,7 @@ struct UdpOptions {
   std::uint8_t multicast_ttl = 1;
   bool multicast_loop = true;
   InterfaceId multicast_interface = InterfaceId::kAny;
+  const ip::GroupMember* groups = nullptr;  // what it has joined; none: it takes every group
   std::uint8_t traffic_class = 0;
   bool broadcast = false;       // SO_BROADCAST
   bool dont_fragment = false;   // fail with kMessageTooLong above the path MTU

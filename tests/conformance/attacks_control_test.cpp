@@ -1,13 +1,17 @@
 // Published attacks on what steers the traffic - ICMP, IGMP and MLD, ARP and NDP - and with whole frames:
 // tests/conformance/attacks.csv.
 
+#include "stack/ip/groups.h"
+#include "stack/wire/membership.h"
 #include "tests/conformance/under_attack.h"
+#include "tests/support/membership_text.h"
 
 namespace transom::test {
 namespace {
 
 class ControlAttacks : public UnderAttack {
  protected:
+  explicit ControlAttacks(bool reports_groups = false) : UnderAttack({}, reports_groups) {}
   template <typename Message>
   static Octets written(const Message& message, std::size_t size) {
     Octets octets(size);
@@ -167,7 +171,16 @@ TEST_F(ControlAttacks, QuotesWithHeadersOfTheirOwn) {  // ATK-ICMP-18, ATK-NDP-1
 
 // ---------------------------------------------------------------- IGMP and MLD: not spoken here yet
 
-TEST_F(ControlAttacks, MalformedIgmp) {  // ATK-IGMPMLD-01 to -06, -13
+// A host that tells routers of its groups.
+class MembershipAttacks : public ControlAttacks {
+ protected:
+  MembershipAttacks() : ControlAttacks(true) {
+    advance(3s);
+    sent();
+  }
+};
+
+TEST_F(MembershipAttacks, MalformedIgmp) {  // ATK-IGMPMLD-01 to -06, -13
   const auto igmp = [&](Octets message, const char* to, std::uint8_t ttl = 1) {
     if (message.size() >= 4) wire::write_icmp_checksum(message);  // the same sum at the same place
     receive(ipv4({.source = kAttacker,
@@ -197,7 +210,7 @@ TEST_F(ControlAttacks, MalformedIgmp) {  // ATK-IGMPMLD-01 to -06, -13
   expect_ignored();
 }
 
-TEST_F(ControlAttacks, MalformedMld) {  // ATK-IGMPMLD-03, -07, -12, -13
+TEST_F(MembershipAttacks, MalformedMld) {  // ATK-IGMPMLD-03, -07, -12, -13
   const Octets alert = extension(IpProtocol::kIcmpv6, {5, 2, 0, 0, 1, 0});
   for (const std::uint16_t sources : std::initializer_list<std::uint16_t>{0, 1, 500, 0xffff}) {
     for (const std::size_t size : {0U, 4U, 8U, 20U, 23U, 24U, 25U, 27U, 28U, 44U, 100U}) {
@@ -212,7 +225,36 @@ TEST_F(ControlAttacks, MalformedMld) {  // ATK-IGMPMLD-03, -07, -12, -13
     }
   }
   advance(1min);
+  // A few of them may be taken for questions: then what is said is of its own groups, and once.
+  const auto lines = membership_lines(sent());
+  EXPECT_LE(lines.size(), 8U);
+  for (const std::string& line : lines) EXPECT_THAT(line, testing::HasSubstr("ff02::1:ff"));
   expect_ignored();
+}
+
+TEST_F(MembershipAttacks, FloodOfQuestionsAboutSources) {  // ATK-IGMPMLD-09
+  const IpAddress group = address("239.1.2.3");
+  ip::GroupMember member(host_.ip().groups());
+  with([&] { EXPECT_TRUE(member.join(eth_, group)); });
+  advance(3s);
+  sent();
+  for (int i = 0; i < 10000; ++i) {
+    wire::MembershipQuery query;
+    query.max_response = 1s;
+    query.group = group;
+    query.sources = {IpAddress::v4(0x0a000000U + static_cast<std::uint32_t>(i) + 1)};
+    Octets message = written(query, query.size());
+    wire::write_icmp_checksum(message);
+    receive(ipv4({.source = kAttacker,
+                  .destination = group,
+                  .protocol = IpProtocol::kIgmp,
+                  .ttl = 1,
+                  .options = {148, 4, 0, 0}},
+                 message));
+  }
+  advance(2s);
+  // Too many to be named: the group is reported as a whole.
+  EXPECT_EQ(membership_lines(sent()), std::vector<std::string>{"IS_EX 239.1.2.3 {}"});
 }
 
 // ---------------------------------------------------------------- NDP

@@ -16,8 +16,8 @@ inline constexpr Port kClosedPort{9};
 
 class UnderAttack : public HostOnEthernet {
  protected:
-  explicit UnderAttack(HostConfig config = {})
-      : HostOnEthernet(std::move(config)),
+  explicit UnderAttack(HostConfig config = {}, bool reports_groups = false)
+      : HostOnEthernet(std::move(config), off(), reports_groups),
         open_(open_udp({IpAddress::any(IpFamily::kIpv4), kOpenPort})),
         open6_(open_udp({IpAddress::any(IpFamily::kIpv6), kOpenPort})),
         bystander_(host_, eth_, pool_, now_),

@@ -7,7 +7,8 @@ namespace {
 constexpr Instant kStart = Instant(std::chrono::seconds(1000));
 const IpAddress kBystander = IpAddress::v4(10, 0, 0, 9);
 
-HostConfig started(HostConfig config) {
+HostConfig started(HostConfig config, bool reports_groups) {
+  config.ip.report_groups = reports_groups;
   config.start = kStart;
   return config;
 }
@@ -58,8 +59,9 @@ IpAddress HostOnEthernet::remote(IpFamily family, int number) {
                                : fmt::format("2001:db8:ffff::{:x}", number));
 }
 
-HostOnEthernet::HostOnEthernet(HostConfig config, const link::ConflictDetection& detection)
-    : now_(kStart), host_(pool_, started(std::move(config))) {
+HostOnEthernet::HostOnEthernet(HostConfig config, const link::ConflictDetection& detection,
+                               bool reports_groups)
+    : now_(kStart), host_(pool_, started(std::move(config), reports_groups)) {
   link::InterfaceConfig interface;
   interface.name = "eth0";
   interface.mac = kHostMac;

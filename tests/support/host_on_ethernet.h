@@ -6,8 +6,8 @@
 //   routers 10.0.0.254, fe80::fe and 10.0.0.253, fe80::fd
 //
 // The first router is the default gateway. The link addresses
-// of all stations follow from their IP addresses (mac_of). The Host knows those above from the start, so that
-// a test sees no ARP and NDP that it is not about.
+// of all stations follow from their IP addresses (mac_of). The Host knows those above from the start, and
+// reports no groups unless asked to, so that a test sees no ARP, NDP and MLD that it is not about.
 #pragma once
 
 #include <chrono>
@@ -58,7 +58,8 @@ class HostOnEthernet : public ::testing::Test {
   static bool is_v4(IpFamily family) { return family == IpFamily::kIpv4; }
 
  protected:
-  explicit HostOnEthernet(HostConfig config = {}, const link::ConflictDetection& detection = off());
+  explicit HostOnEthernet(HostConfig config = {}, const link::ConflictDetection& detection = off(),
+                          bool reports_groups = false);
   ~HostOnEthernet() override;
   static link::ConflictDetection off() {
     link::ConflictDetection detection;
