@@ -22,7 +22,7 @@ Address copy_in(const sockaddr* address, socklen_t length) {
 
 template <typename Address>
 void copy_out(const Address& from, sockaddr* address, socklen_t* length) {
-  std::memcpy(address, &from, std::min<std::size_t>(*length, sizeof from));
+  if (*length > 0) std::memcpy(address, &from, std::min<std::size_t>(*length, sizeof from));
   *length = sizeof from;
 }
 
@@ -51,28 +51,60 @@ bool is_unspecified_family(const sockaddr* address, socklen_t length) {
          copy_in<sockaddr>(address, length).sa_family == AF_UNSPEC;
 }
 
-Outcome<SocketAddress> read_address(int domain, const sockaddr* address, socklen_t length) {
+namespace {
+
+// The family that is named, of an address that is no longer than any.
+Outcome<sa_family_t> read_family(const sockaddr* address, socklen_t length) {
   if (address == nullptr) return fail(EFAULT);
-  const socklen_t shortest = domain == AF_INET6 ? kShortIpv6Address : sizeof(sockaddr_in);
-  if (length < sizeof address->sa_family) return fail(EINVAL);
-  const sa_family_t family = copy_in<sockaddr>(address, length).sa_family;
-  if (length < shortest) return fail(EINVAL);
-  if (family != domain) return fail(EAFNOSUPPORT);
-  SocketAddress result;
-  if (domain == AF_INET) {
-    const auto ipv4 = copy_in<sockaddr_in>(address, length);
-    result.endpoint = {to_address(ipv4.sin_addr), static_cast<Port>(ntohs(ipv4.sin_port))};
-  } else {
-    const auto ipv6 = copy_in<sockaddr_in6>(address, length);
-    result.endpoint = {to_address(ipv6.sin6_addr), static_cast<Port>(ntohs(ipv6.sin6_port))};
-    if (result.endpoint.address.is_link_local()) result.scope = static_cast<InterfaceId>(ipv6.sin6_scope_id);
-  }
+  if (length < sizeof address->sa_family || length > sizeof(sockaddr_storage)) return fail(EINVAL);
+  return copy_in<sockaddr>(address, length).sa_family;
+}
+
+Outcome<SocketAddress> read_ipv4(const sockaddr* address, socklen_t length) {
+  if (length < sizeof(sockaddr_in)) return fail(EINVAL);
+  const auto ipv4 = copy_in<sockaddr_in>(address, length);
+  return SocketAddress{{to_address(ipv4.sin_addr), static_cast<Port>(ntohs(ipv4.sin_port))}};
+}
+
+Outcome<SocketAddress> read_ipv6(const sockaddr* address, socklen_t length) {
+  if (length < kShortIpv6Address) return fail(EINVAL);
+  const auto ipv6 = copy_in<sockaddr_in6>(address, length);
+  SocketAddress result{{to_address(ipv6.sin6_addr), static_cast<Port>(ntohs(ipv6.sin6_port))}};
+  if (result.endpoint.address.is_link_local()) result.scope = static_cast<InterfaceId>(ipv6.sin6_scope_id);
   return result;
 }
 
+}  // namespace
+
+Outcome<SocketAddress> read_address(int domain, const sockaddr* address, socklen_t length) {
+  const auto family = read_family(address, length);
+  if (!family) return std::unexpected(family.error());
+  const auto result = domain == AF_INET ? read_ipv4(address, length) : read_ipv6(address, length);
+  if (result && *family != domain) return fail(EAFNOSUPPORT);
+  return result;
+}
+
+Outcome<SocketAddress> read_bind_address(int domain, const sockaddr* address, socklen_t length) {
+  const auto family = read_family(address, length);
+  if (family && domain == AF_INET && *family == AF_UNSPEC) {
+    const auto result = read_ipv4(address, length);
+    if (result && !result->endpoint.address.is_unspecified()) return fail(EAFNOSUPPORT);
+    return result;
+  }
+  return read_address(domain, address, length);
+}
+
+Outcome<SocketAddress> read_destination(int domain, const sockaddr* address, socklen_t length) {
+  const auto family = read_family(address, length);
+  if (!family) return std::unexpected(family.error());
+  const bool is_ipv4 = domain == AF_INET ? *family == AF_INET || *family == AF_UNSPEC : *family == AF_INET;
+  return is_ipv4 ? read_ipv4(address, length) : read_address(domain, address, length);
+}
+
 Outcome<void> write_address(int domain, const SocketAddress& from, sockaddr* address, socklen_t* length) {
-  if (address == nullptr || length == nullptr) return fail(EFAULT);
+  if (length == nullptr) return fail(EFAULT);
   if (static_cast<int>(*length) < 0) return fail(EINVAL);
+  if (address == nullptr && *length > 0) return fail(EFAULT);
   const IpAddress& ip = from.endpoint.address;
   if (domain == AF_INET) {
     sockaddr_in ipv4{};

@@ -27,6 +27,11 @@ constexpr IpFamily family_of(int domain) { return domain == AF_INET6 ? IpFamily:
 // An address for a socket of `domain`, checked as bind(2), connect(2) and sendto(2) check it: EFAULT, EINVAL
 // when too short, EAFNOSUPPORT.
 Outcome<SocketAddress> read_address(int domain, const sockaddr* address, socklen_t length);
+// The same of bind(2): AF_UNSPEC is as good as AF_INET with the address 0.0.0.0.
+Outcome<SocketAddress> read_bind_address(int domain, const sockaddr* address, socklen_t length);
+// The same of a datagram's destination: AF_UNSPEC is as good as AF_INET, and an IPv6 socket takes AF_INET
+// too.
+Outcome<SocketAddress> read_destination(int domain, const sockaddr* address, socklen_t length);
 bool is_unspecified_family(const sockaddr* address,
                            socklen_t length);  // AF_UNSPEC: connect() then disconnects
 

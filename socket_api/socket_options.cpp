@@ -100,7 +100,8 @@ Outcome<void> Socket::set_option(Session& session, int level, int name, Bytes va
 
 Outcome<std::size_t> Socket::get_option(Session& session, int level, int name, MutableBytes out) {
   if (level == SOL_SOCKET) return get_socket_option(session, name, out);
-  if (level != IPPROTO_IP && level != IPPROTO_IPV6) return fail(ENOPROTOOPT);
+  if (level != IPPROTO_IP && level != IPPROTO_IPV6)
+    return fail(domain() == AF_INET ? EOPNOTSUPP : ENOPROTOOPT);  // as Linux has it
   const bool asks_mtu = (level == IPPROTO_IP && name == IP_MTU) ||
                         (level == IPPROTO_IPV6 && name == IPV6_MTU && domain() == AF_INET6);
   if (!asks_mtu) return get_ip_option(session, kind_, settings_.ip, level, name, out);

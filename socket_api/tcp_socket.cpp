@@ -163,8 +163,9 @@ Outcome<void> TcpSocket::finish_connecting(Session& session, Instant limit, int 
     if (!wait_for(session, POLLOUT, limit)) return fail(unfinished);
     if (is_closed()) return fail(EBADF);
   }
-  if (phase_ == Phase::kConnected) return {};             // another thread's call has seen it first
-  if (connection_ == nullptr) return fail(ECONNABORTED);  // another thread has shut it down
+  if (phase_ == Phase::kConnected) return {};  // another thread's call has seen it first
+  if (connection_ == nullptr)
+    return std::unexpected(error_or(ECONNABORTED));  // another thread has shut it down
   if (connection_->state() == tcp::State::kClosed) {
     const Errno reason = error_or(ECONNABORTED);
     become_fresh(session);
@@ -257,7 +258,7 @@ std::size_t TcpSocket::low_water() const {
 }
 
 Outcome<std::size_t> TcpSocket::receive_urgent(Incoming& message) {
-  if (connection_ == nullptr) return fail(ENOTCONN);
+  if (connection_ == nullptr) return fail(is_listening() ? ENOTCONN : EINVAL);
   const auto octet = connection_->receive_urgent({.peek = (message.flags & MSG_PEEK) != 0});
   if (!octet) return fail(octet.error());
   message.result_flags |= MSG_OOB;
@@ -375,7 +376,7 @@ Outcome<void> TcpSocket::shutdown(Session& session, int how) {
     // As Linux: to stop reading is to give up. Sending has not begun.
     const bool gives_up = how != SHUT_WR;
     if (gives_up && (listener_ != nullptr || is_handshaking())) {
-      become_fresh(session);
+      become_fresh(session, listener_ == nullptr ? Error::kConnectionReset : Error::kNone);
       return {};
     }
     if (listener_ != nullptr) return {};

@@ -21,6 +21,8 @@ using transom::sockets::Incoming;
 using transom::sockets::Outcome;
 using transom::sockets::Outgoing;
 using transom::sockets::read_address;
+using transom::sockets::read_bind_address;
+using transom::sockets::read_destination;
 using transom::sockets::report;
 using transom::sockets::Session;
 using transom::sockets::Socket;
@@ -60,8 +62,9 @@ Outcome<std::optional<SocketAddress>> read_destination(const Socket& socket, con
                                                        socklen_t length, int flags) {
   // tcp(7): a connected stream socket ignores the address. A zero length counts as none.
   const bool is_ignored = socket.kind().type == SOCK_STREAM && (flags & MSG_FASTOPEN) == 0;
+  if (static_cast<int>(length) < 0) return fail(EINVAL);
   if (address == nullptr || is_ignored) return std::nullopt;
-  const auto result = read_address(socket.domain(), static_cast<const sockaddr*>(address), length);
+  const auto result = read_destination(socket.domain(), static_cast<const sockaddr*>(address), length);
   if (!result) return std::unexpected(result.error());
   return *result;
 }
@@ -90,6 +93,7 @@ Outcome<ssize_t> receive_message(Session& session, Socket& socket, msghdr& messa
   const bool discards = (flags & MSG_TRUNC) != 0 && socket.kind().type == SOCK_STREAM;
   if (const auto done = pieces.assign(message.msg_iov, message.msg_iovlen, discards); !done)
     return std::unexpected(done.error());
+  if (message.msg_name != nullptr && static_cast<int>(message.msg_namelen) < 0) return fail(EINVAL);
   Incoming incoming{.buffers = pieces.spans(), .flags = flags};
   if (message.msg_control != nullptr)
     incoming.control = MutableBytes(static_cast<std::uint8_t*>(message.msg_control), message.msg_controllen);
@@ -123,7 +127,7 @@ int transom_socket(transom_stack* stack, int domain, int type, int protocol) {
 
 int transom_bind(transom_stack* stack, int fd, const sockaddr* address, socklen_t length) {
   return report(with_socket(stack, fd, [&](Session& session, Socket& socket) -> Outcome<void> {
-    const auto to = read_address(socket.domain(), address, length);
+    const auto to = read_bind_address(socket.domain(), address, length);
     if (!to) return std::unexpected(to.error());
     return socket.bind(session, *to);
   }));
@@ -161,7 +165,9 @@ int transom_accept4(transom_stack* stack, int fd, sockaddr* address, socklen_t* 
 int transom_connect(transom_stack* stack, int fd, const sockaddr* address, socklen_t length) {
   return report(with_socket(stack, fd, [&](Session& session, Socket& socket) -> Outcome<void> {
     if (transom::sockets::is_unspecified_family(address, length)) return socket.disconnect(session);
-    const auto to = read_address(socket.domain(), address, length);
+    const bool is_stream = socket.kind().type == SOCK_STREAM;
+    const auto to = is_stream ? read_address(socket.domain(), address, length)
+                              : read_destination(socket.domain(), address, length);
     if (!to) return std::unexpected(to.error());
     return socket.connect(session, *to);
   }));

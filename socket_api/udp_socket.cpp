@@ -253,6 +253,7 @@ Outcome<std::size_t> UdpSocket::receive(Session& session, Incoming& message) {
     if (report && errors_.empty()) (void)udp_->take_error();  // has been told of
     return report;
   }
+  const Instant limit = deadline(session, settings_.receive_timeout, message.flags);
   const auto attempt = [&]() -> Outcome<std::size_t> {
     if ((message.flags & MSG_PEEK) != 0) {
       if (const Error error = udp_->take_error(); error != Error::kNone) return fail(error);
@@ -263,10 +264,10 @@ Outcome<std::size_t> UdpSocket::receive(Session& session, Incoming& message) {
     } else if (datagram.error() != Error::kWouldBlock) {
       return fail(datagram.error());
     }
-    if (receive_shut_) return 0;
+    if (receive_shut_ && limit > session.now()) return 0;  // as Linux: who does not wait is not told
     return fail(EAGAIN);
   };
-  return repeat(session, POLLIN, deadline(session, settings_.receive_timeout, message.flags), attempt);
+  return repeat(session, POLLIN, limit, attempt);
 }
 
 Outcome<void> UdpSocket::shutdown(Session&, int how) {

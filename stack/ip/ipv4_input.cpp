@@ -123,8 +123,9 @@ Ipv4Input::Addressed Ipv4Input::addressed(const link::Interface& interface,
     return interface.is_member(destination) ? Addressed::kToGroup : Addressed::kToOthers;
   if (destination.is_limited_broadcast() || interface.is_directed_broadcast(destination))
     return Addressed::kToGroup;
-  const bool takes_all = interface.type() == link::LinkType::kLoopback || forwarding_.is_enabled();
-  const bool is_ours = takes_all && !destination.is_loopback() && addresses_.is_local(destination);
+  const bool is_loopback = interface.type() == link::LinkType::kLoopback;  // all of 127/8 is ours there
+  const bool takes_all = is_loopback || (forwarding_.is_enabled() && !destination.is_loopback());
+  const bool is_ours = takes_all && addresses_.is_local(destination);
   return is_ours ? Addressed::kToUs : Addressed::kToOthers;
 }
 

@@ -269,8 +269,9 @@ Result<std::size_t> Connection::receive(MutableBytes out, ReceiveFlags flags) {
     }
     return taken;
   }
+  if (receiver_.fin_received()) return 0;
   if (error_ != Error::kNone) return std::unexpected(take_error());
-  if (receiver_.fin_received() || state_ == State::kClosed || state_ == State::kTimeWait) return 0;
+  if (state_ == State::kClosed || state_ == State::kTimeWait) return 0;
   if (out.empty() && receiver_.readable() > 0) return 0;
   return std::unexpected(Error::kWouldBlock);
 }
@@ -378,7 +379,7 @@ Readiness Connection::readiness() const {
   const bool connecting = is_connecting() && !syn_waits_;
   Readiness ready;
   ready.error = error_ != Error::kNone;
-  ready.readable = receiver_.readable() > 0 || read_ended || ready.error;
+  ready.readable = readable_octets() > 0 || read_ended || ready.error;
   // A third of the buffer must be free before a blocked writer is worth waking.
   const std::size_t queued = sender_.queue().size();
   const std::size_t buffer = send_buffer_.size();

@@ -151,13 +151,13 @@ class Connection {
 
   // Moves received octets, in order, to `out`; stops at the urgent mark. 0 at the end of the stream.
   // kWouldBlock when there is nothing yet, kNotConnected before the handshake; a pending error is returned
-  // once, after the data.
+  // once, after the data, unless the peer's FIN was before it: then the stream has ended, as in Linux.
   Result<std::size_t> receive(MutableBytes out, ReceiveFlags flags = {});
   // The urgent octet, when it is not in line (MSG_OOB). kInvalidArgument when there is none, kWouldBlock when
   // it has not arrived.
   Result<std::uint8_t> receive_urgent(ReceiveFlags flags = {});
-  bool at_urgent_mark() const { return receiver_.at_urgent_mark(); }     // SIOCATMARK
-  std::size_t readable_octets() const { return receiver_.readable(); }   // SIOCINQ
+  bool at_urgent_mark() const { return receiver_.at_urgent_mark(); }  // SIOCATMARK
+  std::size_t readable_octets() const { return receiver_.readable(options_.out_of_band_inline); }  // SIOCINQ
   std::size_t unsent_octets() const { return sender_.unsent(); }         // SIOCOUTQNSD
   std::size_t unacked_octets() const { return sender_.queue().size(); }  // SIOCOUTQ
 

@@ -168,6 +168,11 @@ bool Receiver::is_too_old(std::uint32_t value, Instant now) const {
 
 SeqNum Receiver::read_position() const { return nxt_ - (queue_.size() + (fin_received_ ? 1U : 0U)); }
 
+std::uint32_t Receiver::readable(bool urgent_in_line) const {
+  const bool skips_one = !urgent_in_line && !queue_.empty() && at_urgent_mark();
+  return queue_.size() - (skips_one ? 1 : 0);
+}
+
 std::size_t Receiver::read(MutableBytes out, bool peek, bool urgent_in_line) {
   std::uint32_t skip = 0;
   std::size_t limit = queue_.size();

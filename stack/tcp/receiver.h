@@ -86,6 +86,8 @@ class Receiver {
 
   // --- the user's side
   std::uint32_t readable() const { return queue_.size(); }
+  // Without the urgent octet, if that is next and not in line: no read gives it.
+  std::uint32_t readable(bool urgent_in_line) const;
   std::uint32_t out_of_order() const { return reassembly_.size(); }
   std::size_t read(MutableBytes out, bool peek, bool urgent_in_line);
   // Nobody will read what is in order. What lies beyond a hole stays: the peer has been told that it came.
