@@ -79,7 +79,8 @@ Outcome<void> read_ipv6_control(SendControl& result, int type, Bytes data) {
 
 Outcome<void> read_one(SendControl& result, const SocketKind& kind, int level, int type, Bytes data) {
   if (level == SOL_SOCKET) return read_socket_control(type);
-  if (kind.type == SOCK_STREAM) return {};  // as Linux: TCP looks at no other level
+  // As Linux: TCP and packet sockets look at no other level.
+  if (kind.type == SOCK_STREAM || kind.domain == AF_PACKET) return {};
   if (level == IPPROTO_UDP && kind.protocol == IPPROTO_UDP) {
     const auto size = type == UDP_SEGMENT && data.size() == sizeof(std::uint16_t)
                           ? read_option<std::uint16_t>(data)
@@ -186,6 +187,8 @@ void write_control(Session& session, const SocketKind& kind, const SocketSetting
   }
   if (is_ipv4 && ipv4.receive_hops) put_control(message, IPPROTO_IP, IP_TTL, int{from.hops});
   if (is_ipv4 && ipv4.receive_traffic_class) put_control(message, IPPROTO_IP, IP_TOS, from.traffic_class);
+  if (is_ipv4 && settings.ip.receive_ipv4_options && !from.ipv4_options.empty())
+    put_control(message, IPPROTO_IP, IP_RECVOPTS, from.ipv4_options);
   if (is_ipv4 && ipv4.receive_original_destination) {
     sockaddr_in address{};
     address.sin_family = AF_INET;

@@ -33,6 +33,7 @@ struct ReceiveControl {
   std::uint8_t traffic_class = 0;
   Instant arrival{};
   std::uint64_t dropped = 0;  // SO_RXQ_OVFL
+  Bytes ipv4_options = {};    // IP_RECVOPTS
   int segment = 0;            // UDP_GRO: the size of the datagrams that were joined; 0: it is one
 };
 

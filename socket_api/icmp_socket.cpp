@@ -19,21 +19,6 @@ constexpr int kDefaultBuffer = 212992;
 constexpr std::uint8_t kIpv4Request = 8, kIpv4Reply = 0;
 constexpr std::uint8_t kIpv6Request = 128, kIpv6Reply = 129;
 
-Error error_of(ip::IcmpErrorKind kind) {
-  switch (kind) {
-    case ip::IcmpErrorKind::kNetworkUnreachable:
-      return Error::kNetworkUnreachable;
-    case ip::IcmpErrorKind::kProtocolUnreachable:
-      return Error::kProtocolUnreachable;
-    case ip::IcmpErrorKind::kPortUnreachable:
-      return Error::kConnectionRefused;
-    case ip::IcmpErrorKind::kPacketTooBig:
-      return Error::kMessageTooLong;
-    default:
-      return Error::kHostUnreachable;
-  }
-}
-
 }  // namespace
 
 void IcmpSocket::open(Session& session, std::uint16_t identifier) {

@@ -8,6 +8,7 @@
 #include "socket_api/group_options.h"
 #include "socket_api/option_value.h"
 #include "socket_api/socket.h"
+#include "stack/ip/ipv4_options.h"
 
 namespace transom::sockets {
 
@@ -47,6 +48,18 @@ int settable(const SocketKind& kind, int traffic_class) {
   return traffic_class & (kind.type == SOCK_STREAM ? 0xfc : 0xff);
 }
 
+// RFC 1122 §3.2.1.8. As Linux pads: with the end of the list. Those of TCP are not sent.
+Outcome<void> set_ipv4_header_options(const SocketKind& kind, IpSettings& settings, Bytes value) {
+  constexpr std::size_t kMaxOptions = 40;
+  if (kind.type == SOCK_STREAM && !value.empty()) return fail(EOPNOTSUPP);
+  if (value.size() > kMaxOptions) return fail(EINVAL);
+  std::vector<std::uint8_t> options(value.begin(), value.end());
+  options.resize((options.size() + 3) / 4 * 4);
+  if (!ip::may_send_ipv4_options(options)) return fail(EINVAL);
+  settings.ipv4_options = std::move(options);
+  return {};
+}
+
 Outcome<void> set_ipv4_option(Session& session, const SocketKind& kind, IpSettings& settings, int name,
                               Bytes value) {
   IpSettings::Family& family = settings.ipv4;
@@ -72,6 +85,14 @@ Outcome<void> set_ipv4_option(Session& session, const SocketKind& kind, IpSettin
       return set(family.receive_errors, read_ip_int(value));
     case IP_RECVORIGDSTADDR:
       return set(family.receive_original_destination, read_ip_int(value));
+    case IP_MINTTL: {
+      const auto least = value.empty() ? fail(EINVAL) : read_ip_int(value, 0, 255);
+      return set(family.min_hops, least);
+    }
+    case IP_OPTIONS:
+      return set_ipv4_header_options(kind, settings, value);
+    case IP_RECVOPTS:
+      return set(settings.receive_ipv4_options, read_ip_int(value));
     case IP_BIND_ADDRESS_NO_PORT:
       return set(settings.bind_without_port, read_ip_int(value));
     case IP_MULTICAST_TTL: {
@@ -110,6 +131,15 @@ Outcome<std::size_t> get_ipv4_option(const IpSettings& settings, int name, Mutab
       return write_ip_int(out, family.receive_errors);
     case IP_RECVORIGDSTADDR:
       return write_ip_int(out, family.receive_original_destination);
+    case IP_MINTTL:
+      return write_ip_int(out, family.min_hops);
+    case IP_OPTIONS: {
+      const std::size_t size = std::min(out.size(), settings.ipv4_options.size());
+      std::copy_n(settings.ipv4_options.begin(), size, out.begin());
+      return size;
+    }
+    case IP_RECVOPTS:
+      return write_ip_int(out, settings.receive_ipv4_options);
     case IP_BIND_ADDRESS_NO_PORT:
       return write_ip_int(out, settings.bind_without_port);
     case IP_MULTICAST_TTL:
@@ -150,6 +180,8 @@ Outcome<void> set_ipv6_option(Session& session, const SocketKind& kind, IpSettin
       return set(family.receive_traffic_class, read_option<int>(value));
     case IPV6_RECVERR:
       return set(family.receive_errors, read_option<int>(value));
+    case IPV6_MINHOPCOUNT:
+      return set(family.min_hops, read_int_option(value, 0, 255));
     case IPV6_RECVORIGDSTADDR:
       return set(family.receive_original_destination, read_option<int>(value));
     case IPV6_MULTICAST_HOPS: {
@@ -190,6 +222,8 @@ Outcome<std::size_t> get_ipv6_option(const IpSettings& settings, int name, Mutab
       return write_bool_option(out, family.receive_traffic_class);
     case IPV6_RECVERR:
       return write_bool_option(out, family.receive_errors);
+    case IPV6_MINHOPCOUNT:
+      return write_int_option(out, family.min_hops);
     case IPV6_RECVORIGDSTADDR:
       return write_bool_option(out, family.receive_original_destination);
     case IPV6_MULTICAST_HOPS:

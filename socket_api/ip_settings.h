@@ -26,6 +26,7 @@ struct IpSettings {
     InterfaceId multicast_interface = InterfaceId::kAny;
     IpAddress multicast_address;          // by which the interface was named, for IP_MULTICAST_IF
     int mtu_discover = IP_PMTUDISC_WANT;  // IPV6_PMTUDISC_... have the same values
+    int min_hops = 0;                     // IP_MINTTL, IPV6_MINHOPCOUNT
     bool receive_packet_info = false;
     bool receive_hops = false;
     bool receive_traffic_class = false;
@@ -35,6 +36,8 @@ struct IpSettings {
 
   Family ipv4;
   Family ipv6;
+  std::vector<std::uint8_t> ipv4_options;  // IP_OPTIONS: of what is sent, in whole 32-bit words
+  bool receive_ipv4_options = false;       // IP_RECVOPTS
   bool v6_only = false;
   bool bind_without_port = false;           // IP_BIND_ADDRESS_NO_PORT: kept; a port is chosen all the same
   std::shared_ptr<ip::GroupMember> groups;  // once one is joined; of this socket alone

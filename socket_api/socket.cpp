@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "socket_api/icmp_socket.h"
+#include "socket_api/packet_socket.h"
+#include "socket_api/raw_socket.h"
 #include "socket_api/tcp_socket.h"
 #include "socket_api/udp_socket.h"
 
@@ -51,6 +53,10 @@ bool Socket::wait_for(Session& session, short events, Instant deadline) {
 
 Outcome<std::shared_ptr<Socket>> Socket::create(Session& session, const SocketKind& kind) {
   constexpr int kProtocolEnd = 256;
+  if (kind.domain == AF_PACKET) {
+    if (kind.type != SOCK_RAW && kind.type != SOCK_DGRAM) return fail(ESOCKTNOSUPPORT);
+    return std::make_shared<PacketSocket>(session, kind.type, kind.protocol);
+  }
   if (kind.domain != AF_INET && kind.domain != AF_INET6) return fail(EAFNOSUPPORT);
   if (kind.type < 0 || kind.type > SOCK_PACKET || kind.protocol < 0 || kind.protocol >= kProtocolEnd)
     return fail(EINVAL);
@@ -64,6 +70,9 @@ Outcome<std::shared_ptr<Socket>> Socket::create(Session& session, const SocketKi
       if (kind.protocol == icmp) return std::make_shared<IcmpSocket>(kind.domain);
       if (!is(IPPROTO_UDP)) return fail(EPROTONOSUPPORT);
       return std::make_shared<UdpSocket>(session, kind.domain);
+    case SOCK_RAW:
+      if (kind.protocol == 0) return fail(EPROTONOSUPPORT);
+      return std::make_shared<RawSocket>(session, kind.domain, kind.protocol);
     default:
       return fail(ESOCKTNOSUPPORT);
   }

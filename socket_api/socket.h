@@ -1,5 +1,5 @@
-// A socket as programs know it: the abstract part. TcpSocket, UdpSocket and IcmpSocket are the kinds there
-// are.
+// A socket as programs know it: the abstract part. TcpSocket, UdpSocket, IcmpSocket, RawSocket and
+// PacketSocket are the kinds there are.
 //
 // Every call is made within a Session, which holds the lock of the stack. A call that has to wait gives the
 // lock away meanwhile, unless the socket is non-blocking. Threads may share a socket; close() wakes those
@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 
+#include "drivers/packet_filter.h"
 #include "socket_api/control_messages.h"
 #include "socket_api/ip_settings.h"
 #include "socket_api/kept_options.h"
@@ -22,9 +23,9 @@
 namespace transom::sockets {
 
 struct SocketKind {
-  int domain = 0;    // AF_INET, AF_INET6
-  int type = 0;      // SOCK_STREAM, SOCK_DGRAM
-  int protocol = 0;  // IPPROTO_...
+  int domain = 0;    // AF_INET, AF_INET6, AF_PACKET
+  int type = 0;      // SOCK_STREAM, SOCK_DGRAM, SOCK_RAW
+  int protocol = 0;  // IPPROTO_...; of AF_PACKET ETH_P_... in network order
 };
 
 // What sendmsg(2) is given.
@@ -69,10 +70,12 @@ struct SocketSettings {
   std::optional<std::uint32_t> receive_buffer;
   InterfaceId interface = InterfaceId::kAny;  // SO_BINDTODEVICE
   Timestamps timestamps = Timestamps::kNone;
-  bool receive_overflow = false;               // SO_RXQ_OVFL
-  bool no_checksum = false;                    // SO_NO_CHECK: IPv4 datagrams
-  int receive_low_water = 1;                   // SO_RCVLOWAT, octets
-  std::uint64_t max_pacing_rate = UINT64_MAX;  // octets per second; all ones: none
+  bool receive_overflow = false;                  // SO_RXQ_OVFL
+  bool no_checksum = false;                       // SO_NO_CHECK: IPv4 datagrams
+  int receive_low_water = 1;                      // SO_RCVLOWAT, octets
+  std::uint64_t max_pacing_rate = UINT64_MAX;     // octets per second; all ones: none
+  std::shared_ptr<drivers::PacketFilter> filter;  // SO_ATTACH_FILTER
+  bool filter_is_locked = false;                  // SO_LOCK_FILTER
   KeptOptions kept;
   IpSettings ip;
 };
@@ -133,6 +136,7 @@ class Socket : public Pollable, protected ReadinessListener {
   virtual Error take_error() = 0;
   virtual bool is_listening() const { return false; }
   virtual bool is_bound() const = 0;
+  virtual bool takes_filter() const { return false; }
   virtual int send_buffer(Session& session) const = 0;     // as SO_SNDBUF shows it
   virtual int receive_buffer(Session& session) const = 0;  // as SO_RCVBUF shows it
   virtual QueuedMemory queued_memory() const = 0;
@@ -163,6 +167,7 @@ class Socket : public Pollable, protected ReadinessListener {
   SocketSettings settings_;
 
  private:
+  Outcome<void> set_filter_option(int name, Bytes value);
   Outcome<void> set_socket_option(Session& session, int name, Bytes value);
   Outcome<std::size_t> get_socket_option(Session& session, int name, MutableBytes out);
   Outcome<std::size_t> write_memory_info(Session& session, MutableBytes out);

@@ -1,6 +1,7 @@
 #include "socket_api/socket_address.h"
 
 #include <arpa/inet.h>
+#include <linux/if_packet.h>
 #include <netinet/in.h>
 
 #include <algorithm>
@@ -53,6 +54,34 @@ bool is_unspecified_family(const sockaddr* address, socklen_t length) {
 
 namespace {
 
+Outcome<SocketAddress> read_link_address(const sockaddr* address, socklen_t length) {
+  if (length < sizeof(sockaddr_ll)) return fail(EINVAL);
+  const auto link = copy_in<sockaddr_ll>(address, length);
+  if (link.sll_family != AF_PACKET) return fail(EINVAL);
+  if (link.sll_ifindex < 0 || link.sll_ifindex > UINT16_MAX) return fail(ENODEV);
+  if (link.sll_halen > sizeof link.sll_addr) return fail(EINVAL);
+  SocketAddress result;
+  result.link = {.protocol = ntohs(link.sll_protocol),
+                 .interface = static_cast<InterfaceId>(link.sll_ifindex),
+                 .hardware_type = link.sll_hatype,
+                 .packet_type = link.sll_pkttype,
+                 .length = link.sll_halen};
+  std::memcpy(result.link.octets.data(), link.sll_addr, sizeof link.sll_addr);
+  return result;
+}
+
+sockaddr_ll to_sockaddr(const LinkAddress& link) {
+  sockaddr_ll result{};
+  result.sll_family = AF_PACKET;
+  result.sll_protocol = htons(link.protocol);
+  result.sll_ifindex = static_cast<int>(link.interface);
+  result.sll_hatype = link.hardware_type;
+  result.sll_pkttype = link.packet_type;
+  result.sll_halen = link.length;
+  std::memcpy(result.sll_addr, link.octets.data(), sizeof result.sll_addr);
+  return result;
+}
+
 // The family that is named, of an address that is no longer than any.
 Outcome<sa_family_t> read_family(const sockaddr* address, socklen_t length) {
   if (address == nullptr) return fail(EFAULT);
@@ -79,6 +108,7 @@ Outcome<SocketAddress> read_ipv6(const sockaddr* address, socklen_t length) {
 Outcome<SocketAddress> read_address(int domain, const sockaddr* address, socklen_t length) {
   const auto family = read_family(address, length);
   if (!family) return std::unexpected(family.error());
+  if (domain == AF_PACKET) return read_link_address(address, length);
   const auto result = domain == AF_INET ? read_ipv4(address, length) : read_ipv6(address, length);
   if (result && *family != domain) return fail(EAFNOSUPPORT);
   return result;
@@ -106,7 +136,9 @@ Outcome<void> write_address(int domain, const SocketAddress& from, sockaddr* add
   if (static_cast<int>(*length) < 0) return fail(EINVAL);
   if (address == nullptr && *length > 0) return fail(EFAULT);
   const IpAddress& ip = from.endpoint.address;
-  if (domain == AF_INET) {
+  if (domain == AF_PACKET) {
+    copy_out(to_sockaddr(from.link), address, length);
+  } else if (domain == AF_INET) {
     sockaddr_in ipv4{};
     ipv4.sin_family = AF_INET;
     ipv4.sin_port = htons(to_number(from.endpoint.port));

@@ -7,14 +7,27 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <array>
+
 #include "socket_api/outcome.h"
 #include "stack/base/address.h"
 
 namespace transom::sockets {
 
+// What struct sockaddr_ll holds: packet(7).
+struct LinkAddress {
+  std::uint16_t protocol = 0;  // ETH_P_..., in host order
+  InterfaceId interface = InterfaceId::kAny;
+  std::uint16_t hardware_type = 0;  // ARPHRD_...
+  std::uint8_t packet_type = 0;     // PACKET_HOST, ...
+  std::uint8_t length = 0;          // of the address, octets
+  std::array<std::uint8_t, 8> octets{};
+};
+
 struct SocketAddress {
   Endpoint endpoint;
   InterfaceId scope = InterfaceId::kAny;  // of a link-local IPv6 address
+  LinkAddress link = {};                  // of AF_PACKET instead of the others
 };
 
 IpAddress to_address(const in_addr& address);

@@ -1,4 +1,5 @@
 // The options of level SOL_SOCKET, and the way to the other levels: socket(7).
+#include <linux/filter.h>
 #include <linux/sock_diag.h>
 #include <net/if.h>
 #include <sys/time.h>
@@ -113,6 +114,33 @@ Outcome<std::size_t> Socket::get_option(Session& session, int level, int name, M
   return write_int_option(out, static_cast<int>(ip.path_mtu(**destination)));
 }
 
+Outcome<void> Socket::set_filter_option(int name, Bytes value) {
+  if (!takes_filter()) return fail(EOPNOTSUPP);
+  if (name == SO_LOCK_FILTER) {
+    const auto on = read_option<int>(value);
+    if (!on) return std::unexpected(on.error());
+    if (settings_.filter_is_locked && *on == 0) return fail(EPERM);
+    settings_.filter_is_locked = *on != 0;
+    return {};
+  }
+  if (settings_.filter_is_locked) return fail(EPERM);
+  if (name == SO_DETACH_FILTER) {
+    if (!settings_.filter) return fail(ENOENT);
+    settings_.filter.reset();
+    return {};
+  }
+  const auto program = value.size() == sizeof(sock_fprog) ? read_option<sock_fprog>(value) : fail(EINVAL);
+  if (!program) return std::unexpected(program.error());
+  if (program->filter == nullptr) return fail(EFAULT);
+  std::vector<drivers::FilterInstruction> instructions;
+  for (const sock_filter& one : std::span(program->filter, program->len))
+    instructions.push_back({one.code, one.jt, one.jf, one.k});
+  auto filter = drivers::PacketFilter::make(instructions);
+  if (!filter) return fail(EINVAL);
+  settings_.filter = std::make_shared<drivers::PacketFilter>(std::move(*filter));
+  return {};
+}
+
 Outcome<void> Socket::set_socket_option(Session& session, int name, Bytes value) {
   const auto set_bool = [&](bool& place) -> Outcome<void> {
     const auto on = read_option<int>(value);
@@ -170,6 +198,10 @@ Outcome<void> Socket::set_socket_option(Session& session, int name, Bytes value)
         settings_.interface = *interface;
         return {};
       }
+      case SO_ATTACH_FILTER:
+      case SO_DETACH_FILTER:
+      case SO_LOCK_FILTER:
+        return set_filter_option(name, value);
       case SO_SNDTIMEO:
         return set_timeout(settings_.send_timeout);
       case SO_RCVTIMEO:
@@ -248,6 +280,8 @@ Outcome<std::size_t> Socket::get_socket_option(Session& session, int name, Mutab
       return write_bool_option(out, settings_.timestamps == Timestamps::kNanoseconds);
     case SO_BINDTODEVICE:
       return write_interface_name(session, out, settings_.interface);
+    case SO_LOCK_FILTER:
+      return write_bool_option(out, settings_.filter_is_locked);
     case SO_RCVLOWAT:
       return write_int_option(out, settings_.receive_low_water);
     case SO_SNDLOWAT:

@@ -35,6 +35,7 @@ void TcpSocket::apply_settings(Session&) {
   options_.linger = settings_.linger;
   options_.max_pacing_rate = settings_.max_pacing_rate == UINT64_MAX ? 0 : settings_.max_pacing_rate;
   options_.ttl = settings_.ip.hops_or_default(family);
+  options_.min_hops = static_cast<std::uint8_t>(settings_.ip.of(family).min_hops);
   options_.traffic_class =
       static_cast<std::uint8_t>(settings_.ip.of(family).traffic_class & 0xfc);  // ECN is TCP's own
   if (settings_.send_buffer) options_.send_buffer = std::max(*settings_.send_buffer, kMinBuffer);

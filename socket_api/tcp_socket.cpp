@@ -134,6 +134,7 @@ Outcome<void> TcpSocket::start_connecting(Session& session, const SocketAddress&
   tcp::Options options = options_;
   options.ttl = settings_.ip.hops_or_default(family);
   options.traffic_class = static_cast<std::uint8_t>(settings_.ip.of(family).traffic_class);
+  options.min_hops = static_cast<std::uint8_t>(settings_.ip.of(family).min_hops);
   options.fast_open_connect |= fast_open;
   const auto connection = session.host().tcp().connect(hold_, address.endpoint, options);
   if (!connection) return fail(connection.error());

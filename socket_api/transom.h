@@ -14,7 +14,7 @@
  * blocked.)
  * - A closed socket's port, TIME-WAIT and the rest of the connection live on in the stack, until
  * transom_stack_destroy().
- * - Ports below 1024 and ICMP sockets need no privilege.
+ * - Ports below 1024, and ICMP, raw and packet sockets need no privilege.
  * - All functions may be called by any thread.
  *
  * An application that includes this links with libtransom (C++ runtime included): pkg-config --libs transom.
@@ -78,9 +78,17 @@ int transom_load_congestion_control(transom_stack* stack, const char* name_or_pa
 /* ------------------------------------------------------------------ sockets */
 
 /* domain: AF_INET, AF_INET6 (takes IPv4 too, as IPv4-mapped addresses, unless IPV6_V6ONLY is set). type:
- * SOCK_STREAM, SOCK_DGRAM; with SOCK_NONBLOCK; SOCK_CLOEXEC is ignored. protocol: 0, or the protocol of the
- * type, or for SOCK_DGRAM IPPROTO_ICMP or IPPROTO_ICMPV6: a ping socket. EAFNOSUPPORT, ESOCKTNOSUPPORT,
- * EPROTONOSUPPORT, EINVAL, EMFILE. */
+ * SOCK_STREAM, SOCK_DGRAM, SOCK_RAW; with SOCK_NONBLOCK; SOCK_CLOEXEC is ignored. protocol: 0, or the
+ * protocol of the type, or for SOCK_DGRAM IPPROTO_ICMP or IPPROTO_ICMPV6: a ping socket. For SOCK_RAW any
+ * protocol but 0: raw(7), with IP_HDRINCL, ICMP_FILTER, ICMP6_FILTER and IPV6_CHECKSUM. EAFNOSUPPORT,
+ * ESOCKTNOSUPPORT, EPROTONOSUPPORT, EINVAL, EMFILE.
+ *
+ * AF_PACKET: packet(7), SOCK_RAW and SOCK_DGRAM, with PACKET_AUXDATA, PACKET_STATISTICS,
+ * PACKET_IGNORE_OUTGOING and PACKET_ADD_MEMBERSHIP (without effect: everything is heard). No rings
+ * (PACKET_RX_RING) and no fan-out. A VLAN tag is left in the frame.
+ *
+ * SO_ATTACH_FILTER, SO_DETACH_FILTER and SO_LOCK_FILTER: raw, packet and UDP sockets; EOPNOTSUPP for the
+ * others. Offsets from SKF_NET_OFF and SKF_LL_OFF are refused. */
 int transom_socket(transom_stack* stack, int domain, int type, int protocol);
 
 /* EINVAL when already bound, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT. Port 0: one is chosen. A link-local
@@ -277,7 +285,10 @@ int transom_epoll_descriptor(transom_stack* stack, int epfd);
 
 /* F_GETFL, F_SETFL: O_NONBLOCK. F_GETFD, F_SETFD do nothing. Others: EINVAL. */
 int transom_fcntl(transom_stack* stack, int fd, int command, ...);
-/* FIONBIO, FIONREAD, SIOCATMARK, SIOCOUTQ, SIOCOUTQNSD, with an int *. Others: ENOTTY. */
+/* FIONBIO, FIONREAD, SIOCATMARK, SIOCOUTQ, SIOCOUTQNSD, with an int *. Of netdevice(7), with a struct ifreq
+ * *, SIOCGIFNAME SIOCGIFINDEX SIOCGIFFLAGS SIOCGIFADDR SIOCGIFNETMASK SIOCGIFBRDADDR SIOCGIFDSTADDR
+ * SIOCGIFMTU SIOCGIFHWADDR SIOCGIFMETRIC SIOCGIFTXQLEN, and SIOCGIFCONF with a struct ifconf *. Others:
+ * ENOTTY. */
 int transom_ioctl(transom_stack* stack, int fd, unsigned long request, ...);
 
 #ifdef __cplusplus

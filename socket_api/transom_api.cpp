@@ -1,5 +1,6 @@
 // The C API: looks up the descriptor, translates arguments and errors, and leaves the rest to the Socket.
 #include <fcntl.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
@@ -11,6 +12,7 @@
 #include <cstdarg>
 
 #include "socket_api/c_call.h"
+#include "socket_api/interface_query.h"
 
 namespace {
 
@@ -338,9 +340,18 @@ int transom_fcntl(transom_stack* stack, int fd, int command, ...) {
 int transom_ioctl(transom_stack* stack, int fd, unsigned long request, ...) {
   va_list arguments;
   va_start(arguments, request);
-  int* const value = va_arg(arguments, int*);
+  void* const argument = va_arg(arguments, void*);
   va_end(arguments);
-  return report(with_socket(stack, fd, [&](Session&, Socket& socket) -> Outcome<void> {
+  return report(with_socket(stack, fd, [&](Session& session, Socket& socket) -> Outcome<void> {
+    if (request == SIOCGIFCONF) {
+      if (argument == nullptr) return fail(EFAULT);
+      return transom::sockets::list_interfaces(session, *static_cast<ifconf*>(argument));
+    }
+    if (transom::sockets::is_interface_query(request)) {
+      if (argument == nullptr) return fail(EFAULT);
+      return transom::sockets::query_interface(session, request, *static_cast<ifreq*>(argument));
+    }
+    int* const value = static_cast<int*>(argument);
     if (request == FIONBIO) {
       if (value == nullptr) return fail(EFAULT);
       socket.set_non_blocking(*value != 0);

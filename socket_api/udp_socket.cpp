@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 
+#include "socket_api/copied_packets.h"
 #include "socket_api/datagram.h"
 #include "socket_api/option_value.h"
 #include "stack/wire/udp.h"
@@ -191,6 +192,11 @@ void UdpSocket::on_icmp_error(const ip::IcmpError& error) {
   errors_.push(error, port, wire::UdpHeader::kSize, clock_.now());
 }
 
+std::size_t UdpSocket::octets_to_keep(const Packet& datagram) {
+  std::vector<std::uint8_t> scratch;
+  return settings_.filter->run(in_one_piece(datagram, 0, scratch), {});
+}
+
 // As Linux: an unconnected IPv4 socket is told the address alone.
 void UdpSocket::note_too_long(Session& session, const udp::SendTo& parameters) {
   const Endpoint to = parameters.to.value_or(udp_->remote().value_or(Endpoint{}));
@@ -214,6 +220,7 @@ std::size_t UdpSocket::take_packets(Session& session, Incoming& message, const u
                                .traffic_class = first.traffic_class,
                                .arrival = first.arrival,
                                .dropped = first.dropped,
+                               .ipv4_options = first.ip_options,
                                .segment = static_cast<int>(segment)};
   message.from = SocketAddress{first.source, first.interface};
   write_control(session, kind(), settings_, control, message);
@@ -287,6 +294,11 @@ void UdpSocket::apply_settings(Session&) {
   options.broadcast = settings_.broadcast;
   options.no_checksum = settings_.no_checksum;
   options.groups = settings_.ip.groups.get();
+  options.min_hops_v4 = static_cast<std::uint8_t>(settings_.ip.ipv4.min_hops);
+  options.min_hops_v6 = static_cast<std::uint8_t>(settings_.ip.ipv6.min_hops);
+  options.ip_options = settings_.ip.ipv4_options;
+  options.receive_ip_options = settings_.ip.receive_ipv4_options;
+  udp_->set_filter(settings_.filter ? this : nullptr);
   options.receive_errors = settings_.ip.ipv4.receive_errors || settings_.ip.ipv6.receive_errors;
   options.bound_interface = settings_.interface != InterfaceId::kAny ? settings_.interface : peer_interface_;
   // As Linux: twice what was asked for, for the bookkeeping.

@@ -8,7 +8,7 @@
 
 namespace transom::sockets {
 
-class UdpSocket final : public Socket, private ip::IcmpErrorListener {
+class UdpSocket final : public Socket, private ip::IcmpErrorListener, private udp::DatagramFilter {
  public:
   UdpSocket(Session& session, int domain);
 
@@ -33,6 +33,7 @@ class UdpSocket final : public Socket, private ip::IcmpErrorListener {
   QueuedMemory queued_memory() const override {
     return {.received = udp_->queued_memory(), .dropped = udp_->dropped()};
   }
+  bool takes_filter() const override { return true; }
   bool is_bound() const override { return udp_->local().port != Port::kNone; }
   int send_buffer(Session&) const override { return static_cast<int>(udp_->options().send_buffer); }
   int receive_buffer(Session&) const override { return static_cast<int>(udp_->options().receive_buffer); }
@@ -41,6 +42,7 @@ class UdpSocket final : public Socket, private ip::IcmpErrorListener {
   Outcome<void> bind_if_needed(Session& session);
   void prepare_for(IpFamily family, const SendControl& control = {});
   void on_icmp_error(const ip::IcmpError& error) override;
+  std::size_t octets_to_keep(const Packet& datagram) override;
   // One datagram, or with `segment` not 0, several of that size.
   Outcome<std::size_t> send_octets(Session& session, std::span<const Bytes> pieces, std::size_t segment,
                                    const udp::SendTo& parameters);

@@ -55,7 +55,7 @@ namespace transom {
   X(TcpExtTCPTimeWaitOverflow) X(TcpExtTCPReqQFullDoCookies) X(TcpExtTCPReqQFullDrop)                    \
   X(TcpExtTCPFastOpenActive) X(TcpExtTCPFastOpenActiveFail) X(TcpExtTCPFastOpenPassive)                  \
   X(TcpExtTCPFastOpenPassiveFail) X(TcpExtTCPFastOpenListenOverflow) X(TcpExtTCPFastOpenCookieReqd)      \
-  X(TcpExtTCPFastOpenBlackhole) X(TcpExtTCPFastOpenPassiveAltKey)                                        \
+  X(TcpExtTCPFastOpenBlackhole) X(TcpExtTCPFastOpenPassiveAltKey) X(TcpExtTCPMinTTLDrop)                 \
   X(IpExtInNoRoutes) X(IpExtInTruncatedPkts) X(IpExtInMcastPkts) X(IpExtOutMcastPkts) X(IpExtInBcastPkts)\
   X(IpExtOutBcastPkts) X(IpExtInOctets) X(IpExtOutOctets) X(IpExtInCsumErrors) X(IpExtReasmOverlaps)     \
   X(Ip6InOctets) X(Ip6OutOctets) X(Ip6InMcastPkts) X(Ip6OutMcastPkts)                                    \

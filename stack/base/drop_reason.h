@@ -26,7 +26,7 @@ namespace transom {
   X(IcmpQuoteMalformed) X(IcmpQuoteUnmatched) X(IcmpIgnored) X(NdpMalformed) X(NdpBadHopLimit)             \
   X(NdpFragmented) X(NdpUnmatched) X(IgmpMalformed) X(IgmpBadChecksum) X(MldMalformed)                     \
   X(MembershipUntrusted)                                                                                   \
-  X(RawNoSocket)                                                                                           \
+  X(BelowMinimumHops) X(Filtered)                                                                          \
   /* udp */                                                                                                \
   X(UdpTruncated) X(UdpBadLength) X(UdpBadChecksum) X(UdpZeroChecksum) X(UdpNoPort) X(UdpReceiveQueueFull) \
   X(UdpPortZero)                                                                                           \

@@ -11,8 +11,10 @@ void Delivery::deliver(const Received& received, std::size_t protocol_offset, Pa
     return context_.drop(DropReason::kIpMartianSource,
                          is_v4 ? Counter::kIpInAddrErrors : Counter::kIp6InAddrErrors);
   }
+  const bool has_raw_receiver = raw_.deliver(received, packet);
   Transport* const transport = transports_.find(received.protocol);
   if (!is_icmp && transport == nullptr) {
+    if (has_raw_receiver) return context_.count(is_v4 ? Counter::kIpInDelivers : Counter::kIp6InDelivers);
     context_.drop(DropReason::kIpUnknownProtocol,
                   is_v4 ? Counter::kIpInUnknownProtos : Counter::kIp6InUnknownProtos);
     const bool expects_nothing = !is_v4 && received.protocol == IpProtocol::kNoNextHeader;  // RFC 8200 §4.7

@@ -3,14 +3,16 @@
 
 #include "stack/ip/icmp.h"
 #include "stack/ip/icmp_errors.h"
+#include "stack/ip/raw_receivers.h"
 #include "stack/ip/transports.h"
 
 namespace transom::ip {
 
 class Delivery {
  public:
-  Delivery(Context& context, const Transports& transports, Icmp& icmp, IcmpErrors& errors)
-      : context_(context), transports_(transports), icmp_(icmp), errors_(errors) {}
+  Delivery(Context& context, const Transports& transports, const RawReceivers& raw, Icmp& icmp,
+           IcmpErrors& errors)
+      : context_(context), transports_(transports), raw_(raw), icmp_(icmp), errors_(errors) {}
 
   // `packet` starts at its IP header; received.header_size octets further on at the transport header.
   // `protocol_offset` is that of the octet that names the protocol.
@@ -19,6 +21,7 @@ class Delivery {
  private:
   Context& context_;
   const Transports& transports_;
+  const RawReceivers& raw_;
   Icmp& icmp_;
   IcmpErrors& errors_;
 };

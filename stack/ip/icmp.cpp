@@ -93,7 +93,8 @@ std::uint32_t reported_mtu(const wire::IcmpHeader& header, const QuotedPacket& q
 
 Icmp::Icmp(Context& context, const IpConfig& config, link::LinkLayer& link, const Addresses& addresses,
            DestinationCache& destinations, const PathMtu& path_mtu, Redirects& redirects, Output& output,
-           const Transports& transports, IpLayer::EchoSockets& echo_sockets, Groups& groups)
+           const Transports& transports, const RawReceivers& raw, IpLayer::EchoSockets& echo_sockets,
+           Groups& groups)
     : context_(context),
       config_(config),
       link_(link),
@@ -103,6 +104,7 @@ Icmp::Icmp(Context& context, const IpConfig& config, link::LinkLayer& link, cons
       redirects_(redirects),
       output_(output),
       transports_(transports),
+      raw_(raw),
       echo_sockets_(echo_sockets),
       groups_(groups) {}
 
@@ -290,6 +292,7 @@ bool Icmp::deliver_error(IcmpError& error, const QuotedPacket& quoted) {
   error.source = quoted.source;
   error.destination = quoted.destination;
   error.transport = quoted.transport;
+  raw_.report(quoted.protocol, error);
   const bool is_echo = quoted.protocol == (quoted.source.is_v4() ? IpProtocol::kIcmp : IpProtocol::kIcmpv6);
   Transport* const transport = transports_.find(quoted.protocol);
   const bool is_used =

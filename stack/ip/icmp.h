@@ -10,6 +10,7 @@
 #include "stack/ip/echo_sockets.h"
 #include "stack/ip/groups.h"
 #include "stack/ip/output.h"
+#include "stack/ip/raw_receivers.h"
 #include "stack/ip/redirects.h"
 #include "stack/ip/transports.h"
 
@@ -21,7 +22,8 @@ class Icmp {
  public:
   Icmp(Context& context, const IpConfig& config, link::LinkLayer& link, const Addresses& addresses,
        DestinationCache& destinations, const PathMtu& path_mtu, Redirects& redirects, Output& output,
-       const Transports& transports, IpLayer::EchoSockets& echo_sockets, Groups& groups);
+       const Transports& transports, const RawReceivers& raw, IpLayer::EchoSockets& echo_sockets,
+       Groups& groups);
 
   // A message of the source's family; the packet starts at the ICMP header.
   void receive(const Received& received, Packet packet);
@@ -46,6 +48,7 @@ class Icmp {
   Redirects& redirects_;
   Output& output_;
   const Transports& transports_;
+  const RawReceivers& raw_;
   IpLayer::EchoSockets& echo_sockets_;
   Groups& groups_;
 };

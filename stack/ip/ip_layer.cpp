@@ -11,6 +11,7 @@
 #include "stack/ip/ipv6_input.h"
 #include "stack/ip/output.h"
 #include "stack/ip/quoted_packet.h"
+#include "stack/ip/raw_receivers.h"
 #include "stack/ip/reassembly.h"
 #include "stack/ip/redirects.h"
 #include "stack/ip/routing.h"
@@ -37,9 +38,9 @@ class IpLayer::Implementation {
         forwarding(context, config, addresses, destinations, output, errors),
         echo_sockets(context),
         groups(context, link, config),
-        icmp(context, config, link, addresses, destinations, path_mtu, redirects, output, transports,
+        icmp(context, config, link, addresses, destinations, path_mtu, redirects, output, transports, raw,
              echo_sockets, groups),
-        delivery(context, transports, icmp, errors),
+        delivery(context, transports, raw, icmp, errors),
         reassembly(context, config, errors),
         ipv4(context, addresses, forwarding, reassembly, delivery),
         ipv6(context, addresses, forwarding, reassembly, delivery, errors) {
@@ -100,6 +101,7 @@ class IpLayer::Implementation {
   IpConfig config;
   RouteTable routes;
   Transports transports;
+  RawReceivers raw;
   Addresses addresses;
   Routing routing;
   DestinationCache destinations;
@@ -201,6 +203,10 @@ bool IpLayer::redirected(link::Interface& interface, const IpAddress& router, co
 }
 
 Groups& IpLayer::groups() { return implementation_->groups; }
+RawReceivers& IpLayer::raw_receivers() { return implementation_->raw; }
+Result<void> IpLayer::send_with_header(Destination& destination, Packet packet) {
+  return implementation_->output.send_with_header(destination, std::move(packet));
+}
 
 IpLayer::EchoSockets& IpLayer::echo_sockets() { return implementation_->echo_sockets; }
 

@@ -45,11 +45,13 @@ struct SendOptions {
   std::uint8_t traffic_class = 0;  // DSCP and ECN
   bool dont_fragment = false;      // IPv4: set DF. Either: fail with kMessageTooLong instead of fragmenting
   std::uint32_t flow_label = 0;    // IPv6
+  Bytes ip_options{};              // IPv4: of the header, in whole 32-bit words, no source route
   bool loop = false;               // multicast and broadcast: hand a copy to our own sockets too
   bool stay_on_host = false;       // nothing but that copy: what a multicast TTL of 0 means
 };
 
 class Groups;
+class RawReceivers;
 
 class IpLayer final : public link::NetworkReceiver {
  public:
@@ -83,7 +85,8 @@ class IpLayer final : public link::NetworkReceiver {
 
   // Adds the IP header to `packet`, which starts at the transport header, and sends it. Fragments when it is
   // longer than the path MTU and that is allowed; a TCP super-segment (info().segment_size != 0) is never
-  // fragmented.
+  // fragmented. kMessageTooLong; kAddressNotAvailable for a source that is not ours; kInvalidArgument for IP
+  // options that may not be sent; kNoBuffers.
   Result<void> send(Destination& destination, const IpAddress& source, IpProtocol protocol, Packet packet,
                     const SendOptions& options = {});
 
@@ -107,6 +110,14 @@ class IpLayer final : public link::NetworkReceiver {
   // Echo (ping): who wants replies and errors for an identifier registers here. See echo_socket.h.
   class EchoSockets;
   EchoSockets& echo_sockets();
+
+  // Raw sockets. What they send besides send():
+  RawReceivers& raw_receivers();
+  // A packet with its IP header, of the destination's family. Of an IPv4 header length and checksum are
+  // filled in, and where they are zero source and identification; an IPv6 header is taken as it is. The
+  // source may be anybody. kMessageTooLong above the MTU of the interface; kInvalidArgument when it is no
+  // such header.
+  Result<void> send_with_header(Destination& destination, Packet packet);
 
  private:
   class Implementation;

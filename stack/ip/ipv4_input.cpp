@@ -2,6 +2,8 @@
 
 #include <optional>
 
+#include "stack/ip/ipv4_options.h"
+
 namespace transom::ip {
 
 namespace {
@@ -17,15 +19,6 @@ DropReason reason_for(wire::ParseError error) {
     default:
       return DropReason::kIpTruncated;
   }
-}
-
-// RFC 791 §3.1: the pointer counts from the option's first octet, from 1. It is legal up to one behind the
-// option: "full".
-bool is_legal_pointer(const wire::Ipv4Option& option, std::uint8_t smallest, std::size_t entry) {
-  if (option.data.empty()) return false;
-  const std::size_t pointer = option.data[0];
-  const std::size_t length = option.data.size() + 2;
-  return pointer >= smallest && (pointer - smallest) % entry == 0 && pointer <= length + 1;
 }
 
 // RFC 1858 §3, RFC 3128: fragments of TCP that no sender makes, only those who want to get past a filter.
@@ -149,35 +142,19 @@ bool Ipv4Input::accept_destination(const link::Interface& interface, const wire:
   return true;
 }
 
-// Unknown options are skipped (RFC 1122 §3.2.1.8), source routes refused (RFC 7126 §4.3), and nothing is ever
-// copied out of any.
+// Nothing is ever copied out of any.
 bool Ipv4Input::accept_options(Bytes options) const {
-  constexpr std::uint8_t kFirstAddress = 4, kFirstTimestamp = 5;
-  wire::Ipv4OptionWalk walk(options);
-  wire::Ipv4Option option;
-  while (walk.next(option)) {
-    bool is_legal = true;
-    switch (option.type) {
-      case wire::Ipv4Option::kLooseSourceRoute:
-      case wire::Ipv4Option::kStrictSourceRoute:
-        drop_header_error(DropReason::kIpSourceRouted);
-        return false;
-      case wire::Ipv4Option::kRecordRoute:
-        is_legal = is_legal_pointer(option, kFirstAddress, 4);
-        break;
-      case wire::Ipv4Option::kTimestamp:
-        is_legal = option.data.size() >= 2 && is_legal_pointer(option, kFirstTimestamp, 4);
-        break;
-      default:
-        break;
-    }
-    if (!is_legal) {
-      drop_header_error(DropReason::kIpBadOptions);
+  switch (judge_ipv4_options(options)) {
+    case Ipv4OptionsVerdict::kLegal:
+      return true;
+    case Ipv4OptionsVerdict::kSourceRoute:
+      drop_header_error(DropReason::kIpSourceRouted);
       return false;
-    }
+    case Ipv4OptionsVerdict::kMalformed:
+      break;
   }
-  if (!walk.ok()) drop_header_error(DropReason::kIpBadOptions);
-  return walk.ok();
+  drop_header_error(DropReason::kIpBadOptions);
+  return false;
 }
 
 void Ipv4Input::process(link::Interface& interface, const wire::Ipv4Header& header, bool to_unicast,
@@ -199,7 +176,8 @@ void Ipv4Input::process(link::Interface& interface, const wire::Ipv4Header& head
                           .traffic_class = header.traffic_class,
                           .to_unicast = to_unicast,
                           .header_size = static_cast<std::uint16_t>(header.size()),
-                          .router_alert = has_router_alert(header.options)};
+                          .router_alert = has_router_alert(header.options),
+                          .options = header.options};
   delivery_.deliver(received, kProtocolOffset, std::move(packet));
 }
 

@@ -1,6 +1,8 @@
 #include "stack/ip/output.h"
 
 #include "stack/ip/fragmentation.h"
+#include "stack/ip/ipv4_options.h"
+#include "stack/ip/raw_output.h"
 
 namespace transom::ip {
 
@@ -38,6 +40,25 @@ Result<void> Output::send(Destination& destination, const IpAddress& source, IpP
                : send_ipv6(destination, source, protocol, std::move(packet), options);
 }
 
+Result<void> Output::send_with_header(Destination& destination, Packet packet) {
+  const bool is_v4 = destination.address.is_v4();
+  context_.count(is_v4 ? Counter::kIpOutRequests : Counter::kIp6OutRequests);
+  if (const auto usable = destinations_.refresh(destination); !usable) {
+    context_.drop(DropReason::kIpNoRoute, is_v4 ? Counter::kIpOutNoRoutes : Counter::kIp6OutNoRoutes);
+    return usable;
+  }
+  if (packet.size() > destination.interface->mtu()) return too_long(is_v4);
+  const Result<void> complete =
+      is_v4 ? complete_ipv4_header(packet, destination.source, identification_.next_v4(destination))
+            : (packet.head().size() >= wire::Ipv6Header::kSize ? Result<void>()
+                                                               : std::unexpected(Error::kInvalidArgument));
+  if (!complete) return complete;
+  // What follows tells the families apart by it.
+  if (packet.head()[0] >> 4 != (is_v4 ? 4 : 6)) return std::unexpected(Error::kInvalidArgument);
+  transmit(destination, std::move(packet));
+  return {};
+}
+
 // RFC 1122 §3.2.1.3: one of our own addresses, and 127/8 or ::1 only within the host.
 bool Output::may_speak_from(const Destination& destination, const IpAddress& source) const {
   if (source.family() != destination.address.family()) return false;
@@ -66,6 +87,11 @@ void Output::loop_copy(Destination& destination, const Header& header, const Pac
 Result<void> Output::send_ipv4(Destination& destination, const IpAddress& source, IpProtocol protocol,
                                Packet packet, const SendOptions& options) {
   wire::Ipv4Header header;
+  header.options = options.ip_options;
+  if (!header.options.empty() && !may_send_ipv4_options(header.options)) {
+    context_.drop(DropReason::kIpBadOptions, Counter::kIpOutDiscards);
+    return std::unexpected(Error::kInvalidArgument);
+  }
   const std::size_t total = header.size() + packet.size();
   const std::uint16_t segment_size = packet.info().segment_size;
   const bool dont_fragment = options.dont_fragment && !destination.mtu_is_locked;
@@ -100,7 +126,7 @@ Result<void> Output::send_ipv4(Destination& destination, const IpAddress& source
     send_fragments(destination, std::move(fragments));
     return {};
   }
-  wire::Writer writer(packet.prepend(wire::Ipv4Header::kMinSize));
+  wire::Writer writer(packet.prepend(header.size()));
   header.write(writer);
   transmit(destination, std::move(packet));
   return {};

@@ -18,10 +18,13 @@ class Output {
   Output(Context& context, link::LinkLayer& link, const IpConfig& config, const Addresses& addresses,
          DestinationCache& destinations, const PathMtu& path_mtu, LoopCopy loop_copy);
 
-  // See IpLayer::send. kMessageTooLong, kAddressNotAvailable for a source that is not ours, kNoBuffers, and
-  // the errors of Routing.
+  // See IpLayer::send. kMessageTooLong, kAddressNotAvailable for a source that is not ours, kInvalidArgument
+  // for IP options that may not be sent, kNoBuffers, and the errors of Routing.
   Result<void> send(Destination& destination, const IpAddress& source, IpProtocol protocol, Packet packet,
                     const SendOptions& options);
+
+  // See IpLayer::send_with_header.
+  Result<void> send_with_header(Destination& destination, Packet packet);
 
   // A packet of somebody else's, whole with its header, that fits the link.
   void forward(Destination& destination, Packet packet) { transmit(destination, std::move(packet)); }

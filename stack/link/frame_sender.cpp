@@ -54,6 +54,15 @@ void FrameSender::send_ip(Interface& interface, Packet packet, const MacAddress&
   send(interface, std::move(packet), destination, is_v4 ? wire::EtherType::kIpv4 : wire::EtherType::kIpv6);
 }
 
+Result<void> FrameSender::send_frame(Interface& interface, Packet frame) {
+  if (interface.transmit_queue().size() >= interface.config().transmit_limit) {
+    drop(interface, DropReason::kLinkQueueFull, Counter::kLinkOutQueueDrops);
+    return std::unexpected(Error::kNoBuffers);
+  }
+  queue(interface, std::move(frame));
+  return {};
+}
+
 bool FrameSender::add_ethernet_header(Interface& interface, Packet& payload, const MacAddress& destination,
                                       wire::EtherType type) {
   if (payload.head_room() < wire::EthernetHeader::kSize) return false;
@@ -96,6 +105,7 @@ void FrameSender::queue(Interface& interface, Packet frame) {
     context_.tell(
         PacketEvent{Direction::kOut, interface.id(), interface.type() == LinkType::kEthernet, frame});
   }
+  taps.show(Direction::kOut, interface, frame);
   interface.transmit_queue().push(std::move(frame));
 }
 

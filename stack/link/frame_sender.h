@@ -3,6 +3,8 @@
 #pragma once
 
 #include "stack/base/context.h"
+#include "stack/base/error.h"
+#include "stack/link/frame_tap.h"
 #include "stack/link/interface.h"
 #include "stack/wire/ethernet.h"
 
@@ -16,6 +18,11 @@ class FrameSender {
   void send(Interface& interface, Packet payload, const MacAddress& destination, wire::EtherType type);
   // An IP packet; the type is that of its version.
   void send_ip(Interface& interface, Packet packet, const MacAddress& destination);
+  // A frame of somebody else's making, complete with its Ethernet header if the link has one. kNoBuffers when
+  // the queue is full.
+  Result<void> send_frame(Interface& interface, Packet frame);
+
+  FrameTaps taps;
 
  private:
   bool add_ethernet_header(Interface& interface, Packet& payload, const MacAddress& destination,

@@ -181,6 +181,7 @@ void LinkLayer::receive(Interface& interface, Packet frame) {
   interface.statistics().rx_bytes += frame.size();
   const CauseScope scope(context, context.tell(PacketEvent{Direction::kIn, interface.id(),
                                                            interface.type() == LinkType::kEthernet, frame}));
+  implementation_->sender_.taps.show(Direction::kIn, interface, frame);
   if (interface.type() == LinkType::kEthernet) {
     implementation_->receive_ethernet(interface, std::move(frame));
   } else {
@@ -203,6 +204,13 @@ void LinkLayer::send_multicast(Interface& interface, Packet packet, const IpAddr
 void LinkLayer::send_broadcast(Interface& interface, Packet packet) {
   implementation_->sender_.send_ip(interface, std::move(packet), MacAddress::broadcast());
 }
+
+Result<void> LinkLayer::send_frame(Interface& interface, Packet frame) {
+  return implementation_->sender_.send_frame(interface, std::move(frame));
+}
+
+void LinkLayer::add_tap(FrameTap& tap) { implementation_->sender_.taps.add(tap); }
+void LinkLayer::remove_tap(FrameTap& tap) { implementation_->sender_.taps.remove(tap); }
 
 void LinkLayer::receive_ndp(Interface& interface, const NdpContext& context, Bytes message) {
   if (interface.type() != LinkType::kEthernet) return;  // nothing to discover on such a link

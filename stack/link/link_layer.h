@@ -15,6 +15,7 @@
 
 #include "stack/base/context.h"
 #include "stack/base/error.h"
+#include "stack/link/frame_tap.h"
 #include "stack/link/interface.h"
 #include "stack/wire/ethernet.h"
 
@@ -106,6 +107,13 @@ class LinkLayer {
   // An IP packet to a multicast group or to all nodes of the link.
   void send_multicast(Interface& interface, Packet packet, const IpAddress& group);
   void send_broadcast(Interface& interface, Packet packet);
+
+  // A frame as it is: with its Ethernet header if the link has one, else a bare IP packet. kNoBuffers when
+  // the queue is full.
+  Result<void> send_frame(Interface& interface, Packet frame);
+  // It sees every frame from now on. It must be removed before it goes.
+  void add_tap(FrameTap& tap);
+  void remove_tap(FrameTap& tap);
 
   // An NDP message (ICMPv6 types 133..137) whose checksum is right; `fragmented` when a fragment header was
   // present.

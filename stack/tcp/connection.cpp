@@ -259,7 +259,6 @@ std::size_t Connection::send_room() const {
 }
 
 Result<std::size_t> Connection::receive(MutableBytes out, ReceiveFlags flags) {
-  if (receive_shut_) return 0;
   const std::size_t taken = receiver_.read(out, flags.peek, options_.out_of_band_inline);
   if (taken > 0) {
     if (!flags.peek) tune_receive_buffer(taken);
@@ -271,7 +270,7 @@ Result<std::size_t> Connection::receive(MutableBytes out, ReceiveFlags flags) {
   }
   if (receiver_.fin_received()) return 0;
   if (error_ != Error::kNone) return std::unexpected(take_error());
-  if (state_ == State::kClosed || state_ == State::kTimeWait) return 0;
+  if (receive_shut_ || state_ == State::kClosed || state_ == State::kTimeWait) return 0;
   if (out.empty() && receiver_.readable() > 0) return 0;
   return std::unexpected(Error::kWouldBlock);
 }
@@ -310,12 +309,6 @@ void Connection::shutdown_send() {
 
 void Connection::shutdown_receive() {
   receive_shut_ = true;
-  // Nobody reads what is queued: it must not hold the window shut, nor count as unread at the close.
-  receiver_.discard();
-  if (is_synchronised() && state_ != State::kTimeWait && receiver_.window_update_due()) {
-    receiver_.need_ack(Receiver::AckNeed::kNow);
-    want_output();
-  }
   notify();
 }
 

@@ -161,8 +161,10 @@ class Connection {
   std::size_t unsent_octets() const { return sender_.unsent(); }         // SIOCOUTQNSD
   std::size_t unacked_octets() const { return sender_.queue().size(); }  // SIOCOUTQ
 
-  void shutdown_send();     // FIN after what is queued
-  void shutdown_receive();  // later receives give the end of the stream
+  void shutdown_send();  // FIN after what is queued
+  // As Linux: a receive gives what is there, now or later, and then the end of the stream instead of waiting.
+  // Data that comes after our FIN resets the connection.
+  void shutdown_receive();
   // The user lets go: FIN after what is queued, or a reset when octets were left unread (RFC 9293 §3.6.1) or
   // with linger 0. The pointer is invalid afterwards; the stack finishes the connection by itself.
   void close();

@@ -348,7 +348,8 @@ void Connection::process_text(Segment& segment) {
       state_ == State::kEstablished || state_ == State::kFinWait1 || state_ == State::kFinWait2;
   if (!may_receive) return;  // the peer has sent its FIN before: nothing may follow
   const SeqNum end = segment.header.sequence + segment.octets;
-  if (is_orphan_ && segment.octets > 0 && is_after(end, receiver_.nxt())) {
+  const bool nobody_reads = is_orphan_ || (receive_shut_ && state_ != State::kEstablished);
+  if (nobody_reads && segment.octets > 0 && is_after(end, receiver_.nxt())) {
     // RFC 9293 SHLD-3, RFC 2525 §2.16: nobody will ever read this.
     owner_.context.count(Counter::kTcpExtTCPAbortOnData);
     owner_.context.drop(DropReason::kTcpAfterClose);
@@ -360,7 +361,6 @@ void Connection::process_text(Segment& segment) {
   const auto accepted =
       receiver_.accept(owner_.context.pool, segment.header.sequence, Payload(std::move(segment.packet)),
                        segment.header.flags.fin, segment.segment_size);
-  if (receive_shut_) receiver_.discard();
   if (segment.octets > 0) last_data_received_ = owner_.context.now;
   if (accepted.out_of_order) ++out_of_order_segments_;
   if (accepted.delivered > 0) measure_arrival(segment);

@@ -111,10 +111,12 @@ void Core::receive(const ip::Received& received, Packet packet) {
   if (!segment) return;
   const FourTuple tuple = segment->tuple();
   if (Connection* connection = connections_.find(tuple)) {
+    if (comes_from_too_far(*segment, connection->options())) return;
     connection->segment_arrives(*segment);
     return;
   }
   if (HalfOpen* record = syn_queue_.find(tuple)) {
+    if (comes_from_too_far(*segment, record->listener->options())) return;
     arrives_at_half_open(*record, *segment);
     return;
   }
@@ -125,11 +127,19 @@ void Core::receive(const ip::Received& received, Packet packet) {
     if (listeners_.find(tuple, received.interface.id()) != nullptr) time_waits_.remove(*record);
   }
   if (Listener* listener = listeners_.find(tuple, received.interface.id())) {
+    if (comes_from_too_far(*segment, listener->options())) return;
     arrives_in_listen(*listener, *segment, minimum_iss);
     return;
   }
   context.drop(DropReason::kTcpNoConnection);
   send_reset_for(context, ip, *segment);  // RFC 9293 §3.10.7.1
+}
+
+// RFC 5082 §3: whoever is near has not let routers count the hops down. Nothing is answered.
+bool Core::comes_from_too_far(const Segment& segment, const Options& options) {
+  if (segment.received.ttl >= options.min_hops) return false;
+  context.drop(DropReason::kBelowMinimumHops, Counter::kTcpExtTCPMinTTLDrop);
+  return true;
 }
 
 // `minimum`: where the numbers must begin after a TIME-WAIT.

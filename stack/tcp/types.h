@@ -57,9 +57,10 @@ struct Options {
   std::uint8_t keep_count = 9;      // TCP_KEEPCNT, unanswered probes
   std::uint8_t syn_retries = 7;  // TCP_SYNCNT; with 1 s initial RTO this exceeds 3 minutes (RFC 9293 MUST-23)
   std::uint8_t ttl = 0;          // IP_TTL; 0: the default
-  std::uint8_t traffic_class = 0;    // IP_TOS, IPV6_TCLASS: the six DSCP bits
-  std::uint16_t max_segment = 0;     // TCP_MAXSEG; 0: from the path
-  std::uint32_t keep_idle = 7200;    // TCP_KEEPIDLE, seconds
+  std::uint8_t traffic_class = 0;  // IP_TOS, IPV6_TCLASS: the six DSCP bits
+  std::uint8_t min_hops = 0;       // IP_MINTTL, IPV6_MINHOPCOUNT: what comes with less is dropped (RFC 5082)
+  std::uint16_t max_segment = 0;   // TCP_MAXSEG; 0: from the path
+  std::uint32_t keep_idle = 7200;  // TCP_KEEPIDLE, seconds
   std::uint32_t keep_interval = 75;  // TCP_KEEPINTVL, seconds
   std::uint32_t user_timeout = 0;    // TCP_USER_TIMEOUT, milliseconds; 0: about 15 minutes of retransmissions
   std::uint32_t send_buffer = 0;     // SO_SNDBUF, octets of payload; 0: tuned, see Config

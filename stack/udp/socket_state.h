@@ -28,6 +28,7 @@ struct SocketState {
   Error pending_error = Error::kNone;
   ReadinessListener* listener = nullptr;
   ip::IcmpErrorListener* error_listener = nullptr;
+  DatagramFilter* filter = nullptr;
 
   void notify() const {
     if (listener != nullptr) listener->on_readiness();

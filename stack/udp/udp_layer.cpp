@@ -32,8 +32,28 @@ Packet compact(Packet packet) {
   return copy ? std::move(copy) : std::move(packet);
 }
 
+bool passes_filter(SocketState& socket, Packet& packet) {
+  if (socket.filter == nullptr) return true;
+  const std::size_t kept = socket.filter->octets_to_keep(packet);
+  if (kept < wire::UdpHeader::kSize) return false;
+  if (kept < packet.size()) packet.trim_back(packet.size() - kept);
+  return true;
+}
+
+// The packet starts at its UDP header.
 void enqueue(Core& core, SocketState& socket, const Flow& flow, const ip::Received& received, Packet packet) {
   const bool is_v4 = received.source.is_v4();
+  if (received.ttl < (is_v4 ? socket.options.min_hops_v4 : socket.options.min_hops_v6))
+    return core.context.drop(DropReason::kBelowMinimumHops);
+  // As Linux: it counts as one that had no room.
+  if (!passes_filter(socket, packet)) {
+    ++socket.dropped;
+    return core.context.drop(DropReason::kFiltered, is_v4 ? Counter::kUdpInErrors : Counter::kUdp6InErrors);
+  }
+  packet.trim_front(wire::UdpHeader::kSize);
+  std::vector<std::uint8_t> ip_options;
+  if (socket.options.receive_ip_options) ip_options.assign(received.options.begin(), received.options.end());
+  packet = compact(std::move(packet));  // the view of the options goes with it
   const std::size_t memory = packet.memory();
   if (!socket.queue.empty() && socket.queued_memory + memory > socket.options.receive_buffer) {
     ++socket.dropped;
@@ -50,6 +70,7 @@ void enqueue(Core& core, SocketState& socket, const Flow& flow, const ip::Receiv
                           .traffic_class = received.traffic_class,
                           .arrival = core.context.now,
                           .dropped = socket.dropped,
+                          .ip_options = std::move(ip_options),
                           .payload = std::move(packet)});
   socket.notify_input();
 }
@@ -151,18 +172,14 @@ void UdpLayer::receive(const ip::Received& received, Packet packet) {
   const Flow flow{{received.destination, header->destination_port},
                   {received.source, header->source_port},
                   received.interface.id()};
-  if (!received.to_unicast) {
-    packet.trim_front(wire::UdpHeader::kSize);
-    return deliver_to_all(*core_, flow, received, std::move(packet));
-  }
+  if (!received.to_unicast) return deliver_to_all(*core_, flow, received, std::move(packet));
   SocketState* const socket = core_->demux.find(flow);
   if (socket == nullptr) {
     context.drop(DropReason::kUdpNoPort,
                  either(received.source, Counter::kUdpNoPorts, Counter::kUdp6NoPorts));
     return core_->ip.send_port_unreachable(received, packet);
   }
-  packet.trim_front(wire::UdpHeader::kSize);
-  enqueue(*core_, *socket, flow, received, compact(std::move(packet)));
+  enqueue(*core_, *socket, flow, received, std::move(packet));
 }
 
 bool UdpLayer::icmp_error(const ip::IcmpError& error) {

@@ -28,8 +28,9 @@ struct Datagram {
   std::uint8_t ttl = 0;
   std::uint8_t traffic_class = 0;
   Instant arrival{};
-  std::uint64_t dropped = 0;  // datagrams lost before it because the receive queue was full
-  Packet payload;             // may be empty of octets, never an empty handle
+  std::uint64_t dropped = 0;               // datagrams lost before it because the receive queue was full
+  std::vector<std::uint8_t> ip_options{};  // of its IPv4 header, where the socket asks for them
+  Packet payload;                          // may be empty of octets, never an empty handle
 };
 
 struct UdpOptions {
@@ -44,8 +45,22 @@ struct UdpOptions {
   bool broadcast = false;       // SO_BROADCAST
   bool dont_fragment = false;   // fail with kMessageTooLong above the path MTU
   bool receive_errors = false;  // IP_RECVERR: every ICMP error is an error, of unconnected sockets too
-  bool no_checksum = false;     // send IPv4 datagrams without checksum
+  std::vector<std::uint8_t> ip_options{};           // of the IPv4 header: see ip::SendOptions
+  bool receive_ip_options = false;                  // keep those of what is received
+  std::uint8_t min_hops_v4 = 0;                     // IP_MINTTL: what comes with less is dropped (RFC 5082)
+  std::uint8_t min_hops_v6 = 0;                     // IPV6_MINHOPCOUNT
+  bool no_checksum = false;                         // send IPv4 datagrams without checksum
   InterfaceId bound_interface = InterfaceId::kAny;  // SO_BINDTODEVICE
+};
+
+// What a user lets through of the datagrams that are for its socket (SO_ATTACH_FILTER).
+class DatagramFilter {
+ public:
+  // How many octets of the datagram, which starts at its UDP header, are kept: 0 drops it.
+  virtual std::size_t octets_to_keep(const Packet& datagram) = 0;
+
+ protected:
+  ~DatagramFilter() = default;
 };
 
 struct BindRequest {
@@ -103,6 +118,7 @@ class UdpSocket {
   Readiness readiness() const;
   void set_listener(ReadinessListener* listener);
   void set_error_listener(ip::IcmpErrorListener* listener);
+  void set_filter(DatagramFilter* filter);  // nullptr: none
 
   std::uint64_t dropped() const;  // datagrams lost because the receive queue was full
 

@@ -103,6 +103,7 @@ ip::SendOptions send_options(const SocketState& socket, const ip::Destination& w
   return {.ttl = ttl,
           .traffic_class = parameters.traffic_class.value_or(options.traffic_class),
           .dont_fragment = options.dont_fragment,
+          .ip_options = options.ip_options,
           .loop = way.is_broadcast || (way.is_multicast && options.multicast_loop),
           .stay_on_host = way.is_multicast && ttl == 0};
 }
@@ -245,6 +246,7 @@ Readiness UdpSocket::readiness() const {
 }
 
 void UdpSocket::set_listener(ReadinessListener* listener) { state_->listener = listener; }
+void UdpSocket::set_filter(DatagramFilter* filter) { state_->filter = filter; }
 void UdpSocket::set_error_listener(ip::IcmpErrorListener* listener) { state_->error_listener = listener; }
 std::uint64_t UdpSocket::dropped() const { return state_->dropped; }
 

@@ -61,11 +61,9 @@ bool Party::may_fail() const {
     return true;
   switch (static_cast<Ending>(flow_.ending)) {
     case Ending::kPolite:
-    case Ending::kClientDeaf:
-    case Ending::kServerDeaf:
     case Ending::kNobodyListens:
       return flow_.user_timeout != 0 || flow_.keep_alive != 0;
-    default:
+    default:  // whoever is deaf and has finished resets what still comes
       return true;
   }
 }
@@ -165,8 +163,11 @@ void Party::read() {
   }
 }
 
-// Who has shut its receiving side down hears nothing of the peer but that it has finished.
+// Who has shut its receiving side down throws away what still comes, and waits for the peer to finish.
 void Party::wait_for_peer() {
+  buffer_.resize(std::max(flow_.read_chunk, 1U));
+  while (connection_->receive(buffer_).value_or(0) > 0) {
+  }
   if (connection_->readiness().error) return fail(connection_->take_error());
   switch (connection_->state()) {
     case tcp::State::kCloseWait:

@@ -116,5 +116,15 @@ TEST_F(BehindARouter, APingSocketIsToldTheSame) {
   expect_unreachable(wait_for_error(fd, name));
 }
 
+TEST_F(BehindARouter, ARawSocketIsToldTheSame) {
+  const int fd = socket(SOCK_RAW, 253);
+  const sockaddr_in to = beyond(0);
+  EXPECT_EQ(
+      transom_sendto(&c_stack_, fd, "raw text", 8, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to), 8);
+  sockaddr_in name{};
+  expect_unreachable(wait_for_error(fd, name));
+  EXPECT_EQ(name.sin_addr.s_addr, to.sin_addr.s_addr);
+}
+
 }  // namespace
 }  // namespace transom::sockets
