@@ -26,6 +26,7 @@ struct DeviceOptions {
   std::optional<drivers::FaultOptions> faults;
   std::optional<std::uint64_t> seed;
   std::string congestion_control;  // of connections that name none; empty: the standard one
+  bool fast_open = false;          // of all listeners
 
   // Neither --tap nor --tun: the device is made in a private namespace.
   bool is_private() const { return tap.empty() && tun.empty(); }

@@ -65,6 +65,7 @@ LocalHost::LocalHost(const DeviceOptions& options, DefaultDevice otherwise) {
   if (options.seed) config.seed = seed_from_number(*options.seed);
   // Room for all fragments of the largest datagram while the neighbour is being found.
   config.host.link.max_pending_packets = 64;
+  config.host.tcp.fast_open.all_listeners = options.fast_open;
   open_traces(options);
   if (!options.traces.empty()) config.observer = &trace_.add_host({});
   stack_ = std::make_unique<sockets::Stack>(config);

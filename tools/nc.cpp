@@ -29,7 +29,7 @@ struct NcOptions {
   std::vector<std::string> where;  // [address] port
   bool listen = false, udp = false, keep_listening = false, verbose = false, scan = false, shut_down = false;
   bool only_v4 = false, only_v6 = false;
-  bool keep_alive = false;
+  bool keep_alive = false, fast_open = false;
   double patience = 0;  // seconds; 0: no limit
   std::uint16_t source_port = 0;
   std::string source;
@@ -92,6 +92,7 @@ class Netcat {
 
   int connect_and_run(const IpAddress& address, Port port) {
     domain_ = address.is_v4() ? AF_INET : AF_INET6;
+    if (opens_fast()) fetch_cookie({address, port});
     const int socket = make_socket();
     bind_source(socket);
     const Endpoint remote{address, port};
@@ -158,6 +159,11 @@ class Netcat {
       transom_setsockopt(&stack_, socket, IPPROTO_TCP, TCP_KEEPIDLE, &on, sizeof on);
       transom_setsockopt(&stack_, socket, IPPROTO_TCP, TCP_KEEPINTVL, &on, sizeof on);
     }
+    if (opens_fast()) {
+      constexpr int kQueue = 16;
+      transom_setsockopt(&stack_, socket, IPPROTO_TCP, TCP_FASTOPEN, &kQueue, sizeof kQueue);
+      transom_setsockopt(&stack_, socket, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof on);
+    }
     if (options_.patience > 0) {
       const double seconds = std::floor(options_.patience);
       const timeval limit{.tv_sec = static_cast<time_t>(seconds),
@@ -166,6 +172,16 @@ class Netcat {
       transom_setsockopt(&stack_, socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     }
     return socket;
+  }
+
+  bool opens_fast() const { return options_.fast_open && !options_.udp && !options_.scan; }
+
+  // A server gives its cookie with a SYN-ACK; the connection is not used. Should it fail, so will the next.
+  void fetch_cookie(const Endpoint& remote) {
+    const int socket = make_socket();
+    const SocketName name = name_of(remote, domain_, interface_);
+    transom_connect(&stack_, socket, name.get(), name.length);
+    transom_close(&stack_, socket);
   }
 
   void bind_source(int socket) {
@@ -244,7 +260,11 @@ class Netcat {
       if (poll(polled.data(), polled.size(), -1) < 0) continue;
       if (polled[1].revents != 0) return;
       const ssize_t got = read(STDIN_FILENO, buffer.data(), buffer.size());
-      if (got <= 0) break;
+      if (got <= 0) {
+        // A SYN that waits for data waits no more.
+        if (opens_fast()) transom_send(&stack_, socket, buffer.data(), 0, 0);
+        break;
+      }
       if (!send_all(socket, buffer.data(), static_cast<std::size_t>(got))) return;
     }
     if (options_.shut_down && !options_.udp) transom_shutdown(&stack_, socket, SHUT_WR);
@@ -340,6 +360,8 @@ void add_nc(CLI::App& app, Selection& selected) {
                     "Shut down the sending side at the end of the input");
   command->add_flag("-z,--scan", options->scan, "Only see whether the port is open");
   command->add_flag("-K,--keep-alive", options->keep_alive, "Probe a silent peer every second");
+  command->add_flag("-F,--fast-open", options->fast_open,
+                    "TCP Fast Open: data with the SYN; a connection before that fetches the cookie");
   command->add_flag("-4", options->only_v4, "IPv4 only");
   command->add_flag("-6", options->only_v6, "IPv6 only");
   add_device_options(*command, options->device);

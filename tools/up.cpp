@@ -78,6 +78,8 @@ void add_up(CLI::App& app, Selection& selected) {
   command
       ->add_option("--uploads", options->uploads, "Where http PUT writes to (default: a temporary directory)")
       ->type_name("DIR");
+  command->add_flag("--fast-open", options->device.fast_open,
+                    "Take data with SYNs that bring a cookie (TCP Fast Open)");
   command->add_option("--name", options->name, "Name for ss --host and the like (default: host-PID)")
       ->type_name("NAME");
   command->footer(

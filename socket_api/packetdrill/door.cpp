@@ -96,6 +96,13 @@ void Door::read_sysctls() {
   config.window_scaling = knobs.window_scaling != 0;
   config.ecn = static_cast<tcp::EcnMode>(knobs.ecn);
   config.syn_cookies = knobs.syn_cookies != 0;
+  const auto has_bit = [&knobs](long bit) { return (knobs.fast_open & bit) != 0; };
+  config.fast_open.client = has_bit(1);
+  config.fast_open.server = has_bit(2);
+  config.fast_open.client_without_cookie = has_bit(4);
+  config.fast_open.server_without_cookie = has_bit(0x200);
+  config.fast_open.all_listeners = has_bit(0x400);
+  if (knobs.fast_open_key) session.host().tcp().set_fast_open_keys({.current = *knobs.fast_open_key});
   if (knobs.fin_timeout >= 0) config.fin_wait_2_timeout = std::chrono::seconds(knobs.fin_timeout);
   if (knobs.min_rto_us >= 0) config.min_rto = std::chrono::microseconds(knobs.min_rto_us);
 }

@@ -50,10 +50,14 @@ constexpr std::array kKnobs = {
     Knob{"sndbuf", "net.core.wmem_default", 1, 16 << 20, &Knobs::send_buffer,
          "octets, as SO_SNDBUF sets them, of each socket"},
     Knob{"syncookies", "net.ipv4.tcp_syncookies", 0, 2, &Knobs::syn_cookies, "cookies when a queue is full"},
+    Knob{"fastopen", "net.ipv4.tcp_fastopen", 0, 0x7ff, &Knobs::fast_open,
+         "sum of 1 client, 2 server, 4 client without cookie, 512 server without cookie, 1024 all listeners"},
 };
 
 constexpr std::string_view kCongestionWord = "congestion";
 constexpr std::string_view kCongestionSysctl = "net.ipv4.tcp_congestion_control";
+constexpr std::string_view kFastOpenKeyWord = "fastopen_key";
+constexpr std::string_view kFastOpenKeySysctl = "net.ipv4.tcp_fastopen_key";
 
 template <typename Number>
 std::optional<Number> parse_number(std::string_view text) {
@@ -61,6 +65,31 @@ std::optional<Number> parse_number(std::string_view text) {
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (problem != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return number;
+}
+
+// As sysctl shows it: four words of eight hexadecimal digits, each in the order of the machine (little-endian).
+std::optional<SipKey> parse_fast_open_key(std::string_view text) {
+  constexpr std::size_t kDigits = 8, kWords = 4;
+  std::array<std::uint64_t, kWords> words{};
+  for (std::size_t i = 0; i < kWords; ++i) {
+    const std::string_view digits = text.substr(0, kDigits);
+    const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), words[i], 16);
+    if (problem != std::errc{} || end != digits.data() + kDigits) return std::nullopt;
+    text.remove_prefix(kDigits);
+    const bool is_last = i + 1 == kWords;
+    if (is_last ? !text.empty() : !text.starts_with('-')) return std::nullopt;
+    if (!is_last) text.remove_prefix(1);
+  }
+  return SipKey{words[0] | words[1] << 32, words[2] | words[3] << 32};
+}
+
+std::expected<void, std::string> set_fast_open_key(Knobs& knobs, std::string_view text) {
+  const auto key = parse_fast_open_key(text);
+  if (!key)
+    return Failure(fmt::format("{}={}: takes four numbers like 0a1b2c3d-00000000-00000000-00000001",
+                               kFastOpenKeyWord, text));
+  knobs.fast_open_key = key;
+  return {};
 }
 
 std::expected<void, std::string> set(Knobs& knobs, const Knob& knob, std::string_view text) {
@@ -74,7 +103,7 @@ std::expected<void, std::string> set(Knobs& knobs, const Knob& knob, std::string
 }
 
 std::string all_words() {
-  std::string words = "local gateway mtu seed sysctl_file congestion";
+  std::string words = "local gateway mtu seed sysctl_file congestion fastopen_key";
   for (const Knob& knob : kKnobs) words += fmt::format(" {}", knob.word);
   return words;
 }
@@ -121,6 +150,7 @@ std::expected<void, std::string> take_word(Settings& settings, std::string_view 
     settings.knobs.congestion = value;
     return {};
   }
+  if (word == kFastOpenKeyWord) return set_fast_open_key(settings.knobs, value);
   const auto knob = std::ranges::find(kKnobs, word, &Knob::word);
   if (knob != kKnobs.end()) return set(settings.knobs, *knob, value);
   const auto is_known = set_sysctl(settings.knobs, word, value);
@@ -155,6 +185,10 @@ std::expected<Settings, std::string> Settings::parse(std::string_view flags) {
 std::expected<bool, std::string> set_sysctl(Knobs& knobs, std::string_view name, std::string_view value) {
   if (name == kCongestionSysctl) {
     knobs.congestion = value;
+    return true;
+  }
+  if (name == kFastOpenKeySysctl) {
+    if (const auto done = set_fast_open_key(knobs, value); !done) return Failure(done.error());
     return true;
   }
   const auto knob = std::ranges::find(kKnobs, name, &Knob::sysctl);

@@ -6,11 +6,13 @@
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "stack/base/address.h"
+#include "stack/base/siphash.h"
 
 namespace transom::sockets {
 
@@ -31,6 +33,8 @@ struct Knobs {
   long receive_buffer = -1;
   long send_buffer = -1;
   long syn_cookies = 1;
+  long fast_open = 1;           // bits, as Linux has them
+  std::optional<SipKey> fast_open_key;  // none: random
   std::string congestion = "cubic";
 };
 

@@ -71,7 +71,6 @@ void Connection::add_fast_open(wire::TcpHeader& syn, Packet& packet) {
   if (octets == 0) return;
   syn_asked_ = true;
   syn_octets_ = static_cast<std::uint32_t>(sender_.queue().attach(packet, 0, octets));
-  syn.flags.psh = true;
   bytes_sent_ += syn_octets_;
   owner_.context.count(Counter::kTcpExtTCPOrigDataSent);
   tell_fast_open(Reason::kFastOpenData, syn_octets_);

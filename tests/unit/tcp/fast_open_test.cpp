@@ -571,7 +571,7 @@ TEST_P(FastOpenClient, SendsDataWithTheSynOnceItHasACookie) {
   EXPECT_TRUE(connection.readiness().writable);
   peer.expect_silence();
   EXPECT_EQ(write(world, connection, "question"), 8U);
-  const Answer syn = peer.expect("SP");
+  const Answer syn = peer.expect("S");
   EXPECT_EQ(syn.header.options.fast_open, made_up_cookie());
   EXPECT_EQ(syn.payload, "question");
   EXPECT_FALSE(connection.readiness().writable);
@@ -600,7 +600,7 @@ TEST_P(FastOpenClient, ReceivesTheAnswerThatComesWithTheSynAckOrRightBehindIt) {
   ScriptedPeer peer = server(5000);
   auto& connection = connect(peer);
   write(world, connection, "question");
-  const Answer syn = peer.expect("SP");
+  const Answer syn = peer.expect("S");
   peer.send({.flags = "SA", .sequence = 1, .acknowledgment = syn.sequence() + 9, .payload = "ans"});
   peer.send({.flags = "PA", .sequence = 5, .acknowledgment = syn.sequence() + 9, .payload = "wer"});
   EXPECT_EQ(read_all(world, connection), "answer");
@@ -611,7 +611,7 @@ TEST_P(FastOpenClient, SendsAgainAtOnceWhatTheSynAckDoesNotAcknowledge) {
   ScriptedPeer peer = server(5000);
   auto& connection = connect(peer);
   write(world, connection, "question");
-  const Answer syn = peer.expect("SP");
+  const Answer syn = peer.expect("S");
   peer.send({.flags = "SA",
              .sequence = 1,
              .acknowledgment = syn.sequence() + 1,
@@ -631,7 +631,7 @@ TEST_P(FastOpenClient, SendsAgainAtOnceWhatTheSynAckDoesNotAcknowledge) {
   ScriptedPeer next = server(5001);
   auto& later = connect(next);
   write(world, later, "x");
-  EXPECT_EQ(next.expect("SP").header.options.fast_open->size, 4);
+  EXPECT_EQ(next.expect("S").header.options.fast_open->size, 4);
 }
 
 TEST_P(FastOpenClient, SendsTheRestWhenAPartWasAcknowledged) {
@@ -639,7 +639,7 @@ TEST_P(FastOpenClient, SendsTheRestWhenAPartWasAcknowledged) {
   ScriptedPeer peer = server(5000);
   auto& connection = connect(peer);
   write(world, connection, "question");
-  const Answer syn = peer.expect("SP");
+  const Answer syn = peer.expect("S");
   peer.send({.flags = "SA", .sequence = 1, .acknowledgment = syn.sequence() + 4});
   const Answer rest = peer.expect("PA");
   EXPECT_EQ(rest.sequence(), syn.sequence() + 4);
@@ -651,7 +651,7 @@ TEST_P(FastOpenClient, TakesNoSynAckThatAcknowledgesMoreThanTheSyn) {
   ScriptedPeer peer = server(5000);
   auto& connection = connect(peer);
   write(world, connection, "question");
-  const Answer syn = peer.expect("SP");
+  const Answer syn = peer.expect("S");
   for (const std::uint32_t wrong : {syn.sequence(), syn.sequence() + 10}) {
     peer.send({.flags = "SA", .sequence = 1, .acknowledgment = wrong});
     EXPECT_EQ(peer.expect("R").sequence(), wrong);
@@ -664,7 +664,7 @@ TEST_P(FastOpenClient, PutsIntoTheSynNoMoreThanTheServerOnceAnnounced) {
   ScriptedPeer peer = server(5000);
   auto& connection = connect(peer);
   EXPECT_EQ(write(world, connection, pattern(3000)), 460U) << "room for all options is left";
-  EXPECT_EQ(peer.expect("SP").payload, pattern(3000).substr(0, 460));
+  EXPECT_EQ(peer.expect("S").payload, pattern(3000).substr(0, 460));
 }
 
 TEST_P(FastOpenClient, AFullSynFitsThePath) {
@@ -672,7 +672,7 @@ TEST_P(FastOpenClient, AFullSynFitsThePath) {
   ScriptedPeer peer = server(5000);
   auto& connection = connect(peer);
   write(world, connection, pattern(3000));
-  const Answer syn = peer.expect("SP");
+  const Answer syn = peer.expect("S");
   const std::size_t ip = GetParam() == IpFamily::kIpv4 ? 20 : 40;
   EXPECT_EQ(syn.payload.size(), 1500 - ip - 60);
 }
@@ -682,7 +682,7 @@ TEST_P(FastOpenClient, RepeatsALostSynWithoutDataAndWithoutTheOption) {
   ScriptedPeer peer = server(5000);
   auto& connection = connect(peer);
   write(world, connection, "question");
-  const Answer syn = peer.expect("SP");
+  const Answer syn = peer.expect("S");
   world.advance(milliseconds(1001));
   const Answer again = peer.expect("S");
   EXPECT_EQ(again.sequence(), syn.sequence());
@@ -698,7 +698,7 @@ TEST_P(FastOpenClient, TakesALateAcknowledgmentOfTheFirstSynAndItsData) {
   ScriptedPeer peer = server(5000);
   auto& connection = connect(peer);
   write(world, connection, "question");
-  const Answer syn = peer.expect("SP");
+  const Answer syn = peer.expect("S");
   world.advance(milliseconds(1001));
   peer.expect("S");
   peer.send({.flags = "SA", .sequence = 1, .acknowledgment = syn.sequence() + 9});
@@ -713,7 +713,7 @@ TEST_P(FastOpenClient, PausesForAServerBehindABlackHole) {  // §4.1.3.1
     ScriptedPeer peer = server(static_cast<std::uint16_t>(5000 + i));
     auto& connection = connect(peer);
     write(world, connection, "question");
-    const Answer syn = peer.expect("SP");
+    const Answer syn = peer.expect("S");
     world.advance(milliseconds(1001));
     peer.expect("S");
     peer.send({.flags = "SA", .sequence = 1, .acknowledgment = syn.sequence() + 1});
@@ -747,7 +747,7 @@ TEST_P(FastOpenClient, PausesWhenDataIsSwallowedAfterTheHandshake) {
   ScriptedPeer peer = server(5000);
   auto& connection = connect(peer);
   write(world, connection, "question");
-  const Answer syn = peer.expect("SP");
+  const Answer syn = peer.expect("S");
   peer.send({.flags = "SA", .sequence = 1, .acknowledgment = syn.sequence() + 9});
   write(world, connection, "more");
   world.advance(seconds(10));
@@ -789,7 +789,7 @@ TEST_P(FastOpenClient, WithSimultaneousOpenTheDataFollowsTheHandshake) {
   ScriptedPeer peer = server(5000);
   auto& connection = connect(peer);
   write(world, connection, "question");
-  const Answer syn = peer.expect("SP");
+  const Answer syn = peer.expect("S");
   peer.send({.flags = "S", .sequence = 300, .payload = "theirs", .options = with_cookie(made_up_cookie())});
   const Answer answer = peer.expect("SA");
   EXPECT_EQ(answer.sequence(), syn.sequence());
@@ -808,7 +808,7 @@ TEST_P(FastOpenClient, WithSimultaneousOpenTheDataMayBeAcknowledgedWithTheSyn) {
   ScriptedPeer peer = server(5000);
   auto& connection = connect(peer);
   write(world, connection, "question");
-  const Answer syn = peer.expect("SP");
+  const Answer syn = peer.expect("S");
   peer.send({.flags = "S", .sequence = 300});
   peer.expect("SA");
   peer.send({.flags = ".", .sequence = 301, .acknowledgment = syn.sequence() + 9});
@@ -847,7 +847,7 @@ TEST_P(FastOpenClient, MaySendWithoutACookieWhenTheUserKnowsBetter) {
   auto& connection = connect(peer, options);
   EXPECT_TRUE(connection.waits_for_data());
   write(world, connection, "question");
-  const Answer syn = peer.expect("SP");
+  const Answer syn = peer.expect("S");
   EXPECT_FALSE(syn.header.options.fast_open);
   EXPECT_EQ(syn.payload, "question");
 }
