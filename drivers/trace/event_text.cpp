@@ -66,7 +66,7 @@ struct EventText::Words {
     return fmt::format("{} is claimed by {}", to_string(what.address), to_string(what.other));
   }
   std::string operator()(const TcpStateEvent& what) const {
-    return fmt::format("{} → {}", what.from, what.to);
+    return fmt::format("{} → {}: {}", what.from, what.to, because(what.reason));
   }
   std::string operator()(const TcpNegotiatedEvent& what) const {
     return fmt::format("agreed on mss {}, window scale {},{}{}{}{}{}", what.mss, what.send_scale,

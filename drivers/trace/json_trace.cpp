@@ -43,6 +43,7 @@ struct Members {
   void operator()(const TcpStateEvent& what) const {
     text("from", what.from);
     text("to", what.to);
+    reason(what.reason);
   }
   void operator()(const TcpNegotiatedEvent& what) const {
     number("mss", what.mss);

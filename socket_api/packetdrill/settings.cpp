@@ -67,7 +67,8 @@ std::optional<Number> parse_number(std::string_view text) {
   return number;
 }
 
-// As sysctl shows it: four words of eight hexadecimal digits, each in the order of the machine (little-endian).
+// As sysctl shows it: four words of eight hexadecimal digits, each in the order of the machine
+// (little-endian).
 std::optional<SipKey> parse_fast_open_key(std::string_view text) {
   constexpr std::size_t kDigits = 8, kWords = 4;
   std::array<std::uint64_t, kWords> words{};

@@ -33,7 +33,7 @@ struct Knobs {
   long receive_buffer = -1;
   long send_buffer = -1;
   long syn_cookies = 1;
-  long fast_open = 1;           // bits, as Linux has them
+  long fast_open = 1;                   // bits, as Linux has them
   std::optional<SipKey> fast_open_key;  // none: random
   std::string congestion = "cubic";
 };

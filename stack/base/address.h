@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstdint>
 #include <optional>
@@ -91,10 +92,9 @@ class IpAddress {
   static std::optional<IpAddress> parse(std::string_view text);
 
   constexpr bool is_v4() const {
-    for (std::size_t i = 0; i < 10; ++i) {
-      if (octets_[i] != 0) return false;
-    }
-    return octets_[10] == 0xff && octets_[11] == 0xff;
+    constexpr std::array<std::uint8_t, 4> kMark{0, 0, 0xff, 0xff};  // the octets 8 to 11 of the mapped form
+    const auto words = std::bit_cast<std::array<std::uint32_t, 4>>(octets_);
+    return (words[0] | words[1]) == 0 && words[2] == std::bit_cast<std::uint32_t>(kMark);
   }
   constexpr bool is_v6() const { return !is_v4(); }
   constexpr IpFamily family() const { return is_v4() ? IpFamily::kIpv4 : IpFamily::kIpv6; }
@@ -121,6 +121,12 @@ class IpAddress {
   }
 
   friend constexpr auto operator<=>(const IpAddress&, const IpAddress&) = default;
+  // As two words: addresses are compared several times for every packet.
+  friend constexpr bool operator==(const IpAddress& a, const IpAddress& b) {
+    using Words = std::array<std::uint64_t, 2>;
+    const auto x = std::bit_cast<Words>(a.octets_), y = std::bit_cast<Words>(b.octets_);
+    return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+  }
 
  private:
   std::array<std::uint8_t, 16> octets_{};

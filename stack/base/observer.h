@@ -47,6 +47,7 @@ struct TcpStateEvent {
   Endpoint local, remote;
   std::string_view from;
   std::string_view to;
+  Reason reason;
 };
 
 // What the two SYNs agreed on.

@@ -40,6 +40,11 @@ namespace transom {
   /* states and timers */                                                                                      \
   X(Segment, "a segment arrived", "RFC 9293 3.10.7")                                                           \
   X(User, "the application asked for it", "RFC 9293 3.9.1")                                                    \
+  X(Reset, "a reset arrived", "RFC 9293 3.10.7.4")                                                             \
+  X(GaveUp, "no answer for too long", "RFC 9293 3.8.3")                                                        \
+  X(Unreachable, "the network says that the peer cannot be reached", "RFC 9293 3.9.2.2")                       \
+  X(NobodyReads, "data came for an application that has closed", "RFC 2525 2.16")                              \
+  X(NobodyWaits, "the application has closed and the peer does not", "tcp(7) tcp_fin_timeout")                 \
   X(Retransmit, "retransmission", "RFC 6298 5")                                                                \
   X(LossDetection, "loss probe or reordering", "RFC 8985 6, 7")                                                \
   X(Persist, "window probe", "RFC 9293 3.8.6.1")                                                               \

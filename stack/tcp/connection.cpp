@@ -93,9 +93,9 @@ Connection::Connection(ConnectionOwner& owner, const FourTuple& tuple, ip::Desti
 
 Connection::~Connection() = default;
 
-void Connection::set_state(State state) {
+void Connection::set_state(State state, Reason reason) {
   if (state == state_) return;
-  trace_.tell<TcpStateEvent>(to_string(state_), to_string(state));
+  trace_.tell<TcpStateEvent>(to_string(state_), to_string(state), reason);
   state_ = state;
 }
 
@@ -103,7 +103,7 @@ void Connection::open(PortHold hold, SeqNum iss) {
   if (hold) hold_ = std::make_unique<PortHold>(std::move(hold));
   iss_ = iss;
   sender_.set_initial_sequence(iss_);
-  set_state(State::kSynSent);
+  set_state(State::kSynSent, Reason::kUser);
   owner_.context.count(Counter::kTcpActiveOpens);
   sender_.syn_sent();
   syn_waits_ = may_open_fast();
@@ -166,7 +166,7 @@ void Connection::enter_established(bool syn_was_retransmitted) {
   trace_.tell<TcpNegotiatedEvent>(sender_.mss(), negotiated_.send_scale, negotiated_.receive_scale,
                                   negotiated_.timestamps, negotiated_.sack,
                                   negotiated_.ecn.kind != EcnKind::kNone, syn_data_);
-  set_state(State::kEstablished);
+  set_state(State::kEstablished, Reason::kSegment);
   last_data_sent_ = last_data_received_ = last_ack_received_ = owner_.context.now;
   last_received_ = owner_.context.now;
   restart_keep_alive();
@@ -196,7 +196,7 @@ void Connection::establish_passively(SeqNum iss, SeqNum irs, const Negotiated& n
   owner_.context.count(Counter::kTcpPassiveOpens);
 }
 
-void Connection::finish(Error error) {
+void Connection::finish(Error error, Reason reason) {
   if (error != Error::kNone) error_ = error;
   if (is_half_open_fast()) leave_fast_open_queue(false);
   syn_waits_ = false;
@@ -204,7 +204,7 @@ void Connection::finish(Error error) {
   timer_.cancel();
   sender_.queue().clear();
   const bool was_time_wait = state_ == State::kTimeWait;
-  set_state(State::kClosed);
+  set_state(State::kClosed, reason);
   if (!was_time_wait) owner_.has_ended(*this);
   hold_.reset();
   notify();
@@ -217,7 +217,7 @@ void Connection::begin_time_wait() {
   // The acknowledgment of the peer's FIN goes out before the numbers are handed over.
   if (receiver_.ack_need() != Receiver::AckNeed::kNone) send_ack();
   owner_.enters_time_wait(*this);
-  set_state(State::kTimeWait);
+  set_state(State::kTimeWait, Reason::kSegment);
   sender_.queue().clear();
   notify();
   if (is_orphan_) owner_.is_abandoned(*this);
@@ -290,10 +290,10 @@ Result<std::uint8_t> Connection::receive_urgent(ReceiveFlags flags) {
 void Connection::after_fin_queued() {
   switch (state_) {  // RFC 9293 §3.10.4, CLOSE call
     case State::kEstablished:
-      set_state(State::kFinWait1);
+      set_state(State::kFinWait1, Reason::kUser);
       break;
     case State::kCloseWait:
-      set_state(State::kLastAck);
+      set_state(State::kLastAck, Reason::kUser);
       break;
     default:
       break;  // SYN-RECEIVED: the state changes once it is ESTABLISHED
@@ -320,14 +320,14 @@ void Connection::close() {
     return;
   }
   if (state_ == State::kSynSent) {
-    finish(Error::kNone);
+    finish(Error::kNone, Reason::kUser);
     return;
   }
   const bool unread = receiver_.readable() > 0;
   if (unread || options_.linger == 0) {  // RFC 9293 §3.6.1, RFC 2525 §2.17; SO_LINGER 0
     owner_.context.count(unread ? Counter::kTcpExtTCPAbortOnClose : Counter::kTcpExtTCPAbortOnLinger);
     send_reset();
-    finish(Error::kNone);
+    finish(Error::kNone, Reason::kUser);
     return;
   }
   shutdown_send();
@@ -343,7 +343,7 @@ void Connection::abort() {
     return;
   }
   if (state_ != State::kSynSent) send_reset();  // RFC 9293 §3.10.5
-  finish(Error::kNone);
+  finish(Error::kNone, Reason::kUser);
 }
 
 void Connection::set_options(const Options& options) {

@@ -193,7 +193,7 @@ class Connection {
 
  private:
   // --- connection.cpp
-  void set_state(State state);
+  void set_state(State state, Reason reason);
   // `syn_ack`: the flags of the peer's, for an active open.
   void establish(const Negotiated& negotiated, bool syn_was_retransmitted,
                  const wire::TcpFlags& syn_ack = {});
@@ -203,8 +203,8 @@ class Connection {
   void start_congestion_control(bool syn_was_retransmitted);
   void send_first_syn();
   const CongestionFactory& congestion_factory() const;
-  EcnKind ecn_to_request() const;  // by our SYN
-  void finish(Error error);        // to CLOSED
+  EcnKind ecn_to_request() const;           // by our SYN
+  void finish(Error error, Reason reason);  // to CLOSED
   void begin_time_wait();
   void notify() {
     if (listener_ != nullptr) listener_->on_readiness();
@@ -307,7 +307,7 @@ class Connection {
   Limited limited_by(SendLimit limit) const;
   void restart_keep_alive();
   bool has_given_up(Instant since) const;
-  void give_up() { finish(soft_error_ != Error::kNone ? soft_error_ : Error::kTimedOut); }
+  void give_up() { finish(soft_error_ != Error::kNone ? soft_error_ : Error::kTimedOut, Reason::kGaveUp); }
 
   ConnectionOwner& owner_;
   FourTuple tuple_;

@@ -143,7 +143,7 @@ void Connection::open_fast(SeqNum iss, const Negotiated& negotiated, Segment& sy
   iss_ = iss;
   irs_ = syn.header.sequence;
   state_ = State::kListen;  // that of the listener, which it comes from
-  set_state(State::kSynReceived);
+  set_state(State::kSynReceived, Reason::kSegment);
   sender_.set_initial_sequence(iss);
   sender_.syn_sent();
   sender_.syn_acknowledged();  // the Sender knows of data alone; until it is true, the SYN is our business

@@ -59,7 +59,7 @@ void Connection::arrives_in_syn_sent(Segment& segment) {
       return;
     }
     context.count(Counter::kTcpAttemptFails);
-    finish(Error::kConnectionRefused);
+    finish(Error::kConnectionRefused, Reason::kReset);
     return;
   }
   // fourth: the SYN bit
@@ -91,7 +91,7 @@ void Connection::arrives_in_syn_sent(Segment& segment) {
     irs_ = header.sequence;
     syn_waits_ = false;
     sender_.set_window(header.sequence, header.acknowledgment, header.window);
-    set_state(State::kSynReceived);
+    set_state(State::kSynReceived, Reason::kSegment);
     send_first_syn();
     return;
   }
@@ -203,7 +203,7 @@ void Connection::on_reset(const Segment& segment) {
       owner_.context.count(Counter::kTcpEstabResets);
     if (state_ == State::kCloseWait) error = Error::kBrokenPipe;
   }
-  finish(error);
+  finish(error, Reason::kReset);
 }
 
 // Fourth: the SYN bit. In a synchronised state it draws a challenge ACK (RFC 5961 §4.2); the SYN-ACK that
@@ -319,14 +319,14 @@ void Connection::take_acknowledgment(const Segment& segment) {
 void Connection::advance_after_fin_acknowledged() {
   switch (state_) {
     case State::kFinWait1:
-      set_state(State::kFinWait2);
+      set_state(State::kFinWait2, Reason::kSegment);
       if (is_orphan_) set_alarm(Alarm::kKeepAlive, owner_.context.now + owner_.config.fin_wait_2_timeout);
       break;
     case State::kClosing:
       begin_time_wait();
       break;
     case State::kLastAck:
-      finish(Error::kNone);
+      finish(Error::kNone, Reason::kSegment);
       break;
     default:
       break;
@@ -354,7 +354,7 @@ void Connection::process_text(Segment& segment) {
     owner_.context.count(Counter::kTcpExtTCPAbortOnData);
     owner_.context.drop(DropReason::kTcpAfterClose);
     send_reset();
-    finish(Error::kNone);
+    finish(Error::kNone, Reason::kNobodyReads);
     return;
   }
   if (segment.octets > 0) receiver_.on_text(owner_.context.now - last_data_received_, sender_.rtt().rto());
@@ -388,10 +388,10 @@ void Connection::measure_arrival(const Segment& segment) {
 void Connection::on_fin() {
   switch (state_) {
     case State::kEstablished:
-      set_state(State::kCloseWait);
+      set_state(State::kCloseWait, Reason::kSegment);
       break;
     case State::kFinWait1:  // our FIN is not acknowledged, or we would be in FIN-WAIT-2
-      set_state(State::kClosing);
+      set_state(State::kClosing, Reason::kSegment);
       break;
     case State::kFinWait2:
       begin_time_wait();
@@ -451,14 +451,15 @@ bool Connection::icmp_error(const ip::IcmpError& error) {
       if (!connecting) return true;
       owner_.context.count(Counter::kTcpAttemptFails);
       finish(error.kind == ip::IcmpErrorKind::kPortUnreachable ? Error::kConnectionRefused
-                                                               : Error::kHostUnreachable);
+                                                               : Error::kHostUnreachable,
+             Reason::kUnreachable);
       return true;
     case ip::IcmpErrorKind::kHostUnreachable:
       // What a router says is soft (MUST-56). A SYN that cannot even leave our own link will not be answered:
       // tell the user now.
       if (connecting && owner_.ip.is_local(error.reporter)) {
         owner_.context.count(Counter::kTcpAttemptFails);
-        finish(Error::kHostUnreachable);
+        finish(Error::kHostUnreachable, Reason::kUnreachable);
       }
       return true;
     default:

@@ -144,7 +144,7 @@ void Connection::restart_keep_alive() {
 void Connection::on_keep_alive() {
   Context& context = owner_.context;
   if (state_ == State::kFinWait2 && is_orphan_) {  // nobody waits for the peer's FIN any more
-    finish(Error::kNone);
+    finish(Error::kNone, Reason::kNobodyWaits);
     return;
   }
   if (!options_.keep_alive) return;

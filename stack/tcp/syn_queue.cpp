@@ -30,8 +30,8 @@ void SynQueue::add(Listener& listener, const Segment& syn, SeqNum iss,
   record->iss = iss;
   record->negotiated = answer_to(owner_, listener.options(), syn, mss);
   record->interface = reply_interface(syn.received);
-  owner_.context.tell(
-      TcpStateEvent{tuple.local, tuple.remote, to_string(State::kListen), to_string(State::kSynReceived)});
+  owner_.context.tell(TcpStateEvent{tuple.local, tuple.remote, to_string(State::kListen),
+                                    to_string(State::kSynReceived), Reason::kSegment});
   ++listener.half_open;
   table_.insert(*record);
   send_syn_ack(*record, cookie);

@@ -93,6 +93,11 @@ void ChecksumSum::add_u32(std::uint32_t host_order) {
   sum_ = add_with_carry(sum_, odd_ ? std::rotl(piece, 8) : piece);
 }
 
+void ChecksumSum::add_address(const IpAddress& address) {
+  for (const std::uint64_t word : std::bit_cast<std::array<std::uint64_t, 2>>(address.octets()))
+    sum_ = add_with_carry(sum_, odd_ ? std::rotl(word, 8) : word);
+}
+
 std::uint16_t ChecksumSum::fold() const { return swap_network_order(fold_to_16(sum_)); }
 
 std::uint16_t checksum(Bytes octets) {
@@ -106,8 +111,8 @@ ChecksumSum pseudo_header_sum(const IpAddress& source, const IpAddress& destinat
   // Both families in one: an IPv4 address is held as ::ffff:a.b.c.d, and the 0xffff in it is zero in this
   // arithmetic.
   ChecksumSum sum;
-  sum.add(source.octets());
-  sum.add(destination.octets());
+  sum.add_address(source);
+  sum.add_address(destination);
   sum.add_u16(static_cast<std::uint16_t>(protocol));
   sum.add_u32(length);
   return sum;

@@ -16,6 +16,7 @@ class ChecksumSum {
   // A number in host order, as if its network-order octets were added.
   void add_u16(std::uint16_t host_order);
   void add_u32(std::uint32_t host_order);
+  void add_address(const IpAddress& address);  // all 16 octets: an IPv4 address in its mapped form
 
   // The 16-bit one's complement sum in host order, not complemented.
   std::uint16_t fold() const;

@@ -77,7 +77,7 @@ TEST_F(TraceFile, WritesOneJsonObjectPerEvent) {
                      PacketEvent{Direction::kIn, InterfaceId{2}, true, packet}, 1, 0});
     sink->write({}, {Instant(std::chrono::seconds(1)), DropEvent{DropReason::kTcpPaws}, 2, 1});
     sink->write({}, {Instant(std::chrono::seconds(2)),
-                     TcpStateEvent{kLocal, kRemote, "LISTEN", "SYN-RECEIVED"}, 3, 1});
+                     TcpStateEvent{kLocal, kRemote, "LISTEN", "SYN-RECEIVED", Reason::kSegment}, 3, 1});
     sink->write({}, {Instant(std::chrono::seconds(2)),
                      TcpNegotiatedEvent{kLocal, kRemote, 1448, 7, 10, true, true, false, false}, 4, 1});
     sink->write({},
@@ -104,6 +104,7 @@ TEST_F(TraceFile, WritesOneJsonObjectPerEvent) {
   EXPECT_EQ(events[1]["cause"], 1);
   EXPECT_EQ(events[2]["local"], "10.0.0.1:80");
   EXPECT_EQ(events[2]["to"], "SYN-RECEIVED");
+  EXPECT_EQ(events[2]["reason"], "Segment");
   EXPECT_EQ(events[3]["sack"], true);
   EXPECT_EQ(events[4]["reason"], "Nagle");
   EXPECT_EQ(events[4]["rfc"], "RFC 9293 3.7.4");

@@ -69,11 +69,30 @@ TEST_F(TcpTrace, TellsTheStatesOfAPassiveOpenAndWhatWasAgreedOn) {
   EXPECT_EQ(states[0].to, "SYN-RECEIVED");
   EXPECT_EQ(states[1].from, "SYN-RECEIVED");
   EXPECT_EQ(states[1].to, "ESTABLISHED");
+  EXPECT_EQ(states[1].reason, Reason::kSegment);
   const auto agreed = trace.all<TcpNegotiatedEvent>();
   ASSERT_EQ(agreed.size(), 1U);
   EXPECT_EQ(agreed[0].mss, 1000U);
   EXPECT_TRUE(agreed[0].sack);
   EXPECT_FALSE(agreed[0].timestamps);
+}
+
+TEST_F(TcpTrace, TellsWhyAConnectionEnds) {
+  const auto last_reason = [&] { return trace.all<TcpStateEvent>().back().reason; };
+  connect();
+  peer.send({.flags = "R", .sequence = peer.next});
+  EXPECT_EQ(last_reason(), Reason::kReset);
+
+  ScriptedPeer silent(world, 4001, 81);
+  tcp::Connection& given_up = silent.connect_to(world.listen(81));
+  write(world, given_up, "anybody there?");
+  world.advance(std::chrono::minutes(20));
+  EXPECT_EQ(last_reason(), Reason::kGaveUp);
+
+  ScriptedPeer third(world, 4002, 82);
+  tcp::Connection& aborted = third.connect_to(world.listen(82));
+  world.with([&] { aborted.abort(); });
+  EXPECT_EQ(last_reason(), Reason::kUser);
 }
 
 // ---------------------------------------------------------------- fast open
