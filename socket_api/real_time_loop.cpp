@@ -94,6 +94,7 @@ void RealTimeLoop::drive(Lock& lock, Waiter& waiter, Instant deadline) {
 }
 
 void RealTimeLoop::sleep(Lock& lock, Waiter& waiter, Instant deadline) {
+  if (watches_more_than(driver_poller_, waiter)) kick(driver_poller_);
   Sleep& own = sleep_of(waiter);
   own.place = sleepers_.insert(sleepers_.end(), &waiter);
   own.is_asleep = true;
@@ -150,6 +151,16 @@ void RealTimeLoop::append_watched(std::vector<pollfd>& descriptors) const {
     if (!watch->waiter().is_woken())
       descriptors.push_back({.fd = watch->descriptor(), .events = POLLIN, .revents = 0});
   }
+}
+
+// The driver polls without the descriptors of a waiter that was woken. When that waits again, they are
+// missed.
+bool RealTimeLoop::watches_more_than(const Poller& poller, const Waiter& waiter) const {
+  return std::ranges::any_of(watches(), [&](const KernelWatch* watch) {
+    return &watch->waiter() == &waiter && !std::ranges::any_of(poller.descriptors, [&](const pollfd& entry) {
+      return entry.fd == watch->descriptor();
+    });
+  });
 }
 
 void RealTimeLoop::wake_watchers(std::span<const pollfd> polled) {

@@ -58,6 +58,7 @@ class RealTimeLoop final : public EventLoop {
   void sleep(Lock& lock, Waiter& waiter, Instant deadline);
   void pass_on();
   void poll(Lock& lock, Poller& poller, Instant limit);
+  bool watches_more_than(const Poller& poller, const Waiter& waiter) const;
   void append_watched(std::vector<pollfd>& descriptors) const;
   void wake_watchers(std::span<const pollfd> polled);
   void run_in_background();

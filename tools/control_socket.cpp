@@ -54,26 +54,54 @@ bool is_alive(const std::string& path) {
   return connect_to(socket.get(), path) == 0;
 }
 
-bool send_all(int socket, std::string_view text) {
+// `descriptor` goes with the first octet, if there is one.
+bool send_all(int socket, std::string_view text, int descriptor = -1) {
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
   while (!text.empty()) {
-    const ssize_t sent = send(socket, text.data(), text.size(), MSG_NOSIGNAL);
+    iovec piece{const_cast<char*>(text.data()), text.size()};
+    msghdr message{};
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    if (descriptor >= 0) {
+      message.msg_control = control.data();
+      message.msg_controllen = control.size();
+      cmsghdr* const header = CMSG_FIRSTHDR(&message);
+      *header = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+      std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+    }
+    const ssize_t sent = sendmsg(socket, &message, MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
     if (sent <= 0) return false;
+    descriptor = -1;
     text.remove_prefix(static_cast<std::size_t>(sent));
   }
   return true;
 }
 
 // Up to a line feed, which is left out. nullopt when the peer has gone, is too slow, or the line is longer
-// than `limit`.
-std::optional<std::string> read_line(int socket, std::size_t limit, int patience) {
+// than `limit`. A descriptor that comes with it goes to `passed`.
+std::optional<std::string> read_line(int socket, std::size_t limit, int patience,
+                                     drivers::FileDescriptor* passed = nullptr) {
   std::string line;
-  std::array<char, 65536> buffer;  // NOLINT: only what recv() wrote is read
+  std::array<char, 65536> buffer;  // NOLINT: only what recvmsg() wrote is read
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control;
   while (line.size() < limit) {
     pollfd readable{.fd = socket, .events = POLLIN, .revents = 0};
     if (poll(&readable, 1, patience) <= 0) return std::nullopt;
-    const ssize_t got = recv(socket, buffer.data(), buffer.size(), 0);
+    iovec piece{buffer.data(), buffer.size()};
+    msghdr message{};
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = passed == nullptr ? 0 : control.size();
+    const ssize_t got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
     if (got <= 0) return std::nullopt;
+    if (const cmsghdr* const header = CMSG_FIRSTHDR(&message);
+        passed != nullptr && header != nullptr && header->cmsg_type == SCM_RIGHTS) {
+      int descriptor = -1;
+      std::memcpy(&descriptor, CMSG_DATA(header), sizeof descriptor);
+      *passed = drivers::FileDescriptor(descriptor);
+    }
     line.append(buffer.data(), static_cast<std::size_t>(got));
     if (const std::size_t end = line.find('\n'); end != std::string::npos) {
       line.resize(end);
@@ -91,21 +119,6 @@ std::vector<std::string> running_hosts() {
   }
   std::ranges::sort(paths);
   return paths;
-}
-
-std::string find_host(const std::string& which) {
-  if (which.find('/') != std::string::npos) return which;
-  if (!which.empty()) return control_path(control_directory(), which);
-  if (const char* named = std::getenv("TRANSOM_HOST"); named != nullptr && *named != '\0') return named;
-  const auto paths = running_hosts();
-  if (paths.empty()) fail(Exit::kFailed, "no host is running; start one: transom up");
-  if (paths.size() > 1) {
-    std::vector<std::string> names;
-    names.reserve(paths.size());
-    for (const fs::path path : paths) names.push_back(path.stem());
-    fail(Exit::kUsage, "several hosts are running; choose one with --host: {}", fmt::join(names, ", "));
-  }
-  return paths.front();
 }
 
 }  // namespace
@@ -182,14 +195,17 @@ void ControlServer::run() {
 void ControlServer::serve(int client) {
   const timeval patience{.tv_sec = kPatience / 1000, .tv_usec = 0};
   setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-  while (const auto line = read_line(client, kMaxLine, kPatience)) {
-    if (!send_all(client, answer(*line) + "\n")) return;
+  while (true) {
+    Call call{.request = {}, .passed = {}, .connection = client};
+    const auto line = read_line(client, kMaxLine, kPatience, &call.passed);
+    if (!line || !send_all(client, answer(call, *line) + "\n")) return;
   }
 }
 
-std::string ControlServer::answer(const std::string& line) {
+std::string ControlServer::answer(Call& call, const std::string& line) {
   try {
-    return json{{"ok", true}, {"result", handler_(json::parse(line))}}.dump();
+    call.request = json::parse(line);
+    return json{{"ok", true}, {"result", handler_(call)}}.dump();
   } catch (const std::exception& error) {  // of the parser, or a Failure
     return json{{"ok", false}, {"error", error.what()}}.dump();
   }
@@ -197,24 +213,66 @@ std::string ControlServer::answer(const std::string& line) {
 
 // ---------------------------------------------------------------- the client
 
-json ask_host(const std::string& which, const json& request) {
-  const std::string path = find_host(which);
-  const auto socket = make_socket();
+std::string find_host(const std::string& which) {
+  if (which.find('/') != std::string::npos) return which;
+  if (!which.empty()) return control_path(control_directory(), which);
+  if (const char* named = std::getenv("TRANSOM_HOST"); named != nullptr && *named != '\0') return named;
+  const auto paths = running_hosts();
+  if (paths.empty()) fail(Exit::kFailed, "no host is running; start one: transom up");
+  if (paths.size() > 1) {
+    std::vector<std::string> names;
+    names.reserve(paths.size());
+    for (const fs::path path : paths) names.push_back(path.stem());
+    fail(Exit::kUsage, "several hosts are running; choose one with --host: {}", fmt::join(names, ", "));
+  }
+  return paths.front();
+}
+
+namespace {
+
+drivers::FileDescriptor connect_to_host(const std::string& path) {
+  auto socket = make_socket();
   if (const int error = connect_to(socket.get(), path); error != 0) {
     fail(Exit::kFailed, "no host answers at {}: {}; is it running? start one: transom up", path,
          std::strerror(error));
   }
+  return socket;
+}
+
+json talk(int socket, const std::string& path, const json& request, int descriptor) {
   constexpr std::size_t kAnything = 1 << 30;
-  if (!send_all(socket.get(), request.dump() + "\n"))
+  if (!send_all(socket, request.dump() + "\n", descriptor))
     fail(Exit::kFailed, "the host at {} has gone away; start it again", path);
-  shutdown(socket.get(), SHUT_WR);
-  const auto line = read_line(socket.get(), kAnything, 10000);
+  shutdown(socket, SHUT_WR);
+  const auto line = read_line(socket, kAnything, 10000);
   const json answer = line ? json::parse(*line, nullptr, false) : json();
   if (!answer.is_object() || !answer.contains("ok")) {
     fail(Exit::kFailed, "the host at {} gives no answer; it may have been stopped (see jobs, ps)", path);
   }
   if (!answer["ok"]) fail(Exit::kUsage, "{}", answer.value("error", ""));
   return answer["result"];
+}
+
+}  // namespace
+
+pid_t process_of_host(const std::string& path) {
+  const auto socket = connect_to_host(path);
+  ucred who{};
+  socklen_t size = sizeof who;
+  if (getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &who, &size) != 0)
+    fail(Exit::kFailed, "the host at {} has gone away; start it again", path);
+  return who.pid;
+}
+
+drivers::FileDescriptor hand_to_host(const std::string& path, const json& request, int descriptor) {
+  auto socket = connect_to_host(path);
+  talk(socket.get(), path, request, descriptor);
+  return socket;
+}
+
+json ask_host(const std::string& which, const json& request) {
+  const std::string path = find_host(which);
+  return talk(connect_to_host(path).get(), path, request, -1);
 }
 
 }  // namespace transom::tools

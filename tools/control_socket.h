@@ -29,7 +29,12 @@ std::string unused_name(const std::string& directory, const std::string& base);
 
 class ControlServer {
  public:
-  using Handler = std::function<nlohmann::json(const nlohmann::json& request)>;
+  struct Call {
+    nlohmann::json request;
+    drivers::FileDescriptor passed;  // the descriptor that came with it, if one did
+    int connection = -1;             // of the client; its end is the client's
+  };
+  using Handler = std::function<nlohmann::json(Call& call)>;
 
   // Throws Failure when a running host has this name already. `handler` may throw Failure.
   ControlServer(const std::string& directory, const std::string& name, Handler handler);
@@ -42,7 +47,7 @@ class ControlServer {
  private:
   void run();
   void serve(int client);
-  std::string answer(const std::string& line);
+  std::string answer(Call& call, const std::string& line);
 
   std::string path_;
   Handler handler_;
@@ -50,6 +55,14 @@ class ControlServer {
   drivers::FileDescriptor stop_;  // an eventfd
   std::thread thread_;
 };
+
+// Where the control socket of the host is that `which` names, as for ask_host().
+std::string find_host(const std::string& which);
+// The process that the host at `path` is. Throws Failure.
+pid_t process_of_host(const std::string& path);
+// Asks the host at `path` with a descriptor for it. The connection that is returned is readable when the host
+// has ended, and its end tells the host that we have.
+drivers::FileDescriptor hand_to_host(const std::string& path, const nlohmann::json& request, int descriptor);
 
 // Asks the host that `which` names (a path, or a name in the control directory), or, when it is empty, the
 // one that $TRANSOM_HOST names, or the only one that runs. Returns the result; throws Failure.

@@ -2,9 +2,12 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string_view>
@@ -81,6 +84,33 @@ std::string user_namespace_problem() {
   if (child < 0 || waitpid(child, &status, 0) < 0) return std::strerror(errno);
   const int error = WIFEXITED(status) ? WEXITSTATUS(status) : EPERM;
   return error == 0 ? "" : fmt::format("{}; {}", std::strerror(error), advice(error));
+}
+
+void join_user_namespace(pid_t process) {
+  const drivers::FileDescriptor theirs(
+      open(fmt::format("/proc/{}/ns/user", process).c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat their_status{};
+  struct stat own_status{};
+  if (!theirs || fstat(theirs.get(), &their_status) != 0 || stat("/proc/self/ns/user", &own_status) != 0) {
+    fail(Exit::kEnvironment, "cannot look at the namespaces of process {}: {}", process,
+         std::strerror(errno));
+  }
+  if (their_status.st_ino == own_status.st_ino) return;
+  if (setns(theirs.get(), CLONE_NEWUSER) != 0) {
+    fail(Exit::kEnvironment, "cannot enter the user namespace of process {}: {}; run it as the same user",
+         process, std::strerror(errno));
+  }
+}
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  constexpr rlim_t kPlenty = 1 << 20;
+  const rlimit plenty{.rlim_cur = std::max(kPlenty, limit.rlim_max),
+                      .rlim_max = std::max(kPlenty, limit.rlim_max)};
+  if (setrlimit(RLIMIT_NOFILE, &plenty) == 0) return;  // the privileged may raise the hard limit, too
+  limit.rlim_cur = limit.rlim_max;
+  (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 }  // namespace transom::tools

@@ -21,4 +21,12 @@ bool map_root(uid_t user, gid_t group);
 // find out.
 std::string user_namespace_problem();
 
+// Becomes root in the user namespace of another process of this user, when that is another one. Before any
+// thread is started. Throws Failure.
+void join_user_namespace(pid_t process);
+
+// As many open files as this process is allowed to have: each socket of a program that is supervised is one
+// of ours.
+void raise_descriptor_limit();
+
 }  // namespace transom::tools

@@ -1,5 +1,6 @@
 #include "tools/guest_program.h"
 
+#include <elf.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -9,9 +10,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 
 #include "drivers/network_setup.h"
@@ -80,6 +83,62 @@ std::unique_ptr<drivers::Device> set_up_network(const GuestOptions& options) {
   return std::move(*mirror);
 }
 
+// ---------------------------------------------------------------- the preloaded library
+
+// Beside this program, as it is built or installed.
+std::string preload_library() {
+  std::array<char, 4096> path{};
+  const ssize_t size = readlink("/proc/self/exe", path.data(), path.size() - 1);
+  const std::string own(path.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+  const std::string prefix = own.substr(0, own.rfind('/', own.rfind('/') - 1));
+  for (const char* const place : {TRANSOM_LIBRARY_DIRECTORY, "lib"}) {
+    const std::string library = fmt::format("{}/{}/transom/libtransom_preload.so", prefix, place);
+    if (access(library.c_str(), R_OK) == 0) return library;
+  }
+  fail(Exit::kEnvironment, "libtransom_preload.so is not in {}/lib/transom; build or install it", prefix);
+}
+
+std::string find_program(const std::string& name) {
+  if (name.find('/') != std::string::npos) return name;
+  const char* const path = std::getenv("PATH");
+  std::string_view rest = path == nullptr ? "/usr/bin:/bin" : path;
+  while (!rest.empty()) {
+    const std::string_view directory = rest.substr(0, rest.find(':'));
+    rest.remove_prefix(std::min(rest.size(), directory.size() + 1));
+    const std::string place = fmt::format("{}/{}", directory, name);
+    if (access(place.c_str(), X_OK) == 0) return place;
+  }
+  return name;
+}
+
+// An ELF program that names no interpreter loads no library.
+bool is_static(const std::string& path) {
+  const drivers::FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  Elf64_Ehdr header{};
+  if (!file || read(file.get(), &header, sizeof header) != sizeof header ||
+      std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64)
+    return false;
+  for (int i = 0; i < header.e_phnum; ++i) {
+    Elf64_Phdr part{};
+    const auto at = static_cast<off_t>(header.e_phoff) + i * static_cast<off_t>(header.e_phentsize);
+    if (pread(file.get(), &part, sizeof part, at) != sizeof part) return false;
+    if (part.p_type == PT_INTERP) return false;
+  }
+  return true;
+}
+
+void set_up_preload(const std::string& program) {
+  if (is_static(find_program(program))) {
+    fail(Exit::kUsage,
+         "'{}' is statically linked: it loads no library, so --preload cannot reach it; leave it out",
+         program);
+  }
+  std::string libraries = preload_library();
+  if (const char* const others = std::getenv("LD_PRELOAD"); others != nullptr && *others != '\0')
+    libraries += fmt::format(":{}", others);
+  setenv("LD_PRELOAD", libraries.c_str(), 1);
+}
+
 [[noreturn]] void become(const std::vector<std::string>& command) {
   std::vector<std::string> words = command;
   std::vector<char*> arguments;
@@ -104,7 +163,13 @@ std::unique_ptr<drivers::Device> set_up_network(const GuestOptions& options) {
     if (signal == SIGTERM || signal == SIGHUP) kill(program, signal);
     int status = 0;
     for (pid_t ended; (ended = waitpid(-1, &status, WNOHANG)) > 0;) {
-      if (ended == program) _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+      if (ended != program) continue;
+      if (WIFEXITED(status)) _exit(WEXITSTATUS(status));
+      if (WTERMSIG(status) != SIGTERM && WTERMSIG(status) != SIGINT && WTERMSIG(status) != SIGHUP &&
+          WTERMSIG(status) != SIGPIPE)
+        fmt::print(stderr, "transom: the program was ended by signal {} ({})\n", WTERMSIG(status),
+                   strsignal(WTERMSIG(status)));
+      _exit(128 + WTERMSIG(status));
     }
   }
 }
@@ -116,10 +181,12 @@ std::unique_ptr<drivers::Device> set_up_network(const GuestOptions& options) {
   try {
     set_up_files(options);
     mirror = set_up_network(options);
-    auto installed = sockets::run::install_filter();
+    const bool is_preload = options.interception == sockets::run::Interception::kPreload;
+    auto installed = is_preload ? sockets::run::listen_for_preload() : sockets::run::install_filter();
     if (!installed) {
-      fail(Exit::kEnvironment, "cannot watch the program's system calls (seccomp): {}; see transom doctor",
-           std::strerror(to_number(installed.error())));
+      fail(Exit::kEnvironment, "cannot watch the program's system calls ({}): {}; see transom doctor{}",
+           is_preload ? "preload" : "seccomp", std::strerror(to_number(installed.error())),
+           is_preload ? "" : ", or try --preload");
     }
     listener = installed->get();
     const std::string report = fmt::format("L{}", listener);
@@ -143,6 +210,8 @@ std::unique_ptr<drivers::Device> set_up_network(const GuestOptions& options) {
 }  // namespace
 
 GuestProgram::GuestProgram(const GuestOptions& options) {
+  const bool is_preload = options.interception == sockets::run::Interception::kPreload;
+  if (is_preload) set_up_preload(options.command.front());
   std::array<int, 2> reports{};
   std::array<int, 2> go{};
   if (pipe2(reports.data(), O_CLOEXEC) != 0 || pipe2(go.data(), O_CLOEXEC) != 0)
@@ -173,6 +242,7 @@ GuestProgram::GuestProgram(const GuestOptions& options) {
     run_inside(options, their_reports.get(), their_go.get());
   }
   process_ = child;
+  if (is_preload) unsetenv("LD_PRELOAD");  // nothing else that we start is to have it
 }
 
 GuestProgram::~GuestProgram() {

@@ -1,5 +1,5 @@
-// A program that runs on a stack of ours instead of the kernel's: its namespaces, its system-call filter, and
-// its end.
+// A program that runs on a stack of ours instead of the kernel's: its namespaces, how its calls are
+// handed over, and its end.
 //
 // It lives in network, mount and process namespaces of its own. The network has lo and a mirror: an interface
 // with the name and the addresses of the stack's, so that programs that list interfaces find them; nothing
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "drivers/file_descriptor.h"
+#include "socket_api/run/call_source.h"
 #include "stack/base/address.h"
 
 namespace transom::tools {
@@ -22,6 +23,7 @@ struct GuestOptions {
   std::vector<IpAddress> name_servers;  // what /etc/resolv.conf says; empty: what it says outside
   std::string interface;                // of the mirror; empty: none
   std::vector<IpPrefix> addresses;      // of the mirror
+  sockets::run::Interception interception = sockets::run::Interception::kSeccomp;
 };
 
 class GuestProgram {

@@ -30,7 +30,9 @@ struct PingOptions {
   bool as_json = false;
 };
 
-double milliseconds(Duration duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
+double in_milliseconds(Duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
 
 std::string_view to_text(ip::IcmpErrorKind kind) {
   switch (kind) {
@@ -145,13 +147,13 @@ class Pinger final : ReadinessListener {
     } else if (is_same) {
       times_.erase(sent_at);
       ++received_;
-      round_trips_.push_back(milliseconds(time));
+      round_trips_.push_back(in_milliseconds(time));
     } else {
       ++damaged_;
     }
     if (options_.is_quiet || options_.as_json) return;
     fmt::print("{} bytes from {}: icmp_seq={} ttl={} time={:.3f} ms{}{}\n", echoed.size() + 8, reply.source,
-               reply.sequence, reply.ttl, milliseconds(time), is_duplicate ? " (DUP!)" : "",
+               reply.sequence, reply.ttl, in_milliseconds(time), is_duplicate ? " (DUP!)" : "",
                is_same ? "" : " (wrong data!)");
   }
 
@@ -188,7 +190,7 @@ class Pinger final : ReadinessListener {
     if (errors_ > 0) fmt::print("+{} errors, ", errors_);
     if (duplicates_ > 0) fmt::print("+{} duplicates, ", duplicates_);
     if (damaged_ > 0) fmt::print("+{} damaged, ", damaged_);
-    fmt::print("{:.6g}% packet loss, time {:.0f}ms\n", loss, milliseconds(elapsed));
+    fmt::print("{:.6g}% packet loss, time {:.0f}ms\n", loss, in_milliseconds(elapsed));
     if (received_ > 0) {
       fmt::print("rtt min/avg/max/mdev = {:.3f}/{:.3f}/{:.3f}/{:.3f} ms\n", minimum, average, maximum,
                  deviation);

@@ -1,17 +1,19 @@
 // transom run: a program on the stack instead of the kernel's.
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <memory>
 
 #include "socket_api/run/supervisor.h"
+#include "tools/attached_programs.h"
 #include "tools/child.h"
 #include "tools/commands.h"
 #include "tools/control_socket.h"
+#include "tools/environment.h"
 #include "tools/failure.h"
 #include "tools/guest_program.h"
 #include "tools/local_host.h"
-#include "tools/snapshot.h"
 
 namespace transom::tools {
 
@@ -21,35 +23,47 @@ struct RunOptions {
   DeviceOptions device;
   std::vector<IpAddress> name_servers;
   std::string name;
+  std::string attach;  // to the host of that name; empty: to one of its own
+  bool preload = false;
+
+  sockets::run::Interception interception() const {
+    return preload ? sockets::run::Interception::kPreload : sockets::run::Interception::kSeccomp;
+  }
 };
 
 // What was written before the program's end is still sent after it, as the kernel would, for so long.
 constexpr Duration kDrain = std::chrono::seconds(30);
 
-int run(const RunOptions& options, const std::vector<std::string>& command) {
-  if (command.empty()) fail(Exit::kUsage, "no program; write: transom run [OPTIONS] -- PROGRAM ARGUMENTS");
+GuestOptions guest_options(const RunOptions& options, const std::vector<std::string>& command) {
+  return {.command = command,
+          .name_servers = options.name_servers,
+          .interface = options.device.is_private()  ? ""
+                       : options.device.tap.empty() ? options.device.tun
+                                                    : options.device.tap,
+          .addresses = options.device.addresses,
+          .interception = options.interception()};
+}
+
+int run_on_own_host(const RunOptions& options, const std::vector<std::string>& command) {
   const std::string directory = control_directory();
   const std::string name =
       options.name.empty() ? unused_name(directory, fmt::format("run-{}", getpid())) : options.name;
   setenv("TRANSOM_HOST", control_path(directory, name).c_str(), 1);
-  block_signals();
-  GuestProgram guest({.command = command,
-                      .name_servers = options.name_servers,
-                      .interface = options.device.is_private()  ? ""
-                                   : options.device.tap.empty() ? options.device.tun
-                                                                : options.device.tap,
-                      .addresses = options.device.addresses});
+  GuestProgram guest(guest_options(options, command));
+  raise_descriptor_limit();
   drivers::FileDescriptor listener = guest.take_listener();
   LocalHost host(options.device, DefaultDevice::kLoopbackAlone);
-  const ControlServer control(directory, name, [&host](const nlohmann::json& request) {
-    return take_snapshot(host.stack(), request.at("show").get<std::string>());
-  });
+  AttachedPrograms attached(host.stack());
+  const ControlServer control(directory, name,
+                              [&attached](ControlServer::Call& call) { return attached.answer(call); });
   int status = 0;
   {
-    const sockets::run::Supervisor supervisor(host.stack(), std::move(listener));
+    const sockets::run::Supervisor supervisor(
+        host.stack(), sockets::run::make_call_source(options.interception(), std::move(listener)));
     guest.start();
     bool is_well = true;
     status = wait_for_end(guest.process(), [&] {
+      attached.forget_ended();
       const std::string failure = host.device_failure();
       if (!failure.empty()) fmt::print(stderr, "transom: {}\n", failure);
       return is_well = failure.empty();
@@ -59,6 +73,58 @@ int run(const RunOptions& options, const std::vector<std::string>& command) {
   }
   (void)host.stack().drain(kDrain);
   return status;
+}
+
+// The interface that the mirror is to be like: the first that is not the loopback interface.
+void describe_interface(const std::string& path, GuestOptions& options) {
+  for (const nlohmann::json& interface : ask_host(path, {{"show", "addresses"}})) {
+    if (interface.at("type") == "loopback") continue;
+    options.interface = interface.at("name");
+    for (const nlohmann::json& address : interface.at("addresses")) {
+      if (address.at("scope") == "link") continue;
+      const auto prefix = IpPrefix::parse(fmt::format("{}/{}", address.at("address").get<std::string>(),
+                                                      address.at("prefix_length").get<int>()));
+      if (prefix) options.addresses.push_back(*prefix);
+    }
+    return;
+  }
+}
+
+int run_on_host_of(const RunOptions& options, const std::vector<std::string>& command) {
+  const DeviceOptions& device = options.device;
+  if (!device.is_private() || !device.addresses.empty() || !device.capture.empty() || device.faults ||
+      !device.traces.empty() || !options.name.empty()) {
+    fail(Exit::kUsage, "the host of --attach has its device already; give the device's flags to transom up");
+  }
+  const std::string path = find_host(options.attach);
+  GuestOptions guest_options{.command = command,
+                             .name_servers = options.name_servers,
+                             .interface = {},
+                             .addresses = {},
+                             .interception = options.interception()};
+  describe_interface(path, guest_options);
+  setenv("TRANSOM_HOST", path.c_str(), 1);
+  join_user_namespace(process_of_host(path));
+  GuestProgram guest(guest_options);
+  const drivers::FileDescriptor host =
+      hand_to_host(path, {{"attach", options.preload ? "preload" : "seccomp"}}, guest.take_listener().get());
+  guest.start();
+  bool is_well = true;
+  const int status = wait_for_end(guest.process(), [&] {
+    char octet = 0;
+    is_well = recv(host.get(), &octet, 1, MSG_DONTWAIT) < 0;
+    if (!is_well)
+      fmt::print(stderr, "transom: the host '{}' has ended, and so does the program\n", options.attach);
+    return is_well;
+  });
+  if (is_well) guest.was_reaped();
+  return status;
+}
+
+int run(const RunOptions& options, const std::vector<std::string>& command) {
+  if (command.empty()) fail(Exit::kUsage, "no program; write: transom run [OPTIONS] -- PROGRAM ARGUMENTS");
+  block_signals();
+  return options.attach.empty() ? run_on_own_host(options, command) : run_on_host_of(options, command);
 }
 
 }  // namespace
@@ -78,6 +144,12 @@ void add_run(CLI::App& app, Selection& selected) {
       ->allow_extra_args(false);
   command->add_option("--name", options->name, "Name for ss --host and the like (default: run-PID)")
       ->type_name("NAME");
+  command
+      ->add_option("--attach", options->attach,
+                   "The running host that the program is to live on (transom up, run)")
+      ->type_name("NAME");
+  command->add_flag("--preload", options->preload,
+                    "Catch calls by a library instead of seccomp; not for static programs");
   command->footer(
       "Without --tap or --tun: the loopback interface alone, shared by all that the program starts.\n"
       "The exit status is the program's. When it ends, so does everything that it has started.\n"

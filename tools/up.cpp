@@ -4,13 +4,13 @@
 #include <cstdlib>
 #include <memory>
 
+#include "tools/attached_programs.h"
 #include "tools/child.h"
 #include "tools/commands.h"
 #include "tools/control_socket.h"
 #include "tools/failure.h"
 #include "tools/local_host.h"
 #include "tools/serve.h"
-#include "tools/snapshot.h"
 
 namespace transom::tools {
 
@@ -40,9 +40,9 @@ int run(const UpOptions& options, const std::vector<std::string>& command) {
   say(!command.empty(), host.report());
   const Services services(host.stack(), options.services, options.uploads);
   say(!command.empty(), services.report());
-  const ControlServer control(directory, name, [&host](const nlohmann::json& request) {
-    return take_snapshot(host.stack(), request.at("show").get<std::string>());
-  });
+  AttachedPrograms attached(host.stack());
+  const ControlServer control(directory, name,
+                              [&attached](ControlServer::Call& call) { return attached.answer(call); });
   say(!command.empty(), {fmt::format("control   {} (transom ss --host {})", control.path(), name)});
 
   pid_t child = 0;
@@ -52,7 +52,8 @@ int run(const UpOptions& options, const std::vector<std::string>& command) {
     setenv("TRANSOM_HOST", control.path().c_str(), 1);
     child = start_child(command);
   }
-  return wait_for_end(child, [&host] {
+  return wait_for_end(child, [&host, &attached] {
+    attached.forget_ended();
     const std::string failure = host.device_failure();
     if (!failure.empty()) fmt::print(stderr, "transom: {}\n", failure);
     return failure.empty();

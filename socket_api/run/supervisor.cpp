@@ -40,17 +40,17 @@ void watch(int events, int descriptor, std::uint32_t what, std::uint64_t data) {
 }
 
 // In place of a cookie.
-constexpr std::uint64_t kListener = 0;
+constexpr std::uint64_t kCalls = 0;
 constexpr std::uint64_t kStop = UINT64_MAX;
 
 }  // namespace
 
-Supervisor::Supervisor(Stack& stack, drivers::FileDescriptor listener)
+Supervisor::Supervisor(Stack& stack, std::unique_ptr<CallSource> calls)
     : stack_(stack),
-      listener_(std::move(listener)),
+      calls_(std::move(calls)),
       events_(checked(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       stop_(checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")) {
-  watch(events_.get(), listener_.get(), EPOLLIN, kListener);
+  watch(events_.get(), calls_->descriptor(), EPOLLIN, kCalls);
   watch(events_.get(), stop_.get(), EPOLLIN, kStop);
   sigset_t all;
   sigset_t before;
@@ -89,7 +89,7 @@ void Supervisor::take_events(Session& session) {
   bool has_call = false;
   take_news(session, has_call);
   if (!has_call) return;
-  const auto call = receive_call(listener_.get());
+  const auto call = calls_->next();
   if (!call) return;
   // What the program did before this call is news by now: a port that it has closed is free for bind().
   while (take_news(session, has_call)) {
@@ -105,10 +105,10 @@ bool Supervisor::take_news(Session& session, bool& has_call) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
     if (event.data.u64 == kStop) {
       is_stopping_ = true;
-    } else if (event.data.u64 == kListener) {
+    } else if (event.data.u64 == kCalls) {
       has_call = (event.events & EPOLLIN) != 0;
       // Without a call: the last process is gone.
-      if (!has_call) epoll_ctl(events_.get(), EPOLL_CTL_DEL, listener_.get(), nullptr);
+      if (!has_call) epoll_ctl(events_.get(), EPOLL_CTL_DEL, calls_->descriptor(), nullptr);
     } else if (const auto found = guests_.find(event.data.u64); found != guests_.end()) {
       const std::shared_ptr<GuestSocket> guest = found->second;
       guest->on_end(session, event.events);

@@ -1,4 +1,5 @@
-// Serves the socket calls of unmodified programs from a Stack: the other side of seccomp_filter.h.
+// Serves the socket calls of unmodified programs from a Stack: the other side of seccomp_filter.h or
+// preload.c.
 //
 //   program: socket() ──seccomp──► Supervisor ──► makes a pair and a Socket, gives one end to the program
 //            connect(), bind(), getsockopt(), ... ──► the Socket, found by the cookie of the program's end
@@ -13,14 +14,15 @@
 #include <thread>
 #include <unordered_map>
 
+#include "socket_api/run/call_source.h"
 #include "socket_api/run/guest_socket.h"
 
 namespace transom::sockets::run {
 
 class Supervisor final : private GuestOwner {
  public:
-  // `listener`: of install_filter(). Starts the thread.
-  Supervisor(Stack& stack, drivers::FileDescriptor listener);
+  // Starts the thread.
+  Supervisor(Stack& stack, std::unique_ptr<CallSource> calls);
   // Stops, and resets what is still open.
   ~Supervisor();
 
@@ -43,8 +45,8 @@ class Supervisor final : private GuestOwner {
   void handle_on(Session& session, GuestSocket& guest, const TrappedCall& call);
 
   Stack& stack_;
-  drivers::FileDescriptor listener_;
-  drivers::FileDescriptor events_;  // an epoll: the listener, stop_ and our ends
+  std::unique_ptr<CallSource> calls_;
+  drivers::FileDescriptor events_;  // an epoll: the calls, stop_ and our ends
   drivers::FileDescriptor stop_;    // an eventfd
   bool is_stopping_ = false;
   Waiter* waiter_ = nullptr;

@@ -1,7 +1,6 @@
 #include "socket_api/run/trapped_call.h"
 
 #include <fcntl.h>
-#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -33,49 +32,21 @@ pid_t process_of(pid_t thread) {
 
 }  // namespace
 
-std::optional<TrappedCall> receive_call(int listener) {
-  seccomp_notif notification{};
-  if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &notification) != 0) return std::nullopt;
-  return TrappedCall(listener, notification);
-}
-
-bool TrappedCall::is_alive() const { return ioctl(listener_, SECCOMP_IOCTL_NOTIF_ID_VALID, &id_) == 0; }
-
-void TrappedCall::respond(std::int64_t value, int error, std::uint32_t flags) const {
-  seccomp_notif_resp response{.id = id_, .val = value, .error = error, .flags = flags};
-  (void)ioctl(listener_, SECCOMP_IOCTL_NOTIF_SEND, &response);  // ENOENT: nobody waits any more
-}
-
-void TrappedCall::finish(std::int64_t value) const { respond(value, 0, 0); }
-void TrappedCall::finish(Errno error) const { respond(0, -to_number(error), 0); }
+bool TrappedCall::is_alive() const { return channel_->is_alive(id_); }
+void TrappedCall::finish(std::int64_t value) const { channel_->finish(id_, value, 0); }
+void TrappedCall::finish(Errno error) const { channel_->finish(id_, 0, to_number(error)); }
 void TrappedCall::finish(const Outcome<void>& outcome) const {
   outcome ? finish(std::int64_t{0}) : finish(outcome.error());
 }
-void TrappedCall::resume() const { respond(0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE); }
-
+void TrappedCall::resume() const { channel_->resume(id_); }
 Outcome<void> TrappedCall::give(int descriptor, bool close_on_exec) const {
-  seccomp_notif_addfd request{.id = id_,
-                              .flags = SECCOMP_ADDFD_FLAG_SEND,
-                              .srcfd = static_cast<std::uint32_t>(descriptor),
-                              .newfd = 0,
-                              .newfd_flags = close_on_exec ? static_cast<std::uint32_t>(O_CLOEXEC) : 0};
-  if (ioctl(listener_, SECCOMP_IOCTL_NOTIF_ADDFD, &request) >= 0) return {};
-  if (errno == ENOENT) return fail(ESRCH);
-  const int error = errno;  // EMFILE, most likely
-  finish(Errno{error});
-  return fail(error);
+  return channel_->give(id_, descriptor, close_on_exec);
 }
 
 Outcome<void> TrappedCall::replace(int number, int descriptor) const {
   const auto old = take_descriptor(number);
   if (!old) return std::unexpected(old.error());
-  seccomp_notif_addfd request{.id = id_,
-                              .flags = SECCOMP_ADDFD_FLAG_SETFD,
-                              .srcfd = static_cast<std::uint32_t>(descriptor),
-                              .newfd = static_cast<std::uint32_t>(number),
-                              .newfd_flags = 0};
-  if (ioctl(listener_, SECCOMP_IOCTL_NOTIF_ADDFD, &request) < 0) return fail(errno);
-  return {};
+  return channel_->replace(id_, number, descriptor);
 }
 
 Outcome<void> TrappedCall::read(std::uint64_t address, MutableBytes out) const {

@@ -1,15 +1,17 @@
-// One system call of the program that the kernel holds until the supervisor answers it (seccomp_unotify(2)).
+// One system call of the program that is held until the supervisor answers it.
 #pragma once
 
 #include <linux/seccomp.h>
 #include <sys/types.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 
 #include "drivers/file_descriptor.h"
 #include "socket_api/outcome.h"
+#include "socket_api/run/call_channel.h"
 #include "stack/base/bytes.h"
 
 namespace transom::sockets::run {
@@ -20,11 +22,10 @@ namespace transom::sockets::run {
 class TrappedCall {
  public:
   TrappedCall() = default;
-  TrappedCall(int listener, const seccomp_notif& notification)
-      : listener_(listener),
-        id_(notification.id),
-        thread_(static_cast<pid_t>(notification.pid)),
-        data_(notification.data) {}
+  // `thread`: who made it; a process where it is not known which thread.
+  TrappedCall(std::shared_ptr<const CallChannel> channel, std::uint64_t id, pid_t thread,
+              const seccomp_data& data)
+      : channel_(std::move(channel)), id_(id), thread_(thread), data_(data) {}
 
   int number() const { return data_.nr; }
   pid_t thread() const { return thread_; }
@@ -64,16 +65,11 @@ class TrappedCall {
   Outcome<drivers::FileDescriptor> take_descriptor(int number) const;
 
  private:
-  void respond(std::int64_t value, int error, std::uint32_t flags) const;
-
-  int listener_ = -1;
+  std::shared_ptr<const CallChannel> channel_;
   std::uint64_t id_ = 0;
   pid_t thread_ = 0;
   seccomp_data data_{};
 };
-
-// The next one; nullopt when there is none, or when the thread that made it is gone.
-std::optional<TrappedCall> receive_call(int listener);
 
 // Descriptor `number` of the process or thread `id`. EBADF, ESRCH, EPERM.
 Outcome<drivers::FileDescriptor> take_descriptor(pid_t id, int number);

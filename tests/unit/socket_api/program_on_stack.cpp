@@ -55,7 +55,7 @@ std::string run_on_stack(const std::function<std::string()>& program) {
     said = "the filter's listener is not to be had";
   } else {
     Stack stack;
-    const Supervisor supervisor(stack, std::move(*listener));
+    const Supervisor supervisor(stack, make_call_source(Interception::kSeccomp, std::move(*listener)));
     (void)!write(start.get(), "g", 1);
     std::array<char, 4096> text;
     for (ssize_t size; (size = read(answer.get(), text.data(), text.size())) > 0;)

@@ -2,9 +2,13 @@
 // left waiting. Through the C++ layer.
 #include "socket_api/real_time_loop.h"
 
+#include <poll.h>
+#include <sys/eventfd.h>
+
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -275,6 +279,46 @@ TEST_F(TwoStacks, DrainWhatWasWrittenBeforeTheEnd) {
   EXPECT_TRUE(near_.drain(std::chrono::seconds(20)));
   reader.join();
   EXPECT_EQ(got, much.size());
+}
+
+// Two threads that wait for a descriptor each, as two supervisors of programs do: one drives, the other
+// sleeps.
+TEST(Stack, WakesASleeperByItsDescriptorEachTime) {
+  Stack stack;
+  const drivers::FileDescriptor calls(eventfd(0, EFD_NONBLOCK));
+  const drivers::FileDescriptor answers(eventfd(0, 0));
+  const drivers::FileDescriptor end(eventfd(0, EFD_NONBLOCK));
+  const auto serve = [&stack](int descriptor, const std::function<bool()>& on_event) {
+    Session session(stack);
+    Waiter waiter(session.loop());
+    const KernelWatch watch(waiter, descriptor);
+    do {
+      waiter.reset();
+      session.wait(waiter, kNever);
+    } while (on_event());
+  };
+  std::thread driver([&] { serve(end.get(), [] { return false; }); });
+  std::this_thread::sleep_for(milliseconds(20));  // it is first; were it not, the test would see less
+  constexpr int kTimes = 20;
+  std::thread sleeper([&] {
+    int times = 0;
+    serve(calls.get(), [&] {
+      eventfd_t value = 0;
+      if (eventfd_read(calls.get(), &value) != 0) return true;
+      eventfd_write(answers.get(), 1);
+      return ++times < kTimes;
+    });
+  });
+  for (int i = 0; i < kTimes; ++i) {
+    eventfd_write(calls.get(), 1);
+    pollfd answered{.fd = answers.get(), .events = POLLIN, .revents = 0};
+    ASSERT_EQ(poll(&answered, 1, 30000), 1) << "not woken the " << i << "th time";
+    eventfd_t value = 0;
+    eventfd_read(answers.get(), &value);
+  }
+  sleeper.join();
+  eventfd_write(end.get(), 1);
+  driver.join();
 }
 
 TEST(Stack, RefusesAnAddressTwice) {

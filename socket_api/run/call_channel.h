@@ -1,0 +1,22 @@
+// How one trapped call is answered.
+#pragma once
+
+#include <cstdint>
+
+#include "socket_api/outcome.h"
+
+namespace transom::sockets::run {
+
+class CallChannel {
+ public:
+  virtual ~CallChannel() = default;
+  // The thread still waits for the answer to its call `id`.
+  virtual bool is_alive(std::uint64_t id) const = 0;
+  virtual void finish(std::uint64_t id, std::int64_t value, int error) const = 0;
+  virtual void resume(std::uint64_t id) const = 0;
+  // ESRCH when nobody waits any more; else the errno that the program is told.
+  virtual Outcome<void> give(std::uint64_t id, int descriptor, bool close_on_exec) const = 0;
+  virtual Outcome<void> replace(std::uint64_t id, int number, int descriptor) const = 0;
+};
+
+}  // namespace transom::sockets::run

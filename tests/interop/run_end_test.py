@@ -1,0 +1,115 @@
+"""How `transom run` begins and ends, also when somebody is killed: nothing is left, and it says what has happened."""
+
+import os
+import signal
+import subprocess
+
+from harness import KERNELS, TRANSOM, Program, check, run, test, wait_for_kernel_listener, wait_until, work
+from on_stack import MIB, on_stack, processes_of
+
+
+@test()
+def exit_status_is_that_of_the_program():
+    run(*on_stack("sh", "-c", "exit 42", device=False), expect=42)
+    run(*on_stack("sh", "-c", "kill -TERM $$", device=False), expect=128 + 15)
+    run(*on_stack("no-such-program", device=False), expect=127)
+
+
+@test()
+def what_was_written_before_the_end_arrives():
+    with open(work() / "got", "wb") as out, Program("nc", "-l", "9000", stdout=out) as listener:
+        wait_for_kernel_listener(9000)
+        run(*on_stack("python3", "-c", f"import socket; s = socket.create_connection(('{KERNELS[4]}', 9000)); s.sendall(b'x' * {3 * MIB})"))
+        listener.wait()
+    check(os.path.getsize(work() / "got") == 3 * MIB, "not all arrived")
+
+
+@test()
+def interfaces_are_listed_as_the_stack_has_them():
+    output = run(*on_stack("ip", "-br", "address"))
+    check("10.9.0.2/24" in output and "fd09::2/64" in output, "the stack's addresses are not to be seen")
+
+
+@test()
+def sockets_of_a_program_are_shown():
+    output = run(*on_stack("sh", "-c", f"nc -l 7000 & sleep 0.5; {TRANSOM} ss -tl; kill $!", device=False))
+    check(":7000" in output, "ss does not show the listener")
+
+
+# ---------------------------------------------------------------- killed
+
+
+def nothing_is_left():
+    check(not os.path.exists("/sys/class/net/tap0"), "the device is left")
+    check(not list((work() / "run").rglob("*.sock")), "a control socket is left")
+
+
+def ends_with(program, status):
+    """Its output, when it has ended."""
+    output, _ = program.communicate(timeout=20)
+    print(output, flush=True)
+    check(program.returncode == status, f"status {program.returncode}, not {status}")
+    return output
+
+
+def start(*command, **more):
+    return subprocess.Popen(on_stack(*command, **more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+@test()
+def says_that_the_program_was_killed():
+    program = start("sleep", "4321")
+    wait_until(lambda: processes_of("sleep 4321"), "the program running")
+    os.kill(processes_of("sleep 4321")[0], signal.SIGKILL)
+    check("was ended by signal 9 (Killed)" in ends_with(program, 128 + 9), "it does not say so")
+    nothing_is_left()
+
+
+@test()
+def reading_fails_when_the_peer_is_killed():
+    script = f"""
+import socket
+s = socket.create_connection(("{KERNELS[4]}", 9000))
+s.sendall(b"x" * 100000)  # which the peer leaves unread
+print("sent", flush=True)
+try:
+    print("read", s.recv(1))
+except OSError as error:
+    print(error)
+"""
+    with Program("python3", "-c", "import socket as s; l = s.create_server(('0.0.0.0', 9000)); c = l.accept(); import time; time.sleep(1000)") as peer:
+        wait_for_kernel_listener(9000)
+        program = start("python3", "-c", script)
+        check(program.stdout.readline() == "sent\n", "nothing was sent")
+        peer.process.kill()
+        check("Connection reset by peer" in ends_with(program, 0), "the reset is not seen")
+    nothing_is_left()
+
+
+@test()
+def nothing_is_left_when_the_supervisor_is_killed():
+    with Program(*on_stack("sh", "-c", "sleep 4321 & sleep 4321")) as program:
+        wait_until(lambda: len(processes_of("sleep 4321")) >= 2, "the program running")
+        program.process.kill()
+        program.process.wait()
+        wait_until(lambda: not processes_of("sleep 4321"), "the end of the program")
+        wait_until(lambda: not os.path.exists("/sys/class/net/tap0"), "the end of the device")
+    # Its control socket is left, for nobody could remove it; the next host of that name does.
+    run(*on_stack("true", device=False))
+    check(not list((work() / "run").rglob("*.sock")), "a control socket is left")
+
+
+@test()
+def nothing_is_left_when_the_program_ends():
+    run(*on_stack("sh", "-c", "setsid sleep 4321 & exit 0", device=False))
+    check(not processes_of("sleep 4321"), "a process is left")
+
+
+@test()
+def says_so_when_the_device_goes():
+    program = start("sleep", "4321")
+    wait_until(lambda: processes_of("sleep 4321"), "the program running")
+    run("ip", "link", "del", "tap0")
+    check("tap0" in ends_with(program, 1), "it does not say what has happened")
+    check(not processes_of("sleep 4321"), "the program is left")
+    nothing_is_left()

@@ -1,0 +1,36 @@
+// Programs of other processes that live on this process's host: `transom run --attach`.
+#pragma once
+
+#include <list>
+#include <mutex>
+
+#include "socket_api/run/supervisor.h"
+#include "tools/control_socket.h"
+
+namespace transom::tools {
+
+class AttachedPrograms {
+ public:
+  explicit AttachedPrograms(sockets::Stack& stack) : stack_(stack) {}
+
+  // What the control socket is asked: {"attach": "seccomp" | "preload"}, with the listener of the program's
+  // calls, and everything that take_snapshot() knows. From any thread. Throws Failure.
+  nlohmann::json answer(ControlServer::Call& call);
+  // To be called now and then: programs that have ended are no longer supervised.
+  void forget_ended();
+
+ private:
+  struct Program {
+    Program(drivers::FileDescriptor ends, sockets::Stack& stack,
+            std::unique_ptr<sockets::run::CallSource> calls)
+        : connection(std::move(ends)), supervisor(stack, std::move(calls)) {}
+    drivers::FileDescriptor connection;  // of who started it; its end is the program's
+    sockets::run::Supervisor supervisor;
+  };
+
+  sockets::Stack& stack_;
+  std::mutex mutex_;
+  std::list<Program> programs_;
+};
+
+}  // namespace transom::tools
