@@ -38,8 +38,18 @@ void DatagramGuest::connect(Session& session, const TrappedCall& call) {
   call.finish(socket_->connect(session, *address));
 }
 
-void DatagramGuest::shutdown(const TrappedCall& call) {
-  socket_->remote_address() ? call.resume() : call.finish(Errno{ENOTCONN});
+// Without a peer it is an error, and wakes who is reading all the same: as Linux.
+void DatagramGuest::shutdown(Session&, const TrappedCall& call) {
+  const int how = call.int_argument(1);
+  if (how < SHUT_RD || how > SHUT_RDWR) return call.finish(Errno{EINVAL});
+  if (how != SHUT_WR) {
+    is_read_shut_ = true;
+    finish_held({});
+  }
+  if (socket_->remote_address()) return call.resume();
+  if (const auto theirs = call.take_descriptor(call.int_argument(0)); theirs && how != SHUT_WR)
+    (void)::shutdown(theirs->get(), SHUT_RD);
+  call.finish(Errno{ENOTCONN});
 }
 
 // ---------------------------------------------------------------- arguments
@@ -162,6 +172,7 @@ void DatagramGuest::move_out(Session& session) {
 void DatagramGuest::receive(Session& session, const TrappedCall& call) {
   const auto received = try_receive(session, call);
   if (received) return *received ? call.finish(**received) : call.finish(received->error());
+  if (is_read_shut_) return call.finish(std::int64_t{0});
   const int flags = call.int_argument(call.number() == SYS_recvmsg ? 2 : 3);
   if (!may_block(call, flags)) return call.finish(Errno{EAGAIN});
   hold(session, call, socket_->receive_timeout());

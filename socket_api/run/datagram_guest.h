@@ -18,7 +18,7 @@ class DatagramGuest final : public GuestSocket {
   void connect(Session& session, const TrappedCall& call) override;
   void send(Session& session, const TrappedCall& call) override;
   void receive(Session& session, const TrappedCall& call) override;
-  void shutdown(const TrappedCall& call) override;
+  void shutdown(Session& session, const TrappedCall& call) override;
   int pending_error() override { return std::exchange(error_, 0); }
 
   void on_end(Session& session, std::uint32_t events) override;
@@ -56,6 +56,7 @@ class DatagramGuest final : public GuestSocket {
 
   std::deque<Waiting> waiting_;
   bool end_writable_ = true;
+  bool is_read_shut_ = false;
   int error_ = 0;  // of the socket, for the next call that can be told
 };
 

@@ -64,7 +64,7 @@ class GuestSocket : public std::enable_shared_from_this<GuestSocket> {
   virtual void accept(Session& session, const TrappedCall& call);
   virtual void send(Session& session, const TrappedCall& call) = 0;     // sendto, sendmsg, sendmmsg
   virtual void receive(Session& session, const TrappedCall& call) = 0;  // recvfrom, recvmsg, recvmmsg
-  virtual void shutdown(const TrappedCall& call) = 0;
+  virtual void shutdown(Session& session, const TrappedCall& call) = 0;
   // SO_SNDBUF or SO_RCVBUF (`name`) of the socket now is `size`.
   virtual void buffer_is(int /*name*/, int /*size*/) {}
   virtual int pending_error() { return 0; }  // of SO_ERROR, once

@@ -27,14 +27,6 @@ void StreamGuest::on_end(Session& session, std::uint32_t events) {
       move_out(session);
       move_in(session);
       break;
-    case Phase::kListening:
-      if (end_closed_) {
-        close_socket(session);
-      } else if ((events & EPOLLRDHUP) != 0) {
-        (void)socket_->shutdown(session, SHUT_RD);
-        finish_held(fail(EINVAL));
-      }
-      break;
     default:
       if (end_closed_) close_socket(session);
       break;
@@ -49,6 +41,8 @@ void StreamGuest::on_socket(Session& session) {
       break;
     case Phase::kConnected:
       move_in(session);
+      // A reset behind the peer's end: nothing is read any more that would tell.
+      if (socket_ended_ && socket_->readiness().error) break_connection(session, EPIPE);
       if (phase_ == Phase::kConnected) move_out(session);
       break;
     case Phase::kListening:
@@ -178,8 +172,15 @@ void StreamGuest::break_connection(Session& session, int error) {
   phase_ = Phase::kBroken;
   outgoing_.clear();
   incoming_.clear();
-  const drivers::FileDescriptor theirs = end_closed_ ? drivers::FileDescriptor() : borrow_their_end();
-  reset(end_, theirs.get());
+  if (socket_ended_) {  // the program has read the end, or will: a reset behind it is no news for read()
+    const MutableBytes unread = chunk();
+    while (recv(end_.get(), unread.data(), unread.size(), MSG_DONTWAIT) > 0) {
+    }
+    end_.reset();
+  } else {
+    const drivers::FileDescriptor theirs = end_closed_ ? drivers::FileDescriptor() : borrow_their_end();
+    reset(end_, theirs.get());
+  }
   if (error == 0) {
     const linger none{.l_onoff = 1, .l_linger = 0};
     (void)socket_->set_option(session, SOL_SOCKET, SO_LINGER,

@@ -201,8 +201,24 @@ void StreamGuest::buffer_is(int name, int size) {
   if (const drivers::FileDescriptor theirs = borrow_their_end()) set_send_buffer(theirs.get(), size);
 }
 
-void StreamGuest::shutdown(const TrappedCall& call) {
-  phase_ == Phase::kFresh || phase_ == Phase::kBroken ? call.finish(Errno{ENOTCONN}) : call.resume();
+void StreamGuest::shutdown(Session& session, const TrappedCall& call) {
+  const int how = call.int_argument(1);
+  if (how < SHUT_RD || how > SHUT_RDWR) return call.finish(Errno{EINVAL});
+  if (phase_ == Phase::kFresh || phase_ == Phase::kBroken) return call.finish(Errno{ENOTCONN});
+  if (phase_ != Phase::kListening) return call.resume();
+  if (how != SHUT_WR) stop_listening(session);
+  call.finish(std::int64_t{0});
+}
+
+// What waits to be accepted is reset, and the socket is as it was before listen().
+void StreamGuest::stop_listening(Session& session) {
+  (void)socket_->shutdown(session, SHUT_RD);
+  finish_held(fail(EINVAL));
+  accepted_.clear();
+  phase_ = Phase::kFresh;
+  const drivers::FileDescriptor theirs = borrow_their_end();
+  char token = 0;
+  while (tokens_ > 0 && recv(theirs.get(), &token, 1, MSG_DONTWAIT) == 1) --tokens_;
 }
 
 // ---------------------------------------------------------------- messages that are not left to the kernel
@@ -231,7 +247,8 @@ void StreamGuest::receive(Session&, const TrappedCall& call) {
   const bool is_simple = call.number() == SYS_recvfrom;
   const int flags = call.int_argument(call.number() == SYS_recvmsg ? 2 : 3);
   if ((flags & MSG_ERRQUEUE) != 0) return call.finish(Errno{EAGAIN});
-  if (phase_ == Phase::kFresh || phase_ == Phase::kListening) return call.finish(Errno{ENOTCONN});
+  if (phase_ == Phase::kFresh || phase_ == Phase::kListening)
+    return call.finish(Errno{(flags & MSG_OOB) != 0 ? EINVAL : ENOTCONN});
   if (!is_simple || (flags & MSG_TRUNC) == 0) return call.resume();
   const auto theirs = call.take_descriptor(call.int_argument(0));
   if (!theirs) return call.finish(theirs.error());

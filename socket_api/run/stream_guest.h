@@ -52,7 +52,7 @@ class StreamGuest final : public GuestSocket {
   void accept(Session& session, const TrappedCall& call) override;
   void send(Session& session, const TrappedCall& call) override;
   void receive(Session& session, const TrappedCall& call) override;
-  void shutdown(const TrappedCall& call) override;
+  void shutdown(Session& session, const TrappedCall& call) override;
   void buffer_is(int name, int size) override;
   int pending_error() override { return std::exchange(error_, 0); }
 
@@ -70,6 +70,7 @@ class StreamGuest final : public GuestSocket {
   void answer_accepts(Session& session);
   void give(const TrappedCall& call);
   void write_tokens();
+  void stop_listening(Session& session);
   // --- stream_flow.cpp
   void move_out(Session& session);  // from the program to the stack
   void move_in(Session& session);   // from the stack to the program

@@ -233,7 +233,7 @@ void Supervisor::handle_on(Session& session, GuestSocket& guest, const TrappedCa
     case SYS_getsockopt:
       return get_option(session, guest, call);
     case SYS_shutdown:
-      return guest.shutdown(call);
+      return guest.shutdown(session, call);
     case SYS_ioctl:
       return query(guest.socket(), call);
     case SYS_sendto:

@@ -91,6 +91,12 @@ TEST(RunProgram, ShutdownWithoutAConnectionSaysSo) {
     REQUIRE_HERE(shutdown(stream, SHUT_RDWR) == -1 && errno == ENOTCONN);
     const int datagrams = socket(AF_INET, SOCK_DGRAM, 0);
     REQUIRE_HERE(shutdown(datagrams, SHUT_RDWR) == -1 && errno == ENOTCONN);
+    char octet = 0;
+    REQUIRE_HERE(recvfrom(datagrams, &octet, 1, 0, nullptr, nullptr) == 0);
+    const int listening = socket(AF_INET, SOCK_STREAM, 0);
+    REQUIRE_HERE(listen(listening, 1) == 0 && shutdown(listening, SHUT_RD) == 0);
+    REQUIRE_HERE(shutdown(listening, SHUT_RD) == -1 && errno == ENOTCONN);
+    REQUIRE_HERE(listen(listening, 1) == 0);
     return ""s;
   };
   EXPECT_EQ(run_on_stack(program), "");
@@ -113,6 +119,29 @@ TEST(RunProgram, OctetsGoThroughAConnectionAndItsEndIsSeen) {
     REQUIRE_HERE(write(server, "answer", 6) == 6 && close(server) == 0);
     char text[16];
     REQUIRE_HERE(recv(client, text, sizeof text, MSG_WAITALL) == 6);
+    return ""s;
+  };
+  EXPECT_EQ(run_on_stack(program), "");
+}
+
+// The kernel: EPIPE for who writes, and still the end for who reads.
+TEST(RunProgram, ResetBehindTheEndIsNoErrorOfRead) {
+  const auto program = [] {
+    const int listening = socket(AF_INET6, SOCK_STREAM, 0);
+    sockaddr_in6 address{};
+    REQUIRE_HERE(bind_to_loopback(listening, address) && listen(listening, 1) == 0);
+    const int client = socket(AF_INET6, SOCK_STREAM, 0);
+    REQUIRE_HERE(connect_to(client, address));
+    const int server = accept(listening, nullptr, nullptr);
+    REQUIRE_HERE(server >= 0 && close(server) == 0);
+    pollfd look{.fd = client, .events = POLLRDHUP, .revents = 0};
+    REQUIRE_HERE(poll(&look, 1, 10000) == 1);
+    REQUIRE_HERE(send(client, "x", 1, MSG_NOSIGNAL) == 1);  // is answered by a reset
+    look.events = 0;
+    REQUIRE_HERE(poll(&look, 1, 10000) == 1 && (look.revents & POLLHUP) != 0);
+    REQUIRE_HERE(send(client, "x", 1, MSG_NOSIGNAL) == -1 && errno == EPIPE);
+    char octet = 0;
+    REQUIRE_HERE(recv(client, &octet, 1, 0) == 0);
     return ""s;
   };
   EXPECT_EQ(run_on_stack(program), "");
