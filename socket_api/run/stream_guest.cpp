@@ -163,12 +163,18 @@ void StreamGuest::give(const TrappedCall& call) {
       write_address_argument(call, socket_->domain(), next.from, call.argument(1), call.argument(2));
   if (!named) return call.finish(named.error());
   if ((flags & SOCK_NONBLOCK) != 0) (void)fcntl(next.theirs.get(), F_SETFL, O_NONBLOCK);
+  take_token();  // first: the program goes on at once, and may look whether there is more to accept
   if (!call.give(next.theirs.get(), (flags & SOCK_CLOEXEC) != 0)) {
     (void)fcntl(next.theirs.get(), F_SETFL, 0);
+    write_tokens();
     return;
   }
   accepted_.pop_front();
-  if (tokens_ <= accepted_.size()) return;
+}
+
+// That of the next connection to be accepted, if it has one yet.
+void StreamGuest::take_token() {
+  if (tokens_ < accepted_.size()) return;
   char token = 0;
   const drivers::FileDescriptor theirs = borrow_their_end();
   if (theirs && recv(theirs.get(), &token, 1, MSG_DONTWAIT) == 1) --tokens_;

@@ -70,6 +70,7 @@ class StreamGuest final : public GuestSocket {
   void answer_accepts(Session& session);
   void give(const TrappedCall& call);
   void write_tokens();
+  void take_token();
   void stop_listening(Session& session);
   // --- stream_flow.cpp
   void move_out(Session& session);  // from the program to the stack

@@ -81,6 +81,7 @@ except OSError as error:
         wait_for_kernel_listener(9000)
         program = start("python3", "-c", script)
         check(program.stdout.readline() == "sent\n", "nothing was sent")
+        wait_until(lambda: any(int(line.split()[1]) > 0 for line in run("ss", "-Htn").splitlines() if ":9000 " in line), "octets that wait unread")
         peer.process.kill()
         check("Connection reset by peer" in ends_with(program, 0), "the reset is not seen")
     nothing_is_left()

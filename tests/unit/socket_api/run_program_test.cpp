@@ -147,6 +147,26 @@ TEST(RunProgram, ResetBehindTheEndIsNoErrorOfRead) {
   EXPECT_EQ(run_on_stack(program), "");
 }
 
+// With select() and a blocking accept(), a listener that looks ready and is not stops the program.
+TEST(RunProgram, ListenerIsNotReadableOnceItsOnlyConnectionIsAccepted) {
+  const auto program = [] {
+    const int listening = socket(AF_INET6, SOCK_STREAM, 0);
+    sockaddr_in6 address{};
+    REQUIRE_HERE(bind_to_loopback(listening, address) && listen(listening, 1) == 0);
+    for (int i = 0; i < 100; ++i) {
+      const int client = socket(AF_INET6, SOCK_STREAM, 0);
+      REQUIRE_HERE(connect_to(client, address));
+      pollfd look{.fd = listening, .events = POLLIN, .revents = 0};
+      REQUIRE_HERE(poll(&look, 1, 10000) == 1);
+      const int server = accept(listening, nullptr, nullptr);
+      REQUIRE_HERE(server >= 0 && poll(&look, 1, 0) == 0);
+      REQUIRE_HERE(close(server) == 0 && close(client) == 0);
+    }
+    return ""s;
+  };
+  EXPECT_EQ(run_on_stack(program), "");
+}
+
 // A close() is not heard of but by the end of the pair: it must be looked for before the call behind it.
 TEST(RunProgram, PortIsFreeAsSoonAsItsSocketIsClosed) {
   const auto program = [] {
