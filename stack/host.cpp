@@ -1,5 +1,7 @@
 #include "stack/host.h"
 
+#include <algorithm>
+
 namespace transom {
 
 Host::Host(BufferPool& pool, const HostConfig& config)
@@ -41,6 +43,55 @@ Result<void> Host::add_route(const IpPrefix& prefix, std::optional<IpAddress> ga
                     .metric = metric,
                     .source = std::nullopt});
   return {};
+}
+
+Result<link::Interface*> Host::ethernet(InterfaceId interface) {
+  link::Interface* const found = link_.interface(interface);
+  if (found == nullptr) return std::unexpected(Error::kNoSuchDevice);
+  if (found->type() != link::LinkType::kEthernet) return std::unexpected(Error::kNotSupported);
+  return found;
+}
+
+Result<void> Host::autoconfigure(InterfaceId interface, const ip::AutoconfigurationOptions& options) {
+  const auto found = ethernet(interface);
+  if (!found) return std::unexpected(found.error());
+  ip_.router_discovery().start(**found, options);
+  return {};
+}
+
+Result<void> Host::start_dhcp(InterfaceId interface, const dhcp::Config& config) {
+  if (const auto found = ethernet(interface); !found) return std::unexpected(found.error());
+  if (dhcp(interface) != nullptr) return {};
+  dhcp_clients_.push_back(std::make_unique<dhcp::Client>(context_, link_, ip_, udp_, interface, config));
+  ip_.add_address_listener([client = dhcp_clients_.back().get()] { client->follow_addresses(); });
+  return {};
+}
+
+dhcp::Client* Host::dhcp(InterfaceId interface) {
+  for (const auto& client : dhcp_clients_) {
+    if (client->interface() == interface) return client.get();
+  }
+  return nullptr;
+}
+
+ip::DnsConfiguration Host::dns() {
+  ip::DnsConfiguration all;
+  const auto add = [](auto& list, const auto& items) {
+    for (const auto& item : items) {
+      if (std::ranges::find(list, item) == list.end()) list.push_back(item);
+    }
+  };
+  for (const auto& client : dhcp_clients_) {
+    if (!client->lease()) continue;
+    add(all.servers, client->lease()->dns_servers);
+    add(all.search_domains, client->lease()->search_domains);
+  }
+  for (const auto& interface : link_.interfaces()) {
+    const ip::DnsConfiguration heard = ip_.router_discovery().dns(interface->id());
+    add(all.servers, heard.servers);
+    add(all.search_domains, heard.search_domains);
+  }
+  return all;
 }
 
 void Host::receive(InterfaceId interface, PacketQueue& frames, Instant now) {

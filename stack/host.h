@@ -15,8 +15,10 @@
 #include <string>
 
 #include "stack/base/context.h"
+#include "stack/dhcp/client.h"
 #include "stack/ip/echo_socket.h"
 #include "stack/ip/ip_layer.h"
+#include "stack/ip/router_discovery.h"
 #include "stack/link/link_layer.h"
 #include "stack/tcp/tcp_layer.h"
 #include "stack/udp/udp_layer.h"
@@ -45,6 +47,16 @@ class Host {
   Result<void> add_route(const IpPrefix& prefix, std::optional<IpAddress> gateway, InterfaceId interface,
                          std::uint32_t metric = 0);
 
+  // Addresses, routes and DNS servers from the routers of an Ethernet (RFC 4861, RFC 4862). Once per
+  // interface. kNoSuchDevice; kNotSupported where there is no Ethernet.
+  Result<void> autoconfigure(InterfaceId interface, const ip::AutoconfigurationOptions& options = {});
+  // An IPv4 address from a DHCP server, and what else it gives. Once per interface; the same errors.
+  Result<void> start_dhcp(InterfaceId interface, const dhcp::Config& config = {});
+  // nullptr where it was not started.
+  dhcp::Client* dhcp(InterfaceId interface);
+  // The DNS servers and search domains that were heard of, on all interfaces: DHCP's before the routers'.
+  ip::DnsConfiguration dns();
+
   void receive(InterfaceId interface, PacketQueue& frames, Instant now);
   void receive(InterfaceId interface, Packet frame, Instant now);
   void advance(Instant now);
@@ -68,6 +80,7 @@ class Host {
 
  private:
   void loop_back();
+  Result<link::Interface*> ethernet(InterfaceId interface);
 
   Context context_;
   link::LinkLayer link_;
@@ -75,6 +88,7 @@ class Host {
   udp::UdpLayer udp_;
   tcp::TcpLayer tcp_;
   link::Interface* loopback_ = nullptr;
+  std::vector<std::unique_ptr<dhcp::Client>> dhcp_clients_;
 };
 
 }  // namespace transom

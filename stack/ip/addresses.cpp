@@ -74,7 +74,7 @@ void Addresses::update() {
   for (const auto& interface : link_.interfaces()) {
     if (!is_off_host(*interface)) continue;
     for (const link::InterfaceAddress& entry : interface->addresses()) {
-      if (!entry.is_usable()) continue;
+      if (!entry.is_usable() || !entry.traits.has_link_prefix) continue;
       Route route{.prefix = entry.prefix.network(),
                   .gateway = std::nullopt,
                   .interface = interface->id(),

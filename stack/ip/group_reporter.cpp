@@ -13,6 +13,8 @@ using Type = MembershipRecord::Type;
 constexpr Duration kUnsolicitedInterval = std::chrono::seconds(1);      // RFC 9776 §8.11
 constexpr Duration kOldUnsolicitedInterval = std::chrono::seconds(10);  // RFC 2236 §8.10, RFC 2710 §7.10
 constexpr Duration kQueryResponseInterval = std::chrono::seconds(10);   // RFC 9776 §8.3
+// However often they ask: who forges questions gets no flood out of us.
+constexpr Duration kShortestInterval = std::chrono::seconds(1);
 constexpr std::size_t kMaxAskedSources = 256;  // asked for more, the whole group is reported
 
 MembershipRecord record(Type type, const IpAddress& group, std::vector<IpAddress> sources) {
@@ -155,7 +157,7 @@ void GroupReporter::receive_query(const wire::MembershipQuery& query) {
   // RFC 9776 §5.2: one answer stands for several questions.
   if (general_due_ <= due) return;
   if (is_general) {
-    general_due_ = due;
+    general_due_ = std::max(due, next_general_);
   } else if (const auto found = groups_.find(query.group); found != groups_.end()) {
     ask(found->second, query, due);
   }
@@ -192,6 +194,7 @@ void GroupReporter::receive_report(const IpAddress& address) {
 
 void GroupReporter::answer_general() {
   general_due_ = kNever;
+  next_general_ = context_.now + kShortestInterval;
   std::vector<MembershipRecord> records;
   for (const auto& [address, group] : groups_) {
     if (group.filter.is_nobody()) continue;

@@ -71,6 +71,7 @@ class GroupReporter {
   std::map<IpAddress, Group> groups_;
   Instant changes_due_ = kNever;
   Instant general_due_ = kNever;
+  Instant next_general_{Duration::min()};                // all groups are not reported before
   int robustness_ = 2;                                   // RFC 9776 §8.1
   Duration query_interval_ = std::chrono::seconds(125);  // RFC 9776 §8.2
   Instant v1_until_{Duration::min()};                    // an older router is taken to be there

@@ -14,6 +14,7 @@
 #include "stack/ip/raw_receivers.h"
 #include "stack/ip/reassembly.h"
 #include "stack/ip/redirects.h"
+#include "stack/ip/router_discovery.h"
 #include "stack/ip/routing.h"
 #include "stack/wire/icmp.h"
 
@@ -29,6 +30,7 @@ class IpLayer::Implementation {
         addresses(link, routes),
         routing(context, link, routes, addresses),
         destinations(context, routes, routing, config.max_destinations),
+        router_discovery(context, link, routes),
         redirects(context, config, addresses, destinations),
         path_mtu(context, config.path_mtu_timeout, config.min_path_mtu_v4),
         output(
@@ -105,6 +107,7 @@ class IpLayer::Implementation {
   Addresses addresses;
   Routing routing;
   DestinationCache destinations;
+  RouterDiscovery router_discovery;
   Redirects redirects;
   PathMtu path_mtu;
   Output output;
@@ -117,6 +120,8 @@ class IpLayer::Implementation {
   Reassembly reassembly;
   Ipv4Input ipv4;
   Ipv6Input ipv6;
+
+  std::vector<std::function<void()>> address_listeners;
 
   struct Failed {
     link::Interface* interface = nullptr;
@@ -132,6 +137,8 @@ IpLayer::IpLayer(Context& context, link::LinkLayer& link, const IpConfig& config
   link.set_address_listener([this] {
     implementation_->addresses.update();
     implementation_->groups.follow_addresses();
+    implementation_->router_discovery.follow_addresses();
+    for (const auto& listener : implementation_->address_listeners) listener();
   });
   implementation_->addresses.update();
 }
@@ -200,6 +207,18 @@ void IpLayer::neighbour_failed(link::Interface& interface, Packet packet) {
 bool IpLayer::redirected(link::Interface& interface, const IpAddress& router, const IpAddress& destination,
                          const IpAddress& target) {
   return implementation_->redirects.follow(interface, router, destination, target);
+}
+
+bool IpLayer::router_advertised(link::Interface& interface, const IpAddress& router,
+                                const wire::RouterAdvertisement& advertisement) {
+  return implementation_->router_discovery.receive(interface, router, advertisement);
+}
+
+RouterDiscovery& IpLayer::router_discovery() { return implementation_->router_discovery; }
+const RouterDiscovery& IpLayer::router_discovery() const { return implementation_->router_discovery; }
+
+void IpLayer::add_address_listener(std::function<void()> listener) {
+  implementation_->address_listeners.push_back(std::move(listener));
 }
 
 Groups& IpLayer::groups() { return implementation_->groups; }

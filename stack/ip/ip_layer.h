@@ -10,6 +10,7 @@
 //   Transport send:     Destination (route, source, MTU) ─► IP header ─► fragments if allowed ─► link layer
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -52,6 +53,7 @@ struct SendOptions {
 
 class Groups;
 class RawReceivers;
+class RouterDiscovery;
 
 class IpLayer final : public link::NetworkReceiver {
  public:
@@ -106,6 +108,14 @@ class IpLayer final : public link::NetworkReceiver {
   void neighbour_failed(link::Interface& interface, Packet packet) override;
   bool redirected(link::Interface& interface, const IpAddress& router, const IpAddress& destination,
                   const IpAddress& target) override;
+  bool router_advertised(link::Interface& interface, const IpAddress& router,
+                         const wire::RouterAdvertisement& advertisement) override;
+
+  // Autoconfiguration of IPv6.
+  RouterDiscovery& router_discovery();
+  const RouterDiscovery& router_discovery() const;
+  // Called whenever the addresses of an interface change, after this layer has taken note.
+  void add_address_listener(std::function<void()> listener);
 
   // Echo (ping): who wants replies and errors for an identifier registers here. See echo_socket.h.
   class EchoSockets;

@@ -145,7 +145,8 @@ Result<void> Output::send_ipv6(Destination& destination, const IpAddress& source
   header.flow_label = options.flow_label;
   header.payload_length = static_cast<std::uint16_t>(packet.size());
   header.next_header = protocol;
-  header.hop_limit = options.ttl != 0 ? options.ttl : config_.default_ttl;
+  const std::uint8_t advertised = destination.interface->advertised().hop_limit;
+  header.hop_limit = options.ttl != 0 ? options.ttl : advertised != 0 ? advertised : config_.default_ttl;
   header.source = source;
   header.destination = destination.address;
   if (needs_copy(destination, options)) loop_copy(destination, header, packet);

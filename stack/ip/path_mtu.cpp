@@ -10,7 +10,8 @@ constexpr std::uint32_t kMaxPacket = 65535;
 }  // namespace
 
 std::uint32_t PathMtu::current(Destination& destination) const {
-  const std::uint32_t link_mtu = std::min(destination.interface->mtu(), kMaxPacket);
+  const std::uint32_t link_mtu =
+      std::min(destination.interface->mtu_for(destination.address.family()), kMaxPacket);
   if (destination.learnt_mtu == 0) return link_mtu;
   if (context_.now >= destination.learnt_mtu_expires) {  // RFC 1191 §6.3, RFC 8201 §4: try the larger again
     destination.learnt_mtu = 0;

@@ -98,8 +98,8 @@ std::optional<IpAddress> Routing::choose_source(const link::Interface& outgoing,
   const auto collect = [&](const link::Interface& interface) {
     for (const link::InterfaceAddress& entry : interface.addresses()) {
       if (!entry.is_usable() || entry.prefix.address.family() != destination.family()) continue;
-      candidates.push_back(
-          {entry.prefix, entry.state == link::AddressState::kDeprecated, &interface == &outgoing});
+      candidates.push_back({entry.prefix, entry.state == link::AddressState::kDeprecated,
+                            &interface == &outgoing, entry.traits.is_temporary});
     }
   };
   collect(outgoing);

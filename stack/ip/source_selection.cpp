@@ -95,6 +95,7 @@ bool is_better_source(const SourceCandidate& a, const SourceCandidate& b, const 
   const bool same_label_a = policy_of(address_a).label == label;
   const bool same_label_b = policy_of(address_b).label == label;
   if (same_label_a != same_label_b) return same_label_a;                               // rule 6
+  if (a.is_temporary != b.is_temporary) return a.is_temporary;                         // rule 7
   return common_length(a.prefix, destination) > common_length(b.prefix, destination);  // rule 8
 }
 

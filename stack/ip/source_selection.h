@@ -2,7 +2,7 @@
 // addresses of a peer. Pure functions over values; both families, IPv4 addresses taking part in their mapped
 // form.
 //
-// Rules 4 and 7 of either list (home and temporary addresses) never decide: there are no such addresses here.
+// Rule 4 of either list (home addresses) never decides: there are none here.
 #pragma once
 
 #include <optional>
@@ -28,6 +28,7 @@ struct SourceCandidate {
   IpPrefix prefix;  // the address, and the length of its on-link prefix
   bool is_deprecated = false;
   bool is_on_outgoing_interface = true;
+  bool is_temporary = false;
 };
 
 // RFC 6724 §5: true when `a` is strictly better than `b` for speaking to `destination`.

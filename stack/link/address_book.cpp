@@ -29,10 +29,10 @@ AddressBook::History& AddressBook::history_of(const Interface& interface) {
 
 // ---------------------------------------------------------------- into use
 
-Result<void> AddressBook::add(Interface& interface, const IpPrefix& address) {
+Result<void> AddressBook::add(Interface& interface, const IpPrefix& address, const AddressTraits& traits) {
   if (!is_assignable(address)) return std::unexpected(Error::kInvalidArgument);
   if (interface.find_address(address.address) != nullptr) return std::unexpected(Error::kAddressInUse);
-  interface.addresses().push_back({address, AddressState::kTentative});
+  interface.addresses().push_back({address, AddressState::kTentative, traits});
   entries_.push_back(std::make_unique<Entry>(*this, interface, address.address));
   Entry& entry = *entries_.back();
   if (interface.type() != LinkType::kEthernet || !interface.config().conflict_detection.enabled) {
@@ -116,6 +116,14 @@ void AddressBook::announce(Entry& entry) {
   if (entry.announcements_left > 0) {
     wait(entry, entry.interface.config().conflict_detection.announce_interval);
   }
+}
+
+void AddressBook::set_deprecated(Interface& interface, const IpAddress& address, bool is_deprecated) {
+  InterfaceAddress* const entry = interface.find_address(address);
+  const AddressState wanted = is_deprecated ? AddressState::kDeprecated : AddressState::kPreferred;
+  if (entry == nullptr || !entry->is_usable() || entry->state == wanted) return;
+  entry->state = wanted;
+  changed();
 }
 
 // ---------------------------------------------------------------- conflicts

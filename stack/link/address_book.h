@@ -25,7 +25,9 @@ class AddressBook {
   AddressBook& operator=(const AddressBook&) = delete;
 
   void set_listener(std::function<void()> listener) { listener_ = std::move(listener); }
-  Result<void> add(Interface& interface, const IpPrefix& address);
+  Result<void> add(Interface& interface, const IpPrefix& address, const AddressTraits& traits = {});
+  // Of a usable address.
+  void set_deprecated(Interface& interface, const IpAddress& address, bool is_deprecated);
   Result<void> remove(Interface& interface, const IpAddress& address);
 
   // Another node speaks as the owner of `address` (an ARP sender, or a neighbour advertisement).

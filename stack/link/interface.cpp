@@ -38,9 +38,13 @@ bool Interface::is_directed_broadcast(const IpAddress& address) const {
 }
 
 bool Interface::is_on_link(const IpAddress& address) const {
-  return address.is_link_local() || std::ranges::any_of(addresses_, [&](const InterfaceAddress& entry) {
-           return entry.prefix.contains(address);
-         });
+  return address.is_link_local() ||
+         std::ranges::any_of(addresses_,
+                             [&](const InterfaceAddress& entry) {
+                               return entry.traits.has_link_prefix && entry.prefix.contains(address);
+                             }) ||
+         std::ranges::any_of(advertised_.prefixes,
+                             [&](const IpPrefix& prefix) { return prefix.contains(address); });
 }
 
 const IpAddress* Interface::address_towards(const IpAddress& neighbour) const {

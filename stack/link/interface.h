@@ -68,11 +68,28 @@ enum class AddressState : std::uint8_t {
   kDuplicated,  // in use by another node: not for use
 };
 
+// What an address is besides its octets.
+struct AddressTraits {
+  bool is_temporary = false;  // RFC 8981
+  // Its prefix is on-link. Of an address that was formed from an advertised prefix, the router says that.
+  bool has_link_prefix = true;
+};
+
 struct InterfaceAddress {
-  IpPrefix prefix;  // the address and the length of its on-link prefix
+  IpPrefix prefix;  // the address and the length of its prefix
   AddressState state = AddressState::kTentative;
+  AddressTraits traits = {};
 
   bool is_usable() const { return state == AddressState::kPreferred || state == AddressState::kDeprecated; }
+};
+
+// What a router has said about the link (RFC 4861 §6.3.4); zero where it has not.
+struct AdvertisedLink {
+  std::uint8_t hop_limit = 0;
+  std::uint32_t mtu = 0;  // for IPv6
+  Duration reachable_time{};
+  Duration retrans_timer{};
+  std::vector<IpPrefix> prefixes;  // on-link, of IPv6
 };
 
 struct InterfaceStatistics {
@@ -92,6 +109,12 @@ class Interface {
   const MacAddress& mac() const { return config_.mac; }
   std::uint32_t mtu() const { return config_.mtu; }
   void set_mtu(std::uint32_t mtu) { config_.mtu = mtu; }
+  std::uint32_t mtu_for(IpFamily family) const {
+    const bool is_advertised = family == IpFamily::kIpv6 && advertised_.mtu != 0;
+    return is_advertised ? std::min(advertised_.mtu, config_.mtu) : config_.mtu;
+  }
+  const AdvertisedLink& advertised() const { return advertised_; }
+  AdvertisedLink& advertised() { return advertised_; }
   const Offloads& offloads() const { return config_.offloads; }
   const InterfaceConfig& config() const { return config_; }
 
@@ -101,7 +124,7 @@ class Interface {
   const InterfaceAddress* usable_address(const IpAddress& address) const;
   InterfaceAddress* find_address(const IpAddress& address);  // in any state
   bool is_directed_broadcast(const IpAddress& address) const;
-  // Link-local, or in the prefix of one of our addresses of any state.
+  // Link-local, in the on-link prefix of one of our addresses of any state, or in one that a router named.
   bool is_on_link(const IpAddress& address) const;
   // The usable address from which to ask a neighbour for its MAC address: one in the same prefix, else of the
   // same scope, else any of the family; nullptr when there is none.
@@ -131,6 +154,7 @@ class Interface {
 
   InterfaceId id_;
   InterfaceConfig config_;
+  AdvertisedLink advertised_;
   std::vector<InterfaceAddress> addresses_;
   std::vector<Membership> memberships_;
   PacketQueue transmit_queue_;

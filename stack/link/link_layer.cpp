@@ -162,8 +162,13 @@ std::span<const std::unique_ptr<Interface>> LinkLayer::interfaces() const {
   return implementation_->interfaces_;
 }
 
-Result<void> LinkLayer::add_address(Interface& interface, const IpPrefix& address) {
-  return implementation_->addresses_.add(interface, address);
+Result<void> LinkLayer::add_address(Interface& interface, const IpPrefix& address,
+                                    const AddressTraits& traits) {
+  return implementation_->addresses_.add(interface, address, traits);
+}
+
+void LinkLayer::set_deprecated(Interface& interface, const IpAddress& address, bool is_deprecated) {
+  implementation_->addresses_.set_deprecated(interface, address, is_deprecated);
 }
 
 Result<void> LinkLayer::remove_address(Interface& interface, const IpAddress& address) {
@@ -216,6 +221,10 @@ void LinkLayer::receive_ndp(Interface& interface, const NdpContext& context, Byt
   if (interface.type() != LinkType::kEthernet) return;  // nothing to discover on such a link
   implementation_->ndp_.receive(interface, implementation_->neighbours_of(interface),
                                 implementation_->addresses_, *implementation_->network_, context, message);
+}
+
+void LinkLayer::solicit_routers(Interface& interface) {
+  if (interface.type() == LinkType::kEthernet) implementation_->ndp_.solicit_routers(interface);
 }
 
 void LinkLayer::confirm_reachable(Interface& interface, const IpAddress& next_hop, NeighbourHandle* handle) {

@@ -18,6 +18,7 @@
 #include "stack/link/frame_tap.h"
 #include "stack/link/interface.h"
 #include "stack/wire/ethernet.h"
+#include "stack/wire/ndp.h"
 
 namespace transom::link {
 
@@ -30,6 +31,9 @@ class NetworkReceiver {
   // A packet that was waiting for a neighbour that does not answer; starts at its IP header (RFC 4861
   // §7.2.2).
   virtual void neighbour_failed(Interface& interface, Packet packet) = 0;
+  // A valid router advertisement (RFC 4861 §6.1.2). True when the router is one to be known.
+  virtual bool router_advertised(Interface& interface, const IpAddress& router,
+                                 const wire::RouterAdvertisement& advertisement) = 0;
   // A valid redirect (RFC 4861 §8.1): `router` says that `destination` is reached by `target`. True when it
   // is followed.
   virtual bool redirected(Interface& interface, const IpAddress& router, const IpAddress& destination,
@@ -92,8 +96,11 @@ class LinkLayer {
 
   // Starts using an address: probes first where conflict detection is on (RFC 5227 §2.1.1, RFC 4862 §5.4).
   // kAddressInUse when it is configured already on this interface.
-  Result<void> add_address(Interface& interface, const IpPrefix& address);
+  Result<void> add_address(Interface& interface, const IpPrefix& address, const AddressTraits& traits = {});
   Result<void> remove_address(Interface& interface, const IpAddress& address);
+  // RFC 4862 §5.5.4: a deprecated address is for conversations that exist. No effect on one that is not
+  // usable.
+  void set_deprecated(Interface& interface, const IpAddress& address, bool is_deprecated);
   // Called whenever an address becomes usable, or stops being so, and before it is first asked for. One
   // listener (the IP layer).
   void set_address_listener(std::function<void()> listener);
@@ -124,6 +131,8 @@ class LinkLayer {
     bool fragmented;
   };
   void receive_ndp(Interface& interface, const NdpContext& context, Bytes message);
+  // Asks the routers of the link to speak (RFC 4861 §6.3.7).
+  void solicit_routers(Interface& interface);
 
   // Forward progress seen by an upper layer: the neighbour is reachable (RFC 4861 §7.3.1).
   void confirm_reachable(Interface& interface, const IpAddress& next_hop, NeighbourHandle* handle = nullptr);

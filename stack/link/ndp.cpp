@@ -1,5 +1,7 @@
 #include "stack/link/ndp.h"
 
+#include <algorithm>
+
 #include "stack/link/address_book.h"
 #include "stack/link/frame_sender.h"
 #include "stack/wire/ipv6.h"
@@ -68,6 +70,20 @@ void Ndp::solicit_for_detection(Interface& interface, const IpAddress& address, 
   send(interface, make(IpAddress(), group, message), wire::multicast_mac(group));
 }
 
+// RFC 4861 §4.1: who has no address yet does not give its link address either.
+void Ndp::solicit_routers(Interface& interface) {
+  const IpAddress* const own = interface.address_towards(kAllRouters);
+  const auto link_local = std::ranges::find_if(interface.addresses(), [](const InterfaceAddress& entry) {
+    return entry.is_usable() && entry.prefix.address.is_v6() && entry.prefix.address.is_link_local();
+  });
+  const bool has_link_local = link_local != interface.addresses().end();
+  const IpAddress source = has_link_local ? link_local->prefix.address : own != nullptr ? *own : IpAddress();
+  wire::RouterSolicitation message;
+  if (!source.is_unspecified()) message.options.source_link_address = interface.mac();
+  context_.count(Counter::kIcmp6OutRouterSolicits);
+  send(interface, make(source, kAllRouters, message), wire::multicast_mac(kAllRouters));
+}
+
 Packet Ndp::advertisement(Interface& interface, const IpAddress& target, const IpAddress& destination,
                           bool solicited) {
   wire::NeighborAdvertisement message;
@@ -119,7 +135,7 @@ void Ndp::receive(Interface& interface, NeighbourCache& neighbours, AddressBook&
       return on_advertisement(interface, neighbours, addresses, context, message);
     case wire::Icmpv6Type::kRouterAdvertisement:
       context_.count(Counter::kIcmp6InRouterAdvertisements);
-      break;
+      return on_router_advertisement(interface, neighbours, network, context, message);
     case wire::Icmpv6Type::kRedirect:
       context_.count(Counter::kIcmp6InRedirects);
       return on_redirect(interface, neighbours, network, context, message);
@@ -169,6 +185,18 @@ void Ndp::on_advertisement(Interface& interface, NeighbourCache& neighbours, Add
   neighbours.advertised(advertised->target, {.mac = mac ? &*mac : nullptr,
                                              .solicited = advertised->solicited,
                                              .overrides = advertised->override_cache});
+}
+
+// RFC 4861 §6.1.2, §6.3.4.
+void Ndp::on_router_advertisement(Interface& interface, NeighbourCache& neighbours, NetworkReceiver& network,
+                                  const LinkLayer::NdpContext& context, Bytes message) {
+  const auto advertisement = wire::RouterAdvertisement::parse(message);
+  if (!advertisement || !context.source.is_link_local()) return malformed();
+  const auto& mac = advertisement->options.source_link_address;
+  if (!is_possible(interface, mac) || interface.find_address(context.source) != nullptr) return malformed();
+  if (!network.router_advertised(interface, context.source, *advertisement))
+    return context_.drop(DropReason::kIcmpIgnored);
+  if (mac) neighbours.learn_from_solicitation(context.source, *mac);
 }
 
 // RFC 4861 §8.1, §8.3. Whether the sender is the router in use is for the network layer to say.

@@ -1,5 +1,5 @@
 // Neighbour Discovery for the interfaces of one Host (RFC 4861 §7, RFC 4862 §5.4, RFC 7527): solicitations
-// and advertisements both ways; redirects in (§8). Other router messages are counted and left alone.
+// and advertisements both ways; router solicitations out, router advertisements (§6) and redirects (§8) in.
 #pragma once
 
 #include "stack/base/context.h"
@@ -28,6 +28,8 @@ class Ndp {
   // RFC 4862 §5.4.2: asks for an address without claiming it; the nonce tells our own packet, come back, from
   // another node's.
   void solicit_for_detection(Interface& interface, const IpAddress& address, const Nonce& nonce);
+  // RFC 4861 §6.3.7: to all routers of the link.
+  void solicit_routers(Interface& interface);
   // RFC 4861 §7.2.6: says to all nodes that `address` is ours, so that nobody goes on sending to who had it
   // before.
   void announce(Interface& interface, const IpAddress& address);
@@ -39,6 +41,8 @@ class Ndp {
                         const LinkLayer::NdpContext& context, Bytes message);
   void on_redirect(Interface& interface, NeighbourCache& neighbours, NetworkReceiver& network,
                    const LinkLayer::NdpContext& context, Bytes message);
+  void on_router_advertisement(Interface& interface, NeighbourCache& neighbours, NetworkReceiver& network,
+                               const LinkLayer::NdpContext& context, Bytes message);
   void answer(Interface& interface, NeighbourCache& neighbours, const IpAddress& target,
               const IpAddress& asker, const std::optional<MacAddress>& asker_mac);
   Packet advertisement(Interface& interface, const IpAddress& target, const IpAddress& destination,

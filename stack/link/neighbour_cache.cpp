@@ -84,6 +84,20 @@ void NeighbourCache::enqueue(Neighbour& neighbour, Packet packet) {
 
 // ---------------------------------------------------------------- asking
 
+// RFC 4861 §6.3.4: of IPv6, as the routers of the link say.
+Duration NeighbourCache::retrans_timer(const Neighbour& neighbour) const {
+  const Duration advertised = interface_.advertised().retrans_timer;
+  return neighbour.address.is_v6() && advertised != Duration::zero() ? advertised : config_.retrans_timer;
+}
+
+// The random part stays the same (RFC 4861 §6.3.2).
+Duration NeighbourCache::reachable_time(const Neighbour& neighbour) const {
+  const Duration advertised = interface_.advertised().reachable_time;
+  if (neighbour.address.is_v4() || advertised == Duration::zero()) return reachable_time_;
+  constexpr Duration kGrain = std::chrono::milliseconds(1);
+  return advertised * (reachable_time_ / kGrain) / std::max<std::int64_t>(config_.reachable_time / kGrain, 1);
+}
+
 void NeighbourCache::start_asking(Neighbour& neighbour, NeighbourState state) {
   neighbour.state = state;
   neighbour.solicits = 0;
@@ -92,20 +106,20 @@ void NeighbourCache::start_asking(Neighbour& neighbour, NeighbourState state) {
 
 void NeighbourCache::ask(Neighbour& neighbour) {
   // RFC 1122 §2.3.2.1: not more often than once a second for one destination, whatever made us doubt.
-  if (neighbour.last_solicit && context_.now - *neighbour.last_solicit < config_.retrans_timer) {
-    neighbour.timer.start(context_.timers, *neighbour.last_solicit + config_.retrans_timer);
+  if (neighbour.last_solicit && context_.now - *neighbour.last_solicit < retrans_timer(neighbour)) {
+    neighbour.timer.start(context_.timers, *neighbour.last_solicit + retrans_timer(neighbour));
     return;
   }
   ++neighbour.solicits;
   neighbour.last_solicit = context_.now;
-  neighbour.timer.start(context_.timers, context_.now + config_.retrans_timer);
+  neighbour.timer.start(context_.timers, context_.now + retrans_timer(neighbour));
   resolver_.solicit(interface_, neighbour.address,
                     neighbour.state == NeighbourState::kProbe ? &neighbour.mac : nullptr);
 }
 
 void NeighbourCache::fail(Neighbour& neighbour) {
   neighbour.state = NeighbourState::kFailed;
-  neighbour.timer.start(context_.timers, context_.now + config_.retrans_timer * 3);
+  neighbour.timer.start(context_.timers, context_.now + retrans_timer(neighbour) * 3);
   PacketQueue pending = take_pending(neighbour);
   while (Packet packet = pending.pop()) {
     context_.drop(DropReason::kNeighbourFailed, Counter::kNeighUnresolvedDrops);

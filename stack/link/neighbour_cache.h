@@ -87,8 +87,10 @@ class NeighbourCache {
   void on_timer(Neighbour& neighbour);
   PacketQueue take_pending(Neighbour& neighbour);
   bool is_fresh(const Neighbour& neighbour) const {
-    return context_.now - neighbour.confirmed <= reachable_time_;
+    return context_.now - neighbour.confirmed <= reachable_time(neighbour);
   }
+  Duration retrans_timer(const Neighbour& neighbour) const;
+  Duration reachable_time(const Neighbour& neighbour) const;
 
   Context& context_;
   const LinkConfig& config_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "stack/wire/dns_name.h"
 #include "stack/wire/ethernet.h"
 #include "stack/wire/ipv6.h"
 
@@ -15,6 +16,9 @@ enum OptionType : std::uint8_t {
   kPrefixInformation = 3,
   kMtu = 5,
   kNonce = 14,
+  kRouteInformation = 24,
+  kDnsServers = 25,
+  kSearchDomains = 31,
 };
 
 constexpr std::size_t kUnit = 8;  // option lengths count units of 8 octets
@@ -47,6 +51,78 @@ void read_prefix(Reader& reader, NdpOptions& options) {
   options.prefixes[options.prefix_count++] = information;
 }
 
+// RFC 4191 §2.1: the value 10 must be taken for medium.
+RouterPreference preference_of(std::uint8_t flags) {
+  switch (flags >> 3 & 3U) {
+    case 1:
+      return RouterPreference::kHigh;
+    case 3:
+      return RouterPreference::kLow;
+    default:
+      return RouterPreference::kMedium;
+  }
+}
+
+std::uint8_t bits_of(RouterPreference preference) {
+  constexpr std::uint8_t kBits[] = {1, 0, 3};
+  return static_cast<std::uint8_t>(kBits[static_cast<std::size_t>(preference)] << 3);
+}
+
+// RFC 4191 §2.3: as many octets of the prefix as its length needs; 8 or 16 when there are some.
+std::size_t route_size(std::uint8_t prefix_length) {
+  return prefix_length == 0 ? kUnit : prefix_length <= 64 ? 2 * kUnit : 3 * kUnit;
+}
+
+void read_route(Reader& reader, std::size_t size, NdpOptions& options) {
+  NdpRoute route;
+  route.prefix.length = reader.u8();
+  route.preference = preference_of(reader.u8());
+  route.lifetime = reader.u32();
+  if (route.prefix.length > 128 || size > 3 * kUnit || size < route_size(route.prefix.length)) return;
+  std::array<std::uint8_t, 16> octets{};
+  std::ranges::copy(reader.bytes(size - kUnit), octets.begin());
+  route.prefix.address = IpAddress::v6(octets);
+  if (route.prefix.address.is_v4() || options.routes.size() == NdpOptions::kMaxRoutes) return;
+  route.prefix = route.prefix.network();
+  options.routes.push_back(route);
+}
+
+// RFC 8106 §5.1: an odd length of three units or more.
+void read_dns_servers(Reader& reader, std::size_t size, NdpOptions& options) {
+  const std::size_t units = size / kUnit;
+  if (units < 3 || units % 2 == 0) return;
+  std::size_t known = 0;
+  for (const NdpDnsServers& before : options.dns_servers) known += before.servers.size();
+  reader.skip(2);
+  NdpDnsServers list;
+  list.lifetime = reader.u32();
+  for (std::size_t i = 0; i < units / 2 && known < NdpOptions::kMaxDnsServers; ++i) {
+    const IpAddress server = read_ipv6_address(reader);
+    if (server.is_v4() || server.is_multicast() || server.is_unspecified()) continue;
+    list.servers.push_back(server);
+    ++known;
+  }
+  if (!list.servers.empty()) options.dns_servers.push_back(std::move(list));
+}
+
+// RFC 8106 §5.2: whole names, one behind the other, then zeros. With a bad one, none counts.
+void read_search_domains(Reader& reader, std::size_t size, NdpOptions& options) {
+  if (size < 2 * kUnit) return;
+  std::size_t known = 0;
+  for (const NdpSearchDomains& before : options.search_domains) known += before.domains.size();
+  reader.skip(2);
+  NdpSearchDomains list;
+  list.lifetime = reader.u32();
+  const Bytes names = reader.rest();
+  std::size_t position = 0;
+  while (position < names.size() && names[position] != 0) {
+    auto name = read_dns_name(names, position, false);
+    if (!name) return;
+    if (known++ < NdpOptions::kMaxDomains) list.domains.push_back(std::move(*name));
+  }
+  if (!list.domains.empty()) options.search_domains.push_back(std::move(list));
+}
+
 // Takes over an option that is used here and has the size its type asks for; others are skipped (RFC 4861
 // §4.6).
 void read_option(std::uint8_t type, std::size_t size, Reader& reader, NdpOptions& options) {
@@ -70,6 +146,15 @@ void read_option(std::uint8_t type, std::size_t size, Reader& reader, NdpOptions
     case kNonce:
       if (is_one_unit && !options.nonce) options.nonce = read_six(reader);
       break;
+    case kRouteInformation:
+      read_route(reader, size, options);
+      break;
+    case kDnsServers:
+      read_dns_servers(reader, size, options);
+      break;
+    case kSearchDomains:
+      read_search_domains(reader, size, options);
+      break;
     default:
       break;
   }
@@ -89,6 +174,41 @@ void write_prefix(Writer& writer, const NdpPrefixInformation& information) {
   writer.u32(information.preferred_lifetime);
   writer.u32(0);
   write_ipv6_address(writer, information.prefix.address);
+}
+
+void write_route(Writer& writer, const NdpRoute& route) {
+  const std::size_t size = route_size(route.prefix.length);
+  write_option_head(writer, kRouteInformation, size);
+  writer.u8(route.prefix.length);
+  writer.u8(bits_of(route.preference));
+  writer.u32(route.lifetime);
+  writer.bytes(Bytes(route.prefix.address.octets()).first(size - kUnit));
+}
+
+void write_dns_servers(Writer& writer, const NdpDnsServers& list) {
+  write_option_head(writer, kDnsServers, kUnit + 16 * list.servers.size());
+  writer.u16(0);
+  writer.u32(list.lifetime);
+  for (const IpAddress& server : list.servers) write_ipv6_address(writer, server);
+}
+
+std::size_t search_domains_size(const NdpSearchDomains& list) {
+  std::size_t names = 0;
+  for (const std::string& domain : list.domains) names += dns_name_size(domain);
+  return kUnit + (names + kUnit - 1) / kUnit * kUnit;
+}
+
+void write_search_domains(Writer& writer, const NdpSearchDomains& list) {
+  const std::size_t size = search_domains_size(list);
+  write_option_head(writer, kSearchDomains, size);
+  writer.u16(0);
+  writer.u32(list.lifetime);
+  std::size_t left = size - kUnit;
+  for (const std::string& domain : list.domains) {
+    write_dns_name(writer, domain);
+    left -= dns_name_size(domain);
+  }
+  while (left-- > 0) writer.u8(0);
 }
 
 // Type, code 0, checksum: the front of every message. Reads up to and with the word behind them, the "rest".
@@ -146,12 +266,19 @@ void NdpOptions::write(Writer& writer) const {
     write_option_head(writer, kNonce, kUnit);
     writer.bytes(*nonce);
   }
+  for (const NdpRoute& route : routes) write_route(writer, route);
+  for (const NdpDnsServers& list : dns_servers) write_dns_servers(writer, list);
+  for (const NdpSearchDomains& list : search_domains) write_search_domains(writer, list);
 }
 
 std::size_t NdpOptions::size() const {
   const std::size_t single =
       (source_link_address ? 1U : 0U) + (target_link_address ? 1U : 0U) + (mtu ? 1U : 0U) + (nonce ? 1U : 0U);
-  return single * kUnit + prefix_count * kPrefixSize;
+  std::size_t lists = 0;
+  for (const NdpRoute& route : routes) lists += route_size(route.prefix.length);
+  for (const NdpDnsServers& list : dns_servers) lists += kUnit + 16 * list.servers.size();
+  for (const NdpSearchDomains& list : search_domains) lists += search_domains_size(list);
+  return single * kUnit + prefix_count * kPrefixSize + lists;
 }
 
 std::expected<NeighborSolicitation, ParseError> NeighborSolicitation::parse(Bytes message) {
@@ -218,6 +345,7 @@ std::expected<RouterAdvertisement, ParseError> RouterAdvertisement::parse(Bytes 
   advertisement.hop_limit = static_cast<std::uint8_t>(*rest >> 24);
   advertisement.managed = (flags & kManaged) != 0;
   advertisement.other_config = (flags & kOtherConfig) != 0;
+  advertisement.preference = preference_of(static_cast<std::uint8_t>(flags));
   advertisement.router_lifetime = static_cast<std::uint16_t>(*rest);
   advertisement.reachable_time = reader.u32();
   advertisement.retrans_timer = reader.u32();
@@ -229,7 +357,8 @@ std::expected<RouterAdvertisement, ParseError> RouterAdvertisement::parse(Bytes 
 }
 
 void RouterAdvertisement::write(Writer& writer) const {
-  const std::uint32_t flags = (managed ? kManaged : 0U) | (other_config ? kOtherConfig : 0U);
+  const std::uint32_t flags =
+      (managed ? kManaged : 0U) | (other_config ? kOtherConfig : 0U) | bits_of(preference);
   write_front(writer, Icmpv6Type::kRouterAdvertisement,
               std::uint32_t{hop_limit} << 24 | flags << 16 | router_lifetime);
   writer.u32(reachable_time);

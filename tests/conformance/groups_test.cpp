@@ -353,6 +353,38 @@ TEST_P(GroupsTest, ADamagedQuestionIsNotAnswered) {
   EXPECT_EQ(reported_within(5s), Lines{});
 }
 
+TEST_P(GroupsTest, HoweverOftenItIsAskedItAnswersOnceASecond) {  // ATK-IGMPMLD-10
+  join(one_, group());
+  advance(5s);
+  sent();
+  for (int i = 0; i < 1000; ++i) {
+    ask(general(100ms));
+    advance(10ms);
+  }
+  const auto lines = reported();
+  EXPECT_GE(lines.size(), 5U);
+  EXPECT_LE(lines.size(), 10U);
+}
+
+TEST_P(GroupsTest, ThatOthersLeaveChangesNothing) {  // ATK-IGMPMLD-11
+  join(one_, group());
+  advance(5s);
+  sent();
+  const wire::OldMembershipMessage leaving{wire::OldMembershipMessage::Kind::kLeave, group()};
+  wire::MembershipReport leaves;
+  leaves.records = {{wire::MembershipRecord::Type::kToInclude, group(), {}}};
+  Octets old(leaving.size()), recent(leaves.size());
+  wire::Writer old_writer(old), writer(recent);
+  leaving.write(old_writer);
+  leaves.write(writer);
+  const Envelope from_another{.from = address(is_v4() ? "10.0.0.1" : "fe80::66")};
+  receive_message(old, group(), from_another);
+  receive_message(recent, group(), from_another);
+  EXPECT_EQ(reported_within(5s), Lines{});
+  ask(about(group()));
+  EXPECT_EQ(reported_within(2s), Lines{line("IS_EX", group())});
+}
+
 // ---------------------------------------------------------------- older routers
 
 TEST_P(GroupsTest, AnOlderRouterIsSpokenToInItsVersion) {  // R2236-01, R2236-02, R3376-05, R3810-05

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "stack/host.h"
+#include "stack/ip/groups.h"
 #include "stack/tcp/connection.h"
 #include "stack/tcp/listener.h"
 #include "stack/wire/checksum.h"
@@ -36,6 +37,11 @@ class World {
     listener_ = *host_.tcp().listen(*hold, 8, {});
     udp_ = host_.udp().open(IpFamily::kIpv4);
     (void)udp_->bind({.local = {IpAddress::v4(0), Port{53}}});
+    // What others say may configure it, and ask it for its groups.
+    (void)host_.autoconfigure(wire_);
+    (void)host_.start_dhcp(wire_);
+    (void)groups_.join(wire_, IpAddress::v4(239, 1, 2, 3));
+    (void)groups_.join_source(wire_, *IpAddress::parse("ff15::1"), *IpAddress::parse("2001:db8::1"));
     tcp::PortHold none;
     connections_.push_back(*host_.tcp().connect(none, {kPeer, Port{7}}, {}));
     host_.leave();
@@ -206,6 +212,7 @@ class World {
   InterfaceId wire_{};
   tcp::Listener* listener_ = nullptr;
   std::unique_ptr<udp::UdpSocket> udp_;
+  ip::GroupMember groups_{host_.ip().groups()};
   std::vector<tcp::Connection*> connections_;
   SeqNum peer_next_{1000};
   SeqNum host_next_;

@@ -17,9 +17,10 @@ MAY_INCLUDE = {
     "stack/link": {"stack/base", "stack/wire", "stack/link"},
     "stack/ip": {"stack/base", "stack/wire", "stack/link", "stack/ip"},
     "stack/udp": {"stack/base", "stack/wire", "stack/link", "stack/ip", "stack/udp"},
+    "stack/dhcp": {"stack/base", "stack/wire", "stack/link", "stack/ip", "stack/udp", "stack/dhcp"},
     "stack/tcp/congestion": {"stack/base", "stack/tcp/congestion"},
     "stack/tcp": {"stack/base", "stack/wire", "stack/link", "stack/ip", "stack/tcp", "stack/tcp/congestion"},
-    "stack": {"stack", "stack/base", "stack/wire", "stack/link", "stack/ip", "stack/udp", "stack/tcp", "stack/tcp/congestion"},
+    "stack": {"stack", "stack/base", "stack/wire", "stack/link", "stack/ip", "stack/udp", "stack/dhcp", "stack/tcp", "stack/tcp/congestion"},
 }
 LAYERS = set(MAY_INCLUDE)
 MAY_INCLUDE["drivers"] = LAYERS | {"drivers"}

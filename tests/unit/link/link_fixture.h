@@ -138,6 +138,11 @@ class RecordingNetwork final : public link::NetworkReceiver {
     arrivals.push_back({octets_of(packet), packet.info()});
   }
   void neighbour_failed(link::Interface&, Packet packet) override { failures.push_back(octets_of(packet)); }
+  bool router_advertised(link::Interface&, const IpAddress& router,
+                         const wire::RouterAdvertisement& advertisement) override {
+    advertisements.emplace_back(router, advertisement);
+    return heeds_routers;
+  }
   bool redirected(link::Interface&, const IpAddress& router, const IpAddress& destination,
                   const IpAddress& target) override {
     redirects.push_back({router, destination, target});
@@ -148,6 +153,8 @@ class RecordingNetwork final : public link::NetworkReceiver {
   std::vector<Octets> failures;
   std::vector<std::array<IpAddress, 3>> redirects;  // router, destination, target
   bool follows_redirects = true;
+  std::vector<std::pair<IpAddress, wire::RouterAdvertisement>> advertisements;
+  bool heeds_routers = false;
 };
 
 class RecordingObserver final : public Observer {

@@ -226,17 +226,32 @@ TEST_F(Ndp, OptionBeyondTheMessageDropsIt_ATK_NDP_18) {
   }
 }
 
-TEST_F(Ndp, RouterMessagesAreCountedAndLeftAlone) {
+TEST_F(Ndp, HandsValidRouterAdvertisementsUpAndLearnsTheLinkAddressOfOneThatIsHeeded_R4861_03) {
   wire::RouterAdvertisement router;
   router.router_lifetime = 1800;
   router.options.source_link_address = kEvilMac;
   const IpAddress source = address("fe80::66");
-  expect_ignored({source, kAllNodes}, written(router, router.size()), DropReason::kIcmpIgnored);
-  expect_ignored({source, kAllNodes, 254}, written(router, router.size()), DropReason::kNdpBadHopLimit);
-  expect_ignored({source, kAllNodes, 255, true}, written(router, router.size()), DropReason::kNdpFragmented);
+  const Octets good = written(router, router.size());
+  expect_ignored({source, kAllNodes}, good, DropReason::kIcmpIgnored);
+  ASSERT_EQ(network_.advertisements.size(), 1U);
+  EXPECT_EQ(network_.advertisements[0].first, source);
+  EXPECT_EQ(network_.advertisements[0].second.router_lifetime, 1800);
+  network_.heeds_routers = true;
+  expect_ignored({source, kAllNodes, 254}, good, DropReason::kNdpBadHopLimit);
+  expect_ignored({source, kAllNodes, 255, true}, good, DropReason::kNdpFragmented);
+  expect_ignored({address("2001:db8::66"), kAllNodes}, good, DropReason::kNdpMalformed);
+  for (std::size_t size = 1; size < good.size(); ++size) {
+    if (size == 16) continue;  // without options
+    const Octets cut(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size));
+    expect_ignored({source, kAllNodes}, cut, DropReason::kNdpMalformed);
+  }
+  EXPECT_EQ(network_.advertisements.size(), 1U);
+  EXPECT_TRUE(link_.neighbours().empty());
+  receive_ndp({source, kAllNodes}, good);
+  EXPECT_EQ(neighbour_state("fe80::66"), NeighbourState::kStale);
+  EXPECT_EQ(neighbour_mac("fe80::66"), kEvilMac);
   const wire::RouterSolicitation solicitation;
   expect_ignored({source, kAllRouters}, written(solicitation, solicitation.size()), DropReason::kIcmpIgnored);
-  EXPECT_EQ(counted(Counter::kIcmp6InRouterAdvertisements), 1U);
 }
 
 // ---------------------------------------------------------------- redirects, RFC 4861 §8

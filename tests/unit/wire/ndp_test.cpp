@@ -288,5 +288,57 @@ TEST(NdpOptions, KeepsABoundedNumberOfPrefixes) {  // ATK-NDP-10, -15
   EXPECT_EQ(options.mtu, 1400U) << "what comes behind them still counts";
 }
 
+TEST(NdpOptions, ARouteHasAsManyOctetsAsItsLengthNeeds) {  // R4191-02
+  // ::/0 in one unit, a /32 in two, a /96 in three; a high, a low and a reserved preference.
+  const NdpOptions options = parse_options(
+      "18 01 00 08 00 00 02 58"
+      "18 02 20 18 ff ff ff ff 20 01 0d b8 00 00 00 00"
+      "18 03 60 10 00 00 00 00 20 01 0d b8 00 00 00 00 00 00 00 01 ff ff ff ff");
+  ASSERT_EQ(options.routes.size(), 3U);
+  EXPECT_EQ(options.routes[0].prefix, *IpPrefix::parse("::/0"));
+  EXPECT_EQ(options.routes[0].preference, RouterPreference::kHigh);
+  EXPECT_EQ(options.routes[0].lifetime, 600U);
+  EXPECT_EQ(options.routes[1].prefix, *IpPrefix::parse("2001:db8::/32"));
+  EXPECT_EQ(options.routes[1].preference, RouterPreference::kLow);
+  EXPECT_EQ(options.routes[2].prefix, *IpPrefix::parse("2001:db8::1:0:0/96"));
+  EXPECT_EQ(options.routes[2].preference, RouterPreference::kMedium);
+  EXPECT_TRUE(parse_options("18 01 20 00 00 00 02 58").routes.empty());  // too short for its length
+  EXPECT_TRUE(parse_options("18 02 60 00 00 00 02 58 20 01 0d b8 00 00 00 00").routes.empty());
+  EXPECT_TRUE(parse_options("18 03 81 00 00 00 02 58 20 01 0d b8 00 00 00 00 00 00 00 00 00 00 00 00")
+                  .routes.empty());
+  std::string many;
+  for (int i = 0; i < 20; ++i) many += "18 01 00 00 00 00 02 58";
+  EXPECT_EQ(parse_options(many).routes.size(), NdpOptions::kMaxRoutes);
+}
+
+TEST(NdpOptions, DnsServersComeInAnOddNumberOfUnits) {  // R8106-01
+  const std::string server = "20 01 0d b8 00 00 00 00 00 00 00 00 00 00 00 53";
+  const NdpOptions options = parse_options("19 03 00 00 00 00 02 58" + server);
+  ASSERT_EQ(options.dns_servers.size(), 1U);
+  EXPECT_EQ(options.dns_servers[0].lifetime, 600U);
+  EXPECT_EQ(options.dns_servers[0].servers, std::vector{*IpAddress::parse("2001:db8::53")});
+  EXPECT_TRUE(parse_options("19 01 00 00 00 00 02 58").dns_servers.empty());
+  EXPECT_TRUE(parse_options("19 02 00 00 00 00 02 58 20 01 0d b8 00 00 00 00").dns_servers.empty());
+  EXPECT_TRUE(
+      parse_options("19 04 00 00 00 00 02 58" + server + "00 00 00 00 00 00 00 00").dns_servers.empty());
+  std::string many = "19 33 00 00 00 00 02 58";
+  for (int i = 0; i < 25; ++i) many += server;
+  EXPECT_EQ(parse_options(many).dns_servers[0].servers.size(), NdpOptions::kMaxDnsServers);
+}
+
+TEST(NdpOptions, SearchDomainsAreWholeNames) {  // R8106-02
+  const NdpOptions options = parse_options(
+      "1f 04 00 00 00 00 02 58 03 4c 61 6e 00 01 61 07 65 78 61 6d 70 6c 65 00 00 00 00 00 00 00 00 00");
+  ASSERT_EQ(options.search_domains.size(), 1U);
+  EXPECT_EQ(options.search_domains[0].domains, (std::vector<std::string>{"lan", "a.example"}));
+  EXPECT_TRUE(
+      parse_options("1f 02 00 00 00 00 02 58 03 6c 61 6e c0 00 00 00").search_domains.empty());  // compressed
+  EXPECT_TRUE(
+      parse_options("1f 02 00 00 00 00 02 58 07 6c 61 6e 61 61 61 61").search_domains.empty());  // no end
+  EXPECT_TRUE(
+      parse_options("1f 02 00 00 00 00 02 58 03 6c 1b 6e 00 00 00 00").search_domains.empty());  // no name
+  EXPECT_TRUE(parse_options("1f 02 00 00 00 00 02 58 00 00 00 00 00 00 00 00").search_domains.empty());
+}
+
 }  // namespace
 }  // namespace transom::wire
