@@ -5,13 +5,11 @@
 
 #include "tools/environment.h"
 #include "tools/failure.h"
-#include "tools/snapshot.h"
 
 namespace transom::tools {
 
 nlohmann::json AttachedPrograms::answer(ControlServer::Call& call) {
-  if (!call.request.contains("attach"))
-    return take_snapshot(stack_, call.request.at("show").get<std::string>());
+  if (!call.request.contains("attach")) return requests_.answer(call.request);
   if (!call.passed) fail(Exit::kUsage, "a program to attach comes with the listener of its calls");
   const bool is_preload = call.request["attach"] == "preload";
   raise_descriptor_limit();

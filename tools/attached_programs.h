@@ -6,15 +6,17 @@
 
 #include "socket_api/run/supervisor.h"
 #include "tools/control_socket.h"
+#include "tools/host_requests.h"
 
 namespace transom::tools {
 
 class AttachedPrograms {
  public:
-  explicit AttachedPrograms(sockets::Stack& stack) : stack_(stack) {}
+  // `requests` answers everything else; both must outlive it.
+  AttachedPrograms(sockets::Stack& stack, HostRequests& requests) : stack_(stack), requests_(requests) {}
 
   // What the control socket is asked: {"attach": "seccomp" | "preload"}, with the listener of the program's
-  // calls, and everything that take_snapshot() knows. From any thread. Throws Failure.
+  // calls, and everything that HostRequests knows. From any thread. Throws Failure.
   nlohmann::json answer(ControlServer::Call& call);
   // To be called now and then: programs that have ended are no longer supervised.
   void forget_ended();
@@ -29,6 +31,7 @@ class AttachedPrograms {
   };
 
   sockets::Stack& stack_;
+  HostRequests& requests_;
   std::mutex mutex_;
   std::list<Program> programs_;
 };

@@ -22,6 +22,8 @@ void add_nc(CLI::App& app, Selection& selected);
 void add_ss(CLI::App& app, Selection& selected);
 void add_netstat(CLI::App& app, Selection& selected);
 void add_nstat(CLI::App& app, Selection& selected);
+void add_sysctl(CLI::App& app, Selection& selected);
+void add_dump(CLI::App& app, Selection& selected);
 void add_ip(CLI::App& app, Selection& selected);
 void add_sim(CLI::App& app, Selection& selected);
 void add_link(CLI::App& app, Selection& selected);

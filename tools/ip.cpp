@@ -1,9 +1,12 @@
-// transom ip addr|route|neigh: interfaces, routes and neighbours of a running host.
+// transom ip addr|route|neigh|maddr|link: interfaces, routes and neighbours of a running host.
+#include <fmt/ranges.h>
+
 #include <memory>
 
 #include "tools/commands.h"
 #include "tools/control_socket.h"
 #include "tools/failure.h"
+#include "tools/ip_arguments.h"
 
 namespace transom::tools {
 
@@ -68,8 +71,43 @@ void print_neighbour(const json& neighbour) {
   fmt::print(" {}\n", text(neighbour, "state"));
 }
 
-int run(const IpOptions& options, const std::string& what) {
-  const json list = ask_host(options.host, {{"show", what}});
+// What is shown is of one interface, if one is named.
+void leave_one_interface(json& list, const std::string& name) {
+  json left = json::array();
+  for (const json& entry : list) {
+    if (entry.value("interface", entry.value("name", std::string())) == name) left.push_back(entry);
+  }
+  list = left;
+}
+
+void print_groups(const IpOptions& options, const json& interfaces) {
+  for (const json& interface : interfaces) {
+    fmt::print("{}:\t{}\n", interface["index"].get<unsigned>(), text(interface, "name"));
+    for (const json& group : interface["groups"]) {
+      if (!is_wanted(options, group)) continue;
+      fmt::print("\t{:<5} {}", text(group, "family"), text(group, "address"));
+      if (!group.value("sources", json::array()).empty())
+        fmt::print(" {} {}", text(group, "mode"),
+                   fmt::join(group["sources"].get<std::vector<std::string>>(), " "));
+      fmt::print("\n");
+    }
+  }
+}
+
+int run(const IpOptions& options, const std::string& object, const std::vector<std::string>& words) {
+  const json request = parse_ip_arguments(object, words, options.only_v6);
+  json list = ask_host(options.host, request);
+  if (!request.contains("show")) return 0;
+  const auto what = request["show"].get<std::string>();
+  if (request.contains("interface")) leave_one_interface(list, request["interface"]);
+  if (what == "groups" && !options.as_json) {
+    print_groups(options, list);
+    return 0;
+  }
+  if (what == "groups") {
+    fmt::print("{}\n", list.dump(2));
+    return 0;
+  }
   if (what == "addresses") {
     if (options.as_json) {
       fmt::print("{}\n", list.dump(2));
@@ -86,7 +124,7 @@ int run(const IpOptions& options, const std::string& what) {
     fmt::print("{}\n", shown.dump(2));
     return 0;
   }
-  for (const json& entry : shown) what == "routes" ? print_route(entry) : print_neighbour(entry);
+  for (const json& entry : shown) what == "neighbours" ? print_neighbour(entry) : print_route(entry);
   return 0;
 }
 
@@ -103,26 +141,22 @@ void add_ip(CLI::App& app, Selection& selected) {
   command->add_flag("-s,--statistics", options->statistics, "Traffic too");
   command->add_flag("-j,--json", options->as_json, "JSON");
   command->fallthrough(false);
-  command->footer("Example: transom ip -4 addr; transom ip neigh");
-  const auto add = [&](const std::string& name, const std::string& alias, const std::string& what,
-                       const std::string& help) {
+  command->footer(
+      "Example: transom ip -4 addr; transom ip route add 10.7.0.0/16 via 10.9.0.1; transom ip neigh flush");
+  const auto add = [&](const std::string& name, const std::string& alias, const std::string& help) {
     CLI::App* object = command->add_subcommand(name, help)->alias(alias)->fallthrough();
-    object->add_option_function<std::string>(
-        "show",
-        [](const std::string& verb) {
-          if (std::string_view verbs[] = {"show", "list", "ls"};
-              std::ranges::find(verbs, verb) == std::end(verbs)) {
-            throw CLI::ValidationError(fmt::format("'{}' cannot be done from here; only show can", verb),
-                                       CLI::ExitCodes::ValidationError);
-          }
-        },
-        "show, which is what happens anyway");
-    object->callback(
-        [options, &selected, what] { selected.run = [options, what] { return run(*options, what); }; });
+    auto words = std::make_shared<std::vector<std::string>>();
+    object->add_option("words", *words, "show (the default), add, delete, ... as ip(8) has them")
+        ->type_name("...");
+    object->callback([options, words, &selected, name] {
+      selected.run = [options, words, name] { return run(*options, name, *words); };
+    });
   };
-  add("addr", "a", "addresses", "Interfaces and their addresses");
-  add("route", "r", "routes", "The routing table");
-  add("neigh", "n", "neighbours", "The neighbour cache");
+  add("addr", "a", "Interfaces and their addresses: show, add, delete, flush");
+  add("route", "r", "The routing table: show, add, replace, delete, get");
+  add("neigh", "n", "The neighbour cache: show, add, replace, delete, flush");
+  add("maddr", "m", "Multicast groups: show");
+  add("link", "l", "Interfaces: show, set NAME mtu N");
 }
 
 }  // namespace transom::tools

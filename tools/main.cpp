@@ -47,7 +47,9 @@ int run(int argc, char** argv) {
   add_ss(app, selected);
   add_netstat(app, selected);
   add_nstat(app, selected);
+  add_sysctl(app, selected);
   add_ip(app, selected);
+  add_dump(app, selected);
   add_sim(app, selected);
   add_link(app, selected);
   add_doctor(app, selected);

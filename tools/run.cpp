@@ -13,6 +13,7 @@
 #include "tools/environment.h"
 #include "tools/failure.h"
 #include "tools/guest_program.h"
+#include "tools/host_requests.h"
 #include "tools/local_host.h"
 
 namespace transom::tools {
@@ -53,7 +54,8 @@ int run_on_own_host(const RunOptions& options, const std::vector<std::string>& c
   raise_descriptor_limit();
   drivers::FileDescriptor listener = guest.take_listener();
   LocalHost host(options.device, DefaultDevice::kLoopbackAlone);
-  AttachedPrograms attached(host.stack());
+  HostRequests requests(host.stack());
+  AttachedPrograms attached(host.stack(), requests);
   const ControlServer control(directory, name,
                               [&attached](ControlServer::Call& call) { return attached.answer(call); });
   int status = 0;

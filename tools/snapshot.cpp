@@ -1,6 +1,7 @@
 #include "tools/snapshot.h"
 
 #include "stack/base/drop_reason.h"
+#include "stack/ip/groups.h"
 #include "tools/failure.h"
 
 namespace transom::tools {
@@ -96,6 +97,7 @@ json tcp_socket(Host& host, const tcp::Info& info) {
                     {"since_data_sent_ms", milliseconds(info.since_data_sent)},
                     {"since_data_received_ms", milliseconds(info.since_data_received)},
                     {"since_ack_received_ms", milliseconds(info.since_ack_received)},
+                    {"limited_now", tcp::to_string(info.limited_now)},
                     {"limited_ms", limits_of(info)}};
   return socket;
 }
@@ -196,6 +198,30 @@ json routes_of(Host& host) {
   return list;
 }
 
+// The multicast groups that each interface hears: those that every host does, and those that sockets have
+// joined.
+json groups_of(Host& host) {
+  json list = json::array();
+  for (const auto& interface : host.link().interfaces()) {
+    json groups = json::array();
+    const auto add = [&groups](const IpAddress& group, const ip::SourceFilter* filter) {
+      json entry = {{"family", group.is_v4() ? "inet" : "inet6"}, {"address", to_string(group)}};
+      if (filter != nullptr) {
+        json sources = json::array();
+        for (const IpAddress& source : filter->sources) sources.push_back(to_string(source));
+        entry["mode"] = filter->mode == ip::FilterMode::kInclude ? "include" : "exclude";
+        entry["sources"] = sources;
+      }
+      groups.push_back(entry);
+    };
+    for (const char* const everybody : {"224.0.0.1", "ff02::1"}) add(*IpAddress::parse(everybody), nullptr);
+    for (const auto& [group, filter] : host.ip().groups().filters(interface->id())) add(group, &filter);
+    list.push_back(
+        {{"index", static_cast<unsigned>(interface->id())}, {"name", interface->name()}, {"groups", groups}});
+  }
+  return list;
+}
+
 std::string_view to_text(link::NeighbourState state) {
   switch (state) {
     case link::NeighbourState::kIncomplete:
@@ -239,6 +265,7 @@ json take_snapshot(sockets::Stack& stack, std::string_view what) {
   if (what == "counters") return counters_of(host);
   if (what == "addresses") return addresses_of(host);
   if (what == "routes") return routes_of(host);
+  if (what == "groups") return groups_of(host);
   if (what == "neighbours") return neighbours_of(host, session.now());
   fail(Exit::kUsage, "a host cannot tell about '{}'", what);
 }

@@ -1,9 +1,11 @@
 // transom ss and transom netstat: the sockets of a running host.
+#include <algorithm>
 #include <memory>
 
 #include "tools/commands.h"
 #include "tools/control_socket.h"
 #include "tools/failure.h"
+#include "tools/socket_filter.h"
 #include "tools/table.h"
 
 namespace transom::tools {
@@ -18,18 +20,29 @@ struct SsOptions {
   bool listening = false, all = false;
   bool numeric = false, processes = false;  // taken for compatibility
   bool timers = false, information = false, summary = false, no_header = false;
+  bool memory = false, extended = false;
+  std::vector<std::string> filter;
   bool only_v4 = false, only_v6 = false;
   bool as_json = false;
 };
 
 bool is_listening(const json& socket) { return socket["state"] == "LISTEN" || socket["state"] == "UNCONN"; }
 
-bool is_wanted(const SsOptions& options, const json& socket) {
+Endpoint endpoint_of(const json& endpoint) {
+  return {IpAddress::parse(endpoint["address"].get<std::string>()).value_or(IpAddress()),
+          static_cast<Port>(endpoint["port"].get<std::uint16_t>())};
+}
+
+bool is_wanted(const SsOptions& options, const SocketFilter& filter, const json& socket) {
   const bool is_tcp = socket["protocol"] == "tcp";
   if ((options.tcp || options.udp) && !(is_tcp ? options.tcp : options.udp)) return false;
   const bool is_v6 = socket["local"]["address"].get<std::string>().find(':') != std::string::npos;
   if ((options.only_v4 && is_v6) || (options.only_v6 && !is_v6)) return false;
-  return options.all || is_listening(socket) == options.listening;
+  const auto state = socket["state"].get<std::string>();
+  const auto interface = socket.value("interface", std::string());
+  if (!filter.takes({state, endpoint_of(socket["local"]), endpoint_of(socket["peer"]), interface}))
+    return false;
+  return options.all || filter.names_states() || is_listening(socket) == options.listening;
 }
 
 std::string endpoint(const json& endpoint) {
@@ -40,9 +53,10 @@ std::string endpoint(const json& endpoint) {
 }
 
 json wanted_sockets(const SsOptions& options) {
+  const SocketFilter filter = SocketFilter::parse(options.filter);
   json sockets = json::array();
   for (const json& socket : ask_host(options.host, {{"show", "sockets"}})) {
-    if (is_wanted(options, socket)) sockets.push_back(socket);
+    if (is_wanted(options, filter, socket)) sockets.push_back(socket);
   }
   return sockets;
 }
@@ -72,16 +86,22 @@ std::string rate_text(std::uint64_t octets_per_second) {
   return fmt::format("{:.0f}bps", bits);
 }
 
+constexpr std::pair<const char*, const char*> kLimits[] = {
+    {"receive window", "rwnd"}, {"send buffer", "sndbuf"}, {"congestion window", "cwnd"},
+    {"recovery", "recovery"},   {"pacing", "pacing"},      {"application", "app"}};
+
+std::string short_limit(const std::string& limit) {
+  const auto found = std::ranges::find(kLimits, limit, &std::pair<const char*, const char*>::first);
+  return found == std::end(kLimits) ? limit : found->second;
+}
+
 // " busy:20ms rwnd_limited:5ms(25.0%)", ours behind those of Linux.
 std::string limits_text(const json& limits) {
   double busy = 0;
   for (const auto& [name, time] : limits.items()) busy += name == "idle" ? 0 : time.get<double>();
   if (busy <= 0) return "";
   std::string text = fmt::format(" busy:{:.0f}ms", busy);
-  constexpr std::pair<const char*, const char*> kNames[] = {
-      {"receive window", "rwnd"}, {"send buffer", "sndbuf"}, {"congestion window", "cwnd"},
-      {"recovery", "recovery"},   {"pacing", "pacing"},      {"application", "app"}};
-  for (const auto& [name, short_name] : kNames) {
+  for (const auto& [name, short_name] : kLimits) {
     const auto time = limits[name].get<double>();
     if (time > 0) text += fmt::format(" {}_limited:{:.0f}ms({:.1f}%)", short_name, time, time / busy * 100);
   }
@@ -125,6 +145,7 @@ std::string information_text(const json& socket) {
   add_unless_zero("delivered_ce", segments("delivered_marked"));
   if (info["delivery_rate_application_limited"].get<bool>()) text += " app_limited";
   text += limits_text(info["limited_ms"]);
+  text += " limited_now:" + short_limit(info["limited_now"].get<std::string>());
   text += fmt::format(" unacked:{}", segments("outstanding"));
   if (number("retransmitted_segments") > 0)
     text +=
@@ -141,6 +162,25 @@ std::string information_text(const json& socket) {
   add_unless_zero("rcv_ooopack", number("out_of_order_segments"));
   return text + fmt::format(" snd_wnd:{} rcv_wnd:{} sndbuf:{}", number("send_window"),
                             number("receive_window"), number("send_buffer"));
+}
+
+// As ss -m: what waits to be read, the receive buffer, what is sent, the send buffer, and so on.
+std::string memory_text(const json& socket) {
+  const json info = socket.value("info", json::object());
+  return fmt::format("\t skmem:(r{},rb{},t0,tb{},f0,w{},o0,bl0,d{})", socket["recv_q"].get<std::uint64_t>(),
+                     info.value("receive_buffer", 0U), info.value("send_buffer", 0U),
+                     socket["send_q"].get<std::uint64_t>(), socket.value("dropped", 0ULL));
+}
+
+// All sockets are of the process that the host lives in.
+std::string owner_text(const SsOptions& options, const json& process) {
+  std::string text;
+  if (options.processes)
+    text = fmt::format("users:((\"{}\",pid={},fd=0))", process["name"].get<std::string>(),
+                       process["pid"].get<int>());
+  if (options.extended)
+    text += fmt::format("{}uid:{}", text.empty() ? "" : " ", process["uid"].get<unsigned>());
+  return text;
 }
 
 void print_summary(const json& sockets) {
@@ -169,6 +209,9 @@ int run_ss(SsOptions options) {
     return 0;
   }
   const bool has_protocol = options.tcp == options.udp;  // as ss: not when there is only one
+  std::string owner;
+  if (options.processes || options.extended)
+    owner = owner_text(options, ask_host(options.host, {{"show", "process"}}));
   std::vector<std::vector<std::string>> rows;
   if (!options.no_header)
     rows.push_back({"Netid", "State", "Recv-Q", "Send-Q", "Local Address:Port", "Peer Address:Port"});
@@ -177,7 +220,11 @@ int run_ss(SsOptions options) {
                     std::to_string(socket["recv_q"].get<std::uint64_t>()),
                     std::to_string(socket["send_q"].get<std::uint64_t>()), endpoint(socket["local"]),
                     endpoint(socket["peer"])});
-    if (options.timers) rows.back().push_back(timer_text(socket));
+    std::vector<std::string>& row = rows.back();
+    if (options.processes || options.extended) row.push_back(owner);
+    if (options.extended) row.push_back("dev:" + socket.value("interface", std::string("*")));
+    if (options.timers || options.extended) row.push_back(timer_text(socket));
+    if (options.memory) row.push_back(memory_text(socket));
     if (options.information && socket.contains("info")) rows.back().push_back(information_text(socket));
   }
   if (!has_protocol) {
@@ -233,8 +280,7 @@ void add_filters(CLI::App& command, SsOptions& options) {
   command.add_flag("-l,--listening", options.listening, "Listening sockets only");
   command.add_flag("-a,--all", options.all, "Listening sockets too");
   command.add_flag("-n,--numeric", options.numeric, "Numbers instead of names (always so)");
-  command.add_flag("-p,--processes", options.processes,
-                   "Taken and ignored: the sockets are all of one process");
+  command.add_flag("-p,--processes", options.processes, "The process that the host lives in");
   command.add_flag("-4,--ipv4", options.only_v4, "IPv4 only");
   command.add_flag("-6,--ipv6", options.only_v6, "IPv6 only");
   command.add_flag("-H,--no-header", options.no_header, "No header");
@@ -250,7 +296,12 @@ void add_ss(CLI::App& app, Selection& selected) {
   command->add_flag("-o,--options", options->timers, "Timers");
   command->add_flag("-i,--info", options->information, "The inside of TCP connections");
   command->add_flag("-s,--summary", options->summary, "Only how many there are");
-  command->footer("Example: transom ss -tai");
+  command->add_flag("-m,--memory", options->memory, "Octets in buffers");
+  command->add_flag("-e,--extended", options->extended, "Owner, interface and timers too");
+  command->add_option("filter", options->filter, "state STATE, and an expression, as ss(8) has them")
+      ->type_name("FILTER...");
+  command->footer(
+      "Example: transom ss -tai; transom ss -tn state established '( dport = :443 or src 10.9.0.0/24 )'");
   command->callback([options, &selected] { selected.run = [options] { return run_ss(*options); }; });
 }
 

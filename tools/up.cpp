@@ -9,6 +9,7 @@
 #include "tools/commands.h"
 #include "tools/control_socket.h"
 #include "tools/failure.h"
+#include "tools/host_requests.h"
 #include "tools/local_host.h"
 #include "tools/serve.h"
 
@@ -40,7 +41,8 @@ int run(const UpOptions& options, const std::vector<std::string>& command) {
   say(!command.empty(), host.report());
   const Services services(host.stack(), options.services, options.uploads);
   say(!command.empty(), services.report());
-  AttachedPrograms attached(host.stack());
+  HostRequests requests(host.stack());
+  AttachedPrograms attached(host.stack(), requests);
   const ControlServer control(directory, name,
                               [&attached](ControlServer::Call& call) { return attached.answer(call); });
   say(!command.empty(), {fmt::format("control   {} (transom ss --host {})", control.path(), name)});

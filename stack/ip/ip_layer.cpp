@@ -149,6 +149,9 @@ void IpLayer::register_transport(IpProtocol protocol, Transport& transport) {
   implementation_->transports.add(protocol, transport);
 }
 
+const IpConfig& IpLayer::config() const { return implementation_->config; }
+IpConfig& IpLayer::config() { return implementation_->config; }
+
 RouteTable& IpLayer::routes() { return implementation_->routes; }
 const RouteTable& IpLayer::routes() const { return implementation_->routes; }
 bool IpLayer::is_local(const IpAddress& address) const {

@@ -65,6 +65,10 @@ class IpLayer final : public link::NetworkReceiver {
   // Packets of this protocol go to `transport`. ICMP and ICMPv6 are handled here.
   void register_transport(IpProtocol protocol, Transport& transport);
 
+  const IpConfig& config() const;
+  // Changes count from now on; what is sized at the start stays so.
+  IpConfig& config();
+
   RouteTable& routes();
   const RouteTable& routes() const;
   // True for an address that is usable on any interface, and for 127/8 and ::1.

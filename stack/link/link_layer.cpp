@@ -145,6 +145,9 @@ LinkLayer::LinkLayer(Context& context, const LinkConfig& config)
 
 LinkLayer::~LinkLayer() = default;
 
+const LinkConfig& LinkLayer::config() const { return implementation_->config_; }
+LinkConfig& LinkLayer::config() { return implementation_->config_; }
+
 void LinkLayer::set_network(NetworkReceiver& network) { implementation_->network_ = &network; }
 
 Interface& LinkLayer::add_interface(const InterfaceConfig& config) {

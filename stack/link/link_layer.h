@@ -90,6 +90,10 @@ class LinkLayer {
 
   void set_network(NetworkReceiver& network);
 
+  const LinkConfig& config() const;
+  // Changes count from now on; what is sized at the start stays so.
+  LinkConfig& config();
+
   Interface& add_interface(const InterfaceConfig& config);
   Interface* interface(InterfaceId id);  // nullptr for an unknown id
   std::span<const std::unique_ptr<Interface>> interfaces() const;

@@ -88,6 +88,7 @@ Info Connection::info() const {
   describe_sender(info);
   describe_receiver(info);
   info.limited = limited_.totals(now);
+  info.limited_now = limited_.current();
   info.bytes_sent = bytes_sent_;
   info.bytes_retransmitted = bytes_retransmitted_;
   info.bytes_acked = bytes_acked_;

@@ -33,6 +33,7 @@ class LimitedTimes {
     limited_ = limited;
   }
 
+  Limited current() const { return limited_; }
   // Until `now`.
   LimitedTotals totals(Instant now) const {
     LimitedTotals totals = totals_;

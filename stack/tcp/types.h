@@ -118,6 +118,7 @@ struct Info {
   std::uint32_t received_per_round = 0;  // octets that the application read in a round trip, at most
   Duration since_data_sent{}, since_data_received{}, since_ack_received{};
   LimitedTotals limited{};  // indexed by Limited
+  Limited limited_now = Limited::kIdle;
   std::uint64_t bytes_sent = 0, bytes_retransmitted = 0, bytes_acked = 0, bytes_received = 0;
   std::uint64_t segments_out = 0, segments_in = 0;
   std::uint64_t data_segments_out = 0, data_segments_in = 0, retransmitted_segments = 0;

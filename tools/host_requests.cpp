@@ -1,0 +1,78 @@
+#include "tools/host_requests.h"
+
+#include <unistd.h>
+
+#include "tools/failure.h"
+#include "tools/host_changes.h"
+#include "tools/snapshot.h"
+#include "tools/sysctl_table.h"
+
+namespace transom::tools {
+
+namespace {
+
+using nlohmann::json;
+
+json settings_as_json(Host& host) {
+  json settings = json::object();
+  for (const Setting& setting : settings_of(host)) settings[setting.name] = setting.value;
+  return settings;
+}
+
+TapRequest tap_request(Host& host, const json& request) {
+  TapRequest tap{.socket = request.at("socket").get<std::string>(),
+                 .snap_length = request.value("snap_length", 262144U)};
+  if (const std::string name = request.value("interface", ""); name != "any") {
+    for (const auto& interface : host.link().interfaces()) {
+      if (interface->name() == name) tap.interface = interface->id();
+    }
+    if (tap.interface == InterfaceId::kAny)
+      fail(Exit::kUsage, "there is no interface '{}'; transom ip addr shows them", name);
+  }
+  if (const std::string direction = request.value("direction", "inout"); direction != "inout")
+    tap.direction = direction == "in" ? TapDirection::kIn : TapDirection::kOut;
+  for (const json& instruction : request.value("filter", json::array())) {
+    tap.filter.push_back({.code = instruction.at(0).get<u_short>(),
+                          .jt = instruction.at(1).get<u_char>(),
+                          .jf = instruction.at(2).get<u_char>(),
+                          .k = instruction.at(3).get<bpf_u_int32>()});
+  }
+  return tap;
+}
+
+}  // namespace
+
+json HostRequests::answer(const json& request) {
+  if (request.contains("dump")) {
+    TapRequest tap;
+    {
+      sockets::Session session(stack_);
+      tap = tap_request(session.host(), request.at("dump"));
+    }
+    tap_.watch(std::move(tap));
+    return json::object();
+  }
+  if (request.contains("change")) {
+    sockets::Session session(stack_);
+    if (request.at("change") != "settings") {
+      change_host(session.host(), request);
+      return json::object();
+    }
+    for (const json& setting : request.at("settings"))
+      change_setting(session.host(), setting.at("name").get<std::string>(),
+                     setting.at("value").get<std::string>());
+    return settings_as_json(session.host());
+  }
+  return show(request);
+}
+
+json HostRequests::show(const json& request) {
+  const auto what = request.at("show").get<std::string>();
+  if (what == "process") return {{"pid", getpid()}, {"uid", getuid()}, {"name", "transom"}};
+  if (what != "settings" && what != "route") return take_snapshot(stack_, what);
+  sockets::Session session(stack_);
+  if (what == "settings") return settings_as_json(session.host());
+  return json::array({route_to(session.host(), request.at("address").get<std::string>())});
+}
+
+}  // namespace transom::tools
