@@ -33,7 +33,7 @@ void DatagramGuest::connect(Session& session, const TrappedCall& call) {
   move_out(session);
   if (is_unspecified_family(argument->get(), argument->length))
     return call.finish(socket_->disconnect(session));
-  const auto address = read_address(socket_->domain(), argument->get(), argument->length);
+  const auto address = read_destination(socket_->domain(), argument->get(), argument->length);
   if (!address) return call.finish(address.error());
   call.finish(socket_->connect(session, *address));
 }
@@ -51,6 +51,37 @@ void DatagramGuest::shutdown(Session&, const TrappedCall& call) {
     (void)::shutdown(theirs->get(), SHUT_RD);
   call.finish(Errno{ENOTCONN});
 }
+
+// FIONREAD tells the size of the first datagram; the pair would tell that of all.
+void DatagramGuest::query(const TrappedCall& call) {
+  if (call.argument(1) != FIONREAD) return GuestSocket::query(call);
+  const auto theirs = call.take_descriptor(call.int_argument(0));
+  if (!theirs) return call.finish(theirs.error());
+  forget_taken(theirs->get());
+  const int size = waiting_.empty() ? 0 : static_cast<int>(waiting_.front().size);
+  call.finish(call.write_value(call.argument(2), size));
+}
+
+// ---------------------------------------------------------------- errors
+
+// Whoever waits for the socket is woken by an empty record: a pair cannot be in error and go on. Calls that
+// come here tell the error; a plain read() finds an empty datagram.
+void DatagramGuest::wake_for_error() {
+  if (write_end(end_.get(), {}) == 0)
+    waiting_.push_back({.size = 0, .from = std::nullopt, .control = {}, .is_error = true});
+}
+
+int DatagramGuest::take_error(int theirs) {
+  if (theirs >= 0) forget_taken(theirs);
+  if (!waiting_.empty() && waiting_.front().is_error) {
+    char octet = 0;
+    if (theirs >= 0) (void)recv(theirs, &octet, 1, MSG_DONTWAIT);
+    waiting_.pop_front();
+  }
+  return std::exchange(error_, 0);
+}
+
+int DatagramGuest::pending_error() { return error_ == 0 ? 0 : take_error(borrow_their_end().get()); }
 
 // ---------------------------------------------------------------- arguments
 
@@ -83,6 +114,7 @@ DatagramGuest::MessageArgument DatagramGuest::simple_message(const TrappedCall& 
 
 void DatagramGuest::send(Session& session, const TrappedCall& call) {
   move_out(session);  // what was written before goes before
+  if (error_ != 0) return call.finish(Errno{pending_error()});
   const auto report = [&call](const Outcome<std::size_t>& sent) {
     sent ? call.finish(static_cast<std::int64_t>(*sent)) : call.finish(sent.error());
   };
@@ -134,7 +166,7 @@ Outcome<std::size_t> DatagramGuest::send_from(Session& session, const TrappedCal
     const auto argument = read_address_argument(
         call, reinterpret_cast<std::uint64_t>(message.header.msg_name), message.header.msg_namelen);
     if (!argument) return std::unexpected(argument.error());
-    const auto to = read_address(socket_->domain(), argument->get(), argument->length);
+    const auto to = read_destination(socket_->domain(), argument->get(), argument->length);
     if (!to) return std::unexpected(to.error());
     outgoing.to = *to;
   }
@@ -174,7 +206,7 @@ void DatagramGuest::receive(Session& session, const TrappedCall& call) {
   if (received) return *received ? call.finish(**received) : call.finish(received->error());
   if (is_read_shut_) return call.finish(std::int64_t{0});
   const int flags = call.int_argument(call.number() == SYS_recvmsg ? 2 : 3);
-  if (!may_block(call, flags)) return call.finish(Errno{EAGAIN});
+  if ((flags & MSG_ERRQUEUE) != 0 || !may_block(call, flags)) return call.finish(Errno{EAGAIN});
   hold(session, call, socket_->receive_timeout());
 }
 
@@ -183,7 +215,12 @@ std::optional<Outcome<std::int64_t>> DatagramGuest::try_receive(Session& session
   if (!theirs) return std::unexpected(theirs.error());
   move_in(session);
   forget_taken(theirs->get());
-  if (error_ != 0) return fail(std::exchange(error_, 0));
+  const bool wants_reports = (call.int_argument(call.number() == SYS_recvmsg ? 2 : 3) & MSG_ERRQUEUE) != 0;
+  const bool is_next = waiting_.empty() || waiting_.front().is_error;
+  if (error_ != 0 && (is_next || wants_reports)) {
+    const int error = take_error(theirs->get());
+    if (!wants_reports) return fail(error);  // else the queue tells more of it
+  }
   const auto without_wait = [](const auto& outcome) -> std::optional<Outcome<std::int64_t>> {
     if (!outcome && outcome.error() == Errno{EAGAIN}) return std::nullopt;
     if (!outcome) return std::unexpected(outcome.error());
@@ -193,6 +230,8 @@ std::optional<Outcome<std::int64_t>> DatagramGuest::try_receive(Session& session
   if (call.number() == SYS_recvmsg) {
     auto message = read_message(call, call.argument(1));
     if (!message) return std::unexpected(message.error());
+    if (message->header.msg_name != nullptr && static_cast<int>(message->header.msg_namelen) < 0)
+      return fail(EINVAL);
     const auto size = receive_into(session, call, *message, call.int_argument(2), theirs->get());
     if (size) {
       if (const auto told = call.write_value(call.argument(1), message->header); !told)
@@ -216,6 +255,11 @@ std::optional<Outcome<std::int64_t>> DatagramGuest::try_receive(Session& session
 }
 
 Outcome<std::int64_t> DatagramGuest::receive_many(Session& session, const TrappedCall& call, int theirs) {
+  if (call.argument(4) != 0) {
+    const auto timeout = call.read_value<timespec>(call.argument(4));
+    if (!timeout) return std::unexpected(timeout.error());
+    if (timeout->tv_sec < 0 || timeout->tv_nsec < 0 || timeout->tv_nsec >= 1'000'000'000) return fail(EINVAL);
+  }
   const std::size_t count = std::min<std::size_t>(static_cast<std::uint32_t>(call.argument(2)), IOV_MAX);
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint64_t at = call.argument(1) + i * sizeof(mmsghdr);
@@ -317,7 +361,8 @@ bool DatagramGuest::relay_one(Session& session) {
   Incoming incoming{.buffers = {&room, 1}, .control = control, .flags = MSG_DONTWAIT | MSG_PEEK};
   const auto size = socket_->receive(session, incoming);
   if (!size) {
-    if (size.error() != Errno{EAGAIN}) error_ = to_number(size.error());
+    if (size.error() == Errno{EAGAIN}) return false;
+    if (std::exchange(error_, to_number(size.error())) == 0) wake_for_error();
     return false;
   }
   if (write_end(end_.get(), octets.first(*size)) < 0) {

@@ -19,7 +19,9 @@ class DatagramGuest final : public GuestSocket {
   void send(Session& session, const TrappedCall& call) override;
   void receive(Session& session, const TrappedCall& call) override;
   void shutdown(Session& session, const TrappedCall& call) override;
-  int pending_error() override { return std::exchange(error_, 0); }
+  void query(const TrappedCall& call) override;
+  void flush(Session& session) override { move_out(session); }
+  int pending_error() override;
 
   void on_end(Session& session, std::uint32_t events) override;
   void on_socket(Session& session) override;
@@ -30,6 +32,7 @@ class DatagramGuest final : public GuestSocket {
     std::size_t size = 0;
     std::optional<SocketAddress> from;
     std::vector<std::uint8_t> control;
+    bool is_error = false;  // an empty record that only wakes: error_ is what it means
   };
   // A struct msghdr of the program, with its pieces.
   struct MessageArgument {
@@ -41,6 +44,8 @@ class DatagramGuest final : public GuestSocket {
   void move_out(Session& session);
   void move_in(Session& session);
   bool relay_one(Session& session);
+  void wake_for_error();
+  int take_error(int theirs);
   void forget_taken(int theirs);
   // nullopt: there is nothing, and the call may wait.
   std::optional<Outcome<std::int64_t>> try_receive(Session& session, const TrappedCall& call);

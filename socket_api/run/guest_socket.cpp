@@ -40,6 +40,12 @@ void GuestSocket::connect(Session&, const TrappedCall& call) { call.finish(Errno
 void GuestSocket::listen(Session&, const TrappedCall& call) { call.finish(Errno{EOPNOTSUPP}); }
 void GuestSocket::accept(Session&, const TrappedCall& call) { call.finish(Errno{EOPNOTSUPP}); }
 
+void GuestSocket::query(const TrappedCall& call) {
+  const auto value = socket_->query(call.argument(1));
+  if (!value) return call.finish(value.error());
+  call.finish(call.write_value(call.argument(2), *value));
+}
+
 void GuestSocket::close_socket(Session& session) {
   if (std::exchange(is_over_, true)) return;
   finish_held(fail(EBADF));
@@ -75,11 +81,19 @@ drivers::FileDescriptor find_descriptor(pid_t process, std::uint64_t cookie) {
 }  // namespace
 
 drivers::FileDescriptor GuestSocket::borrow_their_end() const {
-  if (hint_.number < 0) return {};
-  auto taken = take_descriptor(hint_.thread, hint_.number);
-  if (taken && cookie_of(taken->get()) == cookie_) return std::move(*taken);
+  if (hint_.thread == 0) return {};
+  if (hint_.number >= 0) {
+    auto taken = take_descriptor(hint_.thread, hint_.number);
+    if (taken && cookie_of(taken->get()) == cookie_) return std::move(*taken);
+  }
   // It was moved (dup2) or passed on: the process that had it is the likeliest to have it still.
   return find_descriptor(hint_.thread, cookie_);
+}
+
+bool GuestSocket::is_where_it_was() const {
+  if (hint_.number < 0) return false;
+  const auto taken = take_descriptor(hint_.thread, hint_.number);
+  return taken && cookie_of(taken->get()) == cookie_;
 }
 
 bool GuestSocket::may_block(const TrappedCall& call, int flags) {
@@ -90,8 +104,8 @@ bool GuestSocket::may_block(const TrappedCall& call, int flags) {
 
 // ---------------------------------------------------------------- held calls
 
-void GuestSocket::hold(Session& session, const TrappedCall& call, Duration timeout) {
-  held_.push_back({call, timeout == Duration::max() ? kNever : session.now() + timeout});
+void GuestSocket::hold(Session& session, const TrappedCall& call, Duration timeout, int late_error) {
+  held_.push_back({call, timeout == Duration::max() ? kNever : session.now() + timeout, late_error});
   owner_.waits(*this);
 }
 
@@ -99,7 +113,7 @@ void GuestSocket::expire_held(Session& session, int error) {
   std::erase_if(held_, [&](const HeldCall& held) {
     if (!held.call.is_alive()) return true;
     if (session.now() < held.deadline) return false;
-    held.call.finish(Errno{error});
+    held.call.finish(Errno{held.late_error != 0 ? held.late_error : error});
     return true;
   });
 }
@@ -132,6 +146,7 @@ Outcome<void> write_address_argument(const TrappedCall& call, int domain, const 
   if (address == 0) return {};
   const auto room = call.read_value<socklen_t>(length);
   if (!room) return std::unexpected(room.error());
+  if (static_cast<int>(*room) < 0) return fail(EINVAL);
   AddressArgument argument;
   socklen_t size = *room;
   if (static_cast<int>(size) > static_cast<int>(argument.octets.size())) size = argument.octets.size();

@@ -41,6 +41,7 @@ class GuestOwner {
 struct HeldCall {
   TrappedCall call;
   Instant deadline = kNever;
+  int late_error = 0;  // what it says after that; 0: as the others
 };
 
 class GuestSocket : public std::enable_shared_from_this<GuestSocket> {
@@ -65,9 +66,12 @@ class GuestSocket : public std::enable_shared_from_this<GuestSocket> {
   virtual void send(Session& session, const TrappedCall& call) = 0;     // sendto, sendmsg, sendmmsg
   virtual void receive(Session& session, const TrappedCall& call) = 0;  // recvfrom, recvmsg, recvmmsg
   virtual void shutdown(Session& session, const TrappedCall& call) = 0;
+  virtual void query(const TrappedCall& call);  // ioctl
   // SO_SNDBUF or SO_RCVBUF (`name`) of the socket now is `size`.
   virtual void buffer_is(int /*name*/, int /*size*/) {}
   virtual int pending_error() { return 0; }  // of SO_ERROR, once
+  // What the program has written goes out before anything is changed.
+  virtual void flush(Session&) {}
 
   // --- what makes things move
   // Our end has news: epoll(7) events. Edge-triggered.
@@ -83,17 +87,21 @@ class GuestSocket : public std::enable_shared_from_this<GuestSocket> {
 
   // Where the program's end was seen last, to get at it when it is needed.
   void remember(pid_t thread, int number) { hint_ = {thread, number}; }
+  // Its process is known, and not its number.
+  void remember_process_of(pid_t thread) { hint_ = {thread, -1}; }
 
  protected:
   struct Hint {
     pid_t thread = 0;
     int number = -1;
   };
+  // Where it was seen last, the program's end is still.
+  bool is_where_it_was() const;
   // The program's end, for a moment. Empty when it cannot be found.
   drivers::FileDescriptor borrow_their_end() const;
   // O_NONBLOCK of the program's descriptor that the call names.
   static bool may_block(const TrappedCall& call, int flags = 0);
-  void hold(Session& session, const TrappedCall& call, Duration timeout);
+  void hold(Session& session, const TrappedCall& call, Duration timeout, int late_error = 0);
   // Answers those that have waited too long, with `error`, and forgets those that nobody waits for.
   void expire_held(Session& session, int error);
   void finish_held(const Outcome<void>& outcome);

@@ -102,7 +102,7 @@ std::vector<sock_filter> make_program() {
       }
     };
   };
-  filter.on_call(SYS_sendto, with_address(MSG_FASTOPEN));
+  filter.on_call(SYS_sendto, with_address(MSG_FASTOPEN | MSG_MORE));
   filter.on_call(SYS_recvfrom, [&] {
     // Of a single octet: whether there is a connection at all is asked so (Python's ssl does).
     filter.load(argument_low(2));
@@ -114,6 +114,7 @@ std::vector<sock_filter> make_program() {
     filter.answer_if(SIOCATMARK, kAsk);
     filter.answer_if(SIOCOUTQ, kAsk);
     filter.answer_if(SIOCOUTQNSD, kAsk);
+    filter.answer_if(FIONREAD, kAsk);
   });
   filter.answer(SECCOMP_RET_ALLOW);
   return std::move(filter.program());

@@ -1,5 +1,6 @@
 #include "socket_api/run/socket_calls.h"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -14,7 +15,12 @@ constexpr std::size_t kMaxOption = 4096;
 
 // What the kernel must know too, since it does the waiting of read() and write() itself.
 bool concerns_pair(int level, int name) {
-  return level == SOL_SOCKET && (name == SO_RCVTIMEO || name == SO_SNDTIMEO || name == SO_RCVLOWAT);
+  return level == SOL_SOCKET && (name == SO_RCVTIMEO || name == SO_SNDTIMEO);
+}
+
+// What concerns reading from the pair and nothing else: the stack is read from at once, and by octets.
+bool is_of_pair(int level, int name) {
+  return level == SOL_SOCKET && (name == SO_RCVLOWAT || name == SO_OOBINLINE);
 }
 
 }  // namespace
@@ -22,14 +28,20 @@ bool concerns_pair(int level, int name) {
 void bind_socket(Session& session, Socket& socket, const TrappedCall& call) {
   const auto argument = read_address_argument(call, call.argument(1), call.argument(2));
   if (!argument) return call.finish(argument.error());
-  const auto address = read_address(socket.domain(), argument->get(), argument->length);
+  const auto address = read_bind_address(socket.domain(), argument->get(), argument->length);
   if (!address) return call.finish(address.error());
   call.finish(socket.bind(session, *address));
 }
 
 void write_name(Socket& socket, const Outcome<SocketAddress>& name, const TrappedCall& call) {
   if (!name) return call.finish(name.error());
-  if (call.argument(1) == 0) return call.finish(Errno{EFAULT});
+  if (call.argument(1) == 0) {
+    const auto room = call.read_value<socklen_t>(call.argument(2));
+    if (!room || *room > 0) return call.finish(Errno{EFAULT});
+    const auto size =
+        static_cast<socklen_t>(socket.domain() == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
+    return call.finish(call.write_value(call.argument(2), size));
+  }
   call.finish(write_address_argument(call, socket.domain(), *name, call.argument(1), call.argument(2)));
 }
 
@@ -38,6 +50,8 @@ void set_option(Session& session, GuestSocket& guest, const TrappedCall& call) {
   const int name = call.int_argument(2);
   const int size = call.int_argument(4);
   if (size < 0) return call.finish(Errno{EINVAL});
+  if (is_of_pair(level, name)) return call.resume();
+  guest.flush(session);
   std::array<std::uint8_t, kMaxOption> octets{};
   const MutableBytes value =
       MutableBytes(octets).first(std::min<std::size_t>(static_cast<std::size_t>(size), kMaxOption));
@@ -58,7 +72,7 @@ void get_option(Session& session, GuestSocket& guest, const TrappedCall& call) {
   const auto size = call.read_value<int>(call.argument(4));
   if (!size) return call.finish(size.error());
   if (*size < 0) return call.finish(Errno{EINVAL});
-  if (level == SOL_SOCKET && name == SO_COOKIE) return call.resume();
+  if ((level == SOL_SOCKET && name == SO_COOKIE) || is_of_pair(level, name)) return call.resume();
   std::array<std::uint8_t, kMaxOption> octets{};
   const MutableBytes room =
       MutableBytes(octets).first(std::min<std::size_t>(static_cast<std::size_t>(*size), kMaxOption));
@@ -79,12 +93,6 @@ void get_option(Session& session, GuestSocket& guest, const TrappedCall& call) {
   if (const auto copied = call.write(call.argument(3), room.first(*written)); !copied)
     return call.finish(copied.error());
   call.finish(call.write_value(call.argument(4), static_cast<int>(*written)));
-}
-
-void query(Socket& socket, const TrappedCall& call) {
-  const auto value = socket.query(call.argument(1));
-  if (!value) return call.finish(value.error());
-  call.finish(call.write_value(call.argument(2), *value));
 }
 
 }  // namespace transom::sockets::run

@@ -11,7 +11,5 @@ void bind_socket(Session& session, Socket& socket, const TrappedCall& call);
 void write_name(Socket& socket, const Outcome<SocketAddress>& name, const TrappedCall& call);
 void set_option(Session& session, GuestSocket& guest, const TrappedCall& call);
 void get_option(Session& session, GuestSocket& guest, const TrappedCall& call);
-// ioctl() with an int.
-void query(Socket& socket, const TrappedCall& call);
 
 }  // namespace transom::sockets::run

@@ -21,9 +21,11 @@ void StreamGuest::on_end(Session& session, std::uint32_t events) {
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) end_readable_ = true;
   if ((events & EPOLLOUT) != 0) end_writable_ = true;
   if ((events & EPOLLPRI) != 0) end_urgent_ = true;
-  if ((events & EPOLLHUP) != 0) end_closed_ = true;
+  if ((events & EPOLLHUP) != 0) end_closed_ = !is_open_though_shut();
   switch (phase_) {
     case Phase::kConnected:
+      // The listener was closed before anybody accepted it: reset, as Linux.
+      if (end_closed_ && !is_given_) return break_connection(session, 0);
       move_out(session);
       move_in(session);
       break;
@@ -31,6 +33,11 @@ void StreamGuest::on_end(Session& session, std::uint32_t events) {
       if (end_closed_) close_socket(session);
       break;
   }
+}
+
+// A hang-up says that the program has closed its end, or that both directions are shut.
+bool StreamGuest::is_open_though_shut() const {
+  return !program_writes_ && (socket_ended_ || !program_reads_) && is_where_it_was();
 }
 
 void StreamGuest::on_socket(Session& session) {
@@ -166,17 +173,24 @@ void StreamGuest::move_urgent_in(Session& session) {
     (void)write_end(end_.get(), Bytes(&octet, 1), MSG_OOB);
 }
 
+// Nothing unread must be left in it: the program would be told of a reset.
+void StreamGuest::forget_end() {
+  const MutableBytes octets = chunk();
+  while (recv(end_.get(), octets.data(), octets.size(), MSG_DONTWAIT) > 0) {
+  }
+  end_.reset();
+}
+
 // The connection has ended for the program: reset, timed out (`error`), or given up by ourselves (0).
 void StreamGuest::break_connection(Session& session, int error) {
   error_ = error;
   phase_ = Phase::kBroken;
   outgoing_.clear();
   incoming_.clear();
-  if (socket_ended_) {  // the program has read the end, or will: a reset behind it is no news for read()
-    const MutableBytes unread = chunk();
-    while (recv(end_.get(), unread.data(), unread.size(), MSG_DONTWAIT) > 0) {
-    }
-    end_.reset();
+  if (waiting_end_ >= 0) {
+    reset(end_, waiting_end_);
+  } else if (socket_ended_) {  // the end of the stream was told: no error for who reads
+    forget_end();
   } else {
     const drivers::FileDescriptor theirs = end_closed_ ? drivers::FileDescriptor() : borrow_their_end();
     reset(end_, theirs.get());

@@ -1,10 +1,13 @@
 #include "socket_api/run/stream_guest.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <array>
 
 #include "socket_api/run/end_io.h"
 
@@ -16,7 +19,9 @@ StreamGuest::StreamGuest(GuestOwner& owner, std::shared_ptr<Socket> socket, driv
       phase_(gate.is_closed() ? Phase::kFresh : Phase::kConnected),
       gate_(gate) {}
 
-StreamGuest::~StreamGuest() = default;
+StreamGuest::~StreamGuest() {
+  for (const Accepted& waiting : accepted_) waiting.guest->waiting_end_ = -1;
+}
 
 // ---------------------------------------------------------------- connect
 
@@ -27,18 +32,33 @@ void StreamGuest::connect(Session& session, const TrappedCall& call) {
     if (phase_ == Phase::kConnected) {
       reset(end_, borrow_their_end().get());
       phase_ = Phase::kBroken;
+      may_connect_ = true;
+    } else if (phase_ == Phase::kConnecting) {
+      phase_ = Phase::kFresh;
+      finish_held(fail(ECONNRESET));
     }
     return call.finish(socket_->disconnect(session));
   }
   if (phase_ == Phase::kConnecting && may_block(call)) {  // again after a signal, or another thread
-    return hold(session, call, socket_->send_timeout());
+    return hold(session, call, socket_->send_timeout(), EALREADY);
   }
   const auto address = read_address(socket_->domain(), argument->get(), argument->length);
   if (!address) return call.finish(address.error());
-  if (phase_ == Phase::kBroken) {
-    if (const auto renewed = renew_pair(call); !renewed) return call.finish(renewed.error());
-  }
-  const auto connected = socket_->connect(session, *address);
+  if (phase_ == Phase::kBroken) return connect_again(session, call, *address);
+  connect_to(session, call, *address);
+}
+
+// As Linux: the first connect() after one that failed without blocking tells of it, unless SO_ERROR has.
+void StreamGuest::connect_again(Session& session, const TrappedCall& call, const SocketAddress& address) {
+  if (!may_connect_) return call.finish(Errno{EISCONN});
+  const int error = error_ != 0 ? error_ : ECONNABORTED;
+  if (const auto renewed = renew_pair(call); !renewed) return call.finish(renewed.error());
+  if (std::exchange(is_refused_, false)) return call.finish(Errno{error});
+  connect_to(session, call, address);
+}
+
+void StreamGuest::connect_to(Session& session, const TrappedCall& call, const SocketAddress& address) {
+  const auto connected = socket_->connect(session, address);
   if (connected) {
     begin_connection(session);
     return call.finish(connected);
@@ -53,6 +73,7 @@ void StreamGuest::on_connecting(Session& session) {
   const Readiness ready = socket_->readiness();
   if (!ready.writable && !ready.error && !ready.hang_up) return;
   if (!ready.error && !ready.hang_up) {
+    if (!held_.empty()) (void)socket_->connect(session, {});  // has said so: EISCONN from now on
     begin_connection(session);
     finish_held({});
     return;
@@ -85,6 +106,7 @@ void StreamGuest::fail_connection(Errno error) {
   }
   error_ = to_number(error);
   phase_ = Phase::kBroken;
+  is_refused_ = may_connect_ = true;
   reset(end_, -1);  // the gate's junk is unread
   owner_.is_broken(*this);
 }
@@ -102,6 +124,9 @@ Outcome<void> StreamGuest::renew_pair(const TrappedCall& call) {
   set_send_buffer(end_.get(), receive_room_);
   gate_ = gate;
   error_ = 0;
+  may_connect_ = false;
+  end_readable_ = end_writable_ = program_writes_ = program_reads_ = true;
+  end_urgent_ = end_closed_ = end_shut_ = socket_ended_ = false;
   phase_ = Phase::kFresh;
   owner_.adopt(shared_from_this());
   return {};
@@ -121,7 +146,9 @@ void StreamGuest::listen(Session& session, const TrappedCall& call) {
 }
 
 void StreamGuest::accept(Session& session, const TrappedCall& call) {
-  if (phase_ != Phase::kListening) return call.finish(Errno{EINVAL});
+  const int flags = call.number() == SYS_accept4 ? call.int_argument(3) : 0;
+  if (phase_ != Phase::kListening || (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != 0)
+    return call.finish(Errno{EINVAL});
   accept_all(session);
   if (!accepted_.empty()) {
     give(call);
@@ -150,7 +177,9 @@ void StreamGuest::accept_all(Session& session) {
     guest->buffer_is(SO_RCVBUF, receive_room_);
     owner_.adopt(guest);
     owner_.note(*guest);
-    accepted_.push_back({std::move(pair->theirs), accepted->from});
+    guest->waiting_end_ = pair->theirs.get();
+    guest->is_given_ = false;
+    accepted_.push_back({std::move(pair->theirs), accepted->from, guest});
   }
 }
 
@@ -158,7 +187,6 @@ void StreamGuest::accept_all(Session& session) {
 void StreamGuest::give(const TrappedCall& call) {
   Accepted& next = accepted_.front();
   const int flags = call.number() == SYS_accept4 ? call.int_argument(3) : 0;
-  if ((flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != 0) return call.finish(Errno{EINVAL});
   const auto named =
       write_address_argument(call, socket_->domain(), next.from, call.argument(1), call.argument(2));
   if (!named) return call.finish(named.error());
@@ -169,6 +197,9 @@ void StreamGuest::give(const TrappedCall& call) {
     write_tokens();
     return;
   }
+  next.guest->waiting_end_ = -1;
+  next.guest->is_given_ = true;
+  next.guest->remember_process_of(call.thread());
   accepted_.pop_front();
 }
 
@@ -209,22 +240,43 @@ void StreamGuest::buffer_is(int name, int size) {
 
 void StreamGuest::shutdown(Session& session, const TrappedCall& call) {
   const int how = call.int_argument(1);
-  if (how < SHUT_RD || how > SHUT_RDWR) return call.finish(Errno{EINVAL});
-  if (phase_ == Phase::kFresh || phase_ == Phase::kBroken) return call.finish(Errno{ENOTCONN});
-  if (phase_ != Phase::kListening) return call.resume();
-  if (how != SHUT_WR) stop_listening(session);
-  call.finish(std::int64_t{0});
+  if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR) return call.finish(Errno{EINVAL});
+  const bool has_ended = phase_ == Phase::kConnected && !socket_->remote_address();
+  if (phase_ == Phase::kFresh || phase_ == Phase::kBroken || has_ended) return call.finish(Errno{ENOTCONN});
+  if (phase_ == Phase::kListening) {
+    if (how != SHUT_WR) stop_listening(session);
+    return call.finish(std::int64_t{0});
+  }
+  if (phase_ == Phase::kConnecting && how != SHUT_WR) {  // gives up, and can connect again
+    const auto done = socket_->shutdown(session, how);
+    phase_ = Phase::kFresh;
+    std::array<std::uint8_t, sizeof(int)> error{};
+    if (!held_.empty()) (void)socket_->get_option(session, SOL_SOCKET, SO_ERROR, error);  // who waits is told
+    finish_held(fail(ECONNRESET));
+    return call.finish(done);
+  }
+  if (how != SHUT_RD) program_writes_ = false;
+  if (how != SHUT_WR) program_reads_ = false;
+  call.resume();
 }
 
-// What waits to be accepted is reset, and the socket is as it was before listen().
+// The descriptor can listen again.
 void StreamGuest::stop_listening(Session& session) {
   (void)socket_->shutdown(session, SHUT_RD);
   finish_held(fail(EINVAL));
-  accepted_.clear();
   phase_ = Phase::kFresh;
+  for (const Accepted& waiting : std::exchange(accepted_, {})) waiting.guest->waiting_end_ = -1;
   const drivers::FileDescriptor theirs = borrow_their_end();
   char token = 0;
-  while (tokens_ > 0 && recv(theirs.get(), &token, 1, MSG_DONTWAIT) == 1) --tokens_;
+  while (tokens_ > 0 && theirs && recv(theirs.get(), &token, 1, MSG_DONTWAIT) == 1) --tokens_;
+}
+
+// The pair knows what of the stream is in it, and the urgent octet.
+void StreamGuest::query(const TrappedCall& call) {
+  const auto request = call.argument(1);
+  if (request == FIONREAD && phase_ == Phase::kListening) return call.finish(Errno{EINVAL});
+  if (request == FIONREAD || request == SIOCATMARK) return call.resume();
+  GuestSocket::query(call);
 }
 
 // ---------------------------------------------------------------- messages that are not left to the kernel
@@ -238,6 +290,7 @@ void StreamGuest::send(Session&, const TrappedCall& call) {
   const int flags = call.int_argument(3);
   if (phase_ == Phase::kFresh || phase_ == Phase::kConnecting)
     return call.finish(Errno{(flags & MSG_FASTOPEN) != 0 ? EOPNOTSUPP : EPIPE});
+  if (call.argument(4) == 0 && (flags & MSG_FASTOPEN) == 0) return call.resume();  // MSG_MORE
   const auto theirs = call.take_descriptor(call.int_argument(0));
   if (!theirs) return call.finish(theirs.error());
   const MutableBytes octets = chunk();

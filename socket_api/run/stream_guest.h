@@ -53,6 +53,7 @@ class StreamGuest final : public GuestSocket {
   void send(Session& session, const TrappedCall& call) override;
   void receive(Session& session, const TrappedCall& call) override;
   void shutdown(Session& session, const TrappedCall& call) override;
+  void query(const TrappedCall& call) override;
   void buffer_is(int name, int size) override;
   int pending_error() override { return std::exchange(error_, 0); }
 
@@ -66,6 +67,8 @@ class StreamGuest final : public GuestSocket {
   void on_connecting(Session& session);
   void fail_connection(Errno error);
   Outcome<void> renew_pair(const TrappedCall& call);
+  void connect_to(Session& session, const TrappedCall& call, const SocketAddress& address);
+  void connect_again(Session& session, const TrappedCall& call, const SocketAddress& address);
   void accept_all(Session& session);
   void answer_accepts(Session& session);
   void give(const TrappedCall& call);
@@ -78,16 +81,25 @@ class StreamGuest final : public GuestSocket {
   bool move_urgent_out(Session& session);
   void move_urgent_in(Session& session);
   void break_connection(Session& session, int error);
+  void forget_end();
+  bool is_open_though_shut() const;
   void end_if_done(Session& session);
 
   struct Accepted {  // by us, and not yet by the program
     drivers::FileDescriptor theirs;
     SocketAddress from;
+    std::shared_ptr<StreamGuest> guest;
   };
 
   Phase phase_ = Phase::kFresh;
   Gate gate_;
   int error_ = 0;
+  bool is_refused_ = false;     // broken by a connect() that failed, and the program has not asked again
+  bool may_connect_ = false;    // broken, and not for good
+  bool program_writes_ = true;  // it has not shut that down
+  bool program_reads_ = true;
+  int waiting_end_ = -1;  // the program's end, while it waits to be accepted
+  bool is_given_ = true;  // the program has it, or had
   bool end_readable_ = true;
   bool end_writable_ = true;
   bool end_urgent_ = false;

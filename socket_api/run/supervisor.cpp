@@ -235,7 +235,7 @@ void Supervisor::handle_on(Session& session, GuestSocket& guest, const TrappedCa
     case SYS_shutdown:
       return guest.shutdown(session, call);
     case SYS_ioctl:
-      return query(guest.socket(), call);
+      return guest.query(call);
     case SYS_sendto:
     case SYS_sendmsg:
     case SYS_sendmmsg:
