@@ -110,6 +110,14 @@ OrError<void> add_interface(Stack& stack, const transom_config& config) {
                       fmt::format("gateway {}: {}", gateway, to_string(added.error())));
     }
   }
+  Result<void> started;
+  if (config.dhcp != 0) started = stack.start_dhcp(interface, {.start_delay = {}});
+  if (started && config.slaac != 0) started = stack.autoconfigure(interface);
+  if (!started)
+    return complain(to_number(errno_of(started.error())), "DHCP and autoconfiguration need a TAP device");
+  constexpr Duration kServerPatience = std::chrono::seconds(15);
+  if (!stack.wait_for_configuration(interface, kServerPatience))
+    return complain(ETIMEDOUT, "no DHCP server, or no router, has answered within 15 s");
   constexpr Duration kPatience = std::chrono::seconds(5);
   if (const auto ready = stack.wait_for_addresses(kPatience); !ready) {
     const bool is_taken = ready.error() == Error::kAddressInUse;
@@ -197,4 +205,7 @@ int transom_stack_drain(transom_stack* stack, int timeout) {
   return -1;
 }
 
-void transom_stack_destroy(transom_stack* stack) { delete stack; }
+void transom_stack_destroy(transom_stack* stack) {
+  if (stack != nullptr) stack->stack.release_leases();
+  delete stack;
+}

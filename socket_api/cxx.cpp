@@ -95,6 +95,13 @@ Outcome<Endpoint> SocketHandle::remote() {
 
 // ---------------------------------------------------------------- TcpStream
 
+std::expected<TcpStream, ConnectFailure> TcpStream::connect(Stack& stack, const std::string& name, Port port,
+                                                            Duration limit) {
+  auto socket = connect_by_name(stack, name, port, limit);
+  if (!socket) return std::unexpected(socket.error());
+  return TcpStream(SocketHandle(stack, std::move(*socket)));
+}
+
 Outcome<TcpStream> TcpStream::connect(Stack& stack, const Endpoint& remote) {
   auto handle = SocketHandle::open(stack, {domain_of(remote.address), SOCK_STREAM, 0});
   if (!handle) return std::unexpected(handle.error());

@@ -11,6 +11,7 @@
 
 #include <memory>
 
+#include "socket_api/names/resolver.h"
 #include "socket_api/socket.h"
 
 namespace transom::sockets {
@@ -60,6 +61,9 @@ class TcpStream {
   explicit TcpStream(SocketHandle handle) : handle_(std::move(handle)) {}
 
   static Outcome<TcpStream> connect(Stack& stack, const Endpoint& remote);
+  // By name: connect_by_name() of names/resolver.h.
+  static std::expected<TcpStream, ConnectFailure> connect(Stack& stack, const std::string& name, Port port,
+                                                          Duration limit = Duration::max());
 
   // 0 at the end of the stream.
   Outcome<std::size_t> read(MutableBytes out);

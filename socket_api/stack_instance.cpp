@@ -86,6 +86,42 @@ Result<void> Stack::wait_for_addresses(Duration limit) {
   }
 }
 
+Result<void> Stack::start_dhcp(InterfaceId interface, const dhcp::Config& config) {
+  Session session(*this);
+  return host_.start_dhcp(interface, config);
+}
+
+Result<void> Stack::autoconfigure(InterfaceId interface, const ip::AutoconfigurationOptions& options) {
+  Session session(*this);
+  return host_.autoconfigure(interface, options);
+}
+
+Result<void> Stack::wait_for_configuration(InterfaceId interface, Duration limit) {
+  constexpr Duration kLook = std::chrono::milliseconds(5);
+  Session session(*this);
+  const Instant deadline = session.now() + limit;
+  const auto has_formed = [&] {
+    return std::ranges::any_of(host_.link().interface(interface)->addresses(), [](const auto& entry) {
+      return entry.is_usable() && entry.prefix.address.is_v6() && !entry.traits.has_link_prefix;
+    });
+  };
+  while (true) {
+    const dhcp::Client* const client = host_.dhcp(interface);
+    const bool has_lease = client == nullptr || client->lease();
+    if (has_lease && (!host_.ip().router_discovery().is_started(interface) || has_formed())) return {};
+    if (session.now() >= deadline) return std::unexpected(Error::kTimedOut);
+    Waiter waiter(*loop_);
+    session.wait(waiter, std::min(deadline, session.now() + kLook));
+  }
+}
+
+void Stack::release_leases() {
+  Session session(*this);
+  for (const auto& interface : host_.link().interfaces()) {
+    if (dhcp::Client* const client = host_.dhcp(interface->id())) client->release();
+  }
+}
+
 Result<void> Stack::drain(Duration limit) {
   constexpr Duration kLook = std::chrono::milliseconds(2);
   const auto is_unacknowledged = [](const tcp::Info& info) {

@@ -22,6 +22,7 @@
 #include "drivers/clock.h"
 #include "drivers/device.h"
 #include "socket_api/event_loop.h"
+#include "socket_api/names/resolver_config.h"
 #include "socket_api/pump.h"
 #include "stack/host.h"
 
@@ -64,6 +65,16 @@ class Stack {
   // Until no address is tentative any more. kTimedOut, or kAddressInUse when one turned out to be another
   // node's.
   Result<void> wait_for_addresses(Duration limit);
+  // From DHCP and from routers: see Host::start_dhcp() and Host::autoconfigure().
+  Result<void> start_dhcp(InterfaceId interface, const dhcp::Config& config = {});
+  Result<void> autoconfigure(InterfaceId interface, const ip::AutoconfigurationOptions& options = {});
+  // Until what was started of these on the interface has given it a usable address. kTimedOut.
+  Result<void> wait_for_configuration(InterfaceId interface, Duration limit);
+  // Gives the addresses that came from DHCP back; to be called before the Stack is destroyed.
+  void release_leases();
+  // How names are found: names/resolver.h. To be called within a Session, and read there.
+  void set_resolver(ResolverConfig resolver) { resolver_ = std::move(resolver); }
+  const ResolverConfig& resolver() const { return resolver_; }
   // Until the peers have everything that was written to connections which are closed by now, or shut down for
   // writing; to be called before the Stack is destroyed. kTimedOut.
   Result<void> drain(Duration limit);
@@ -72,6 +83,7 @@ class Stack {
   friend class Session;
 
   std::uint64_t last_cookie_ = 0;
+  ResolverConfig resolver_;
   BufferPool pool_;
   Host host_;
   Pump pump_;

@@ -54,6 +54,8 @@ struct transom_config {
   const char* pcap;     /* a file that gets everything that passes the device */
   const char* fault;    /* "loss=1% reorder=2% delay=10ms seed=7" */
   uint64_t seed;        /* of all that is random; 0: from the system. A known seed is not secure */
+  int dhcp;             /* not 0: an IPv4 address, routes and name servers from a DHCP server */
+  int slaac;            /* not 0: the same of IPv6, from the routers of the link (TAP only, both) */
 };
 
 /* Makes a stack, and waits until its addresses are usable (about 60 ms). Null on failure: then errno says
@@ -65,7 +67,8 @@ transom_stack* transom_stack_create(const struct transom_config* config, char* e
  * `timeout` milliseconds. */
 int transom_stack_drain(transom_stack* stack, int timeout);
 
-/* Closes all its sockets, waits for nothing, and takes the device down. No other call may be in progress. */
+/* Closes all its sockets, gives the lease of DHCP back, waits for nothing, and takes the device down. No
+ * other call may be in progress. */
 void transom_stack_destroy(transom_stack* stack);
 
 /* Makes a congestion control known that TCP_CONGESTION can name then: a shared object, by its path or by its
@@ -74,6 +77,44 @@ void transom_stack_destroy(transom_stack* stack);
  * docs/congestion-control.md. */
 int transom_load_congestion_control(transom_stack* stack, const char* name_or_path, char* error,
                                     size_t error_size);
+
+/* ------------------------------------------------------------------ names */
+
+/* How names are found, as resolv.conf(5) says it elsewhere. Zero what is not wanted. The machine's own
+ * resolv.conf does not count. Lists end with a null pointer. */
+struct transom_resolver {
+  const char* const*
+      servers; /* "10.9.0.1", "10.9.0.1:5353", "[fd09::1]:53"; null: those of DHCP and routers */
+  const char* const* search; /* search domains; null: those of DHCP and routers */
+  unsigned ndots;            /* a name with fewer dots is tried in the search domains first; 0: 1 */
+  unsigned timeout;          /* milliseconds for the first answer; 0: 2000 */
+  unsigned attempts;         /* of each server; 0: 3 */
+  const char* hosts_file;    /* null: /etc/hosts; "": none */
+};
+int transom_set_resolver(transom_stack* stack, const struct transom_resolver* resolver);
+
+/* getaddrinfo(3) and getnameinfo(3), over the sockets of the stack: numbers, the hosts file, then the DNS
+ * (c-ares: UDP, and TCP for what does not fit). 0, or an EAI_ value for gai_strerror(): EAI_NONAME when there
+ * is no such name or it has no address, EAI_AGAIN when no server has answered (or none is known), EAI_FAIL,
+ * EAI_SERVICE, EAI_FAMILY, EAI_ADDRFAMILY, EAI_SOCKTYPE, EAI_BADFLAGS, EAI_MEMORY, EAI_OVERFLOW. Sorted by
+ * RFC 6724; that IPv4 or IPv6 is not there at all is known only with AI_ADDRCONFIG. As glibc, but: no raw
+ * sockets in the list, nothing is cached, and AI_IDN is not known. Free the list with transom_freeaddrinfo().
+ * Include <netdb.h>. */
+struct addrinfo;
+int transom_getaddrinfo(transom_stack* stack, const char* node, const char* service,
+                        const struct addrinfo* hints, struct addrinfo** result);
+void transom_freeaddrinfo(struct addrinfo* result);
+/* NI_NUMERICHOST NI_NUMERICSERV NI_NAMEREQD NI_DGRAM; NI_NOFQDN does nothing. */
+int transom_getnameinfo(transom_stack* stack, const struct sockaddr* address, socklen_t length, char* host,
+                        socklen_t host_size, char* service, socklen_t service_size, int flags);
+
+/* A TCP connection to a name: its addresses of both families in turn, each 250 ms after the one before or as
+ * soon as that has failed; the first to answer is used (RFC 8305). Blocks, for at most `timeout` milliseconds
+ * after the name was found; negative: as long as it takes. A descriptor, or -1: `lookup_error`, if not null,
+ * is then an EAI_ value when the name was not found (errno: EHOSTUNREACH), or 0 and errno is that of the last
+ * attempt, or ETIMEDOUT. */
+int transom_connect_by_name(transom_stack* stack, const char* node, unsigned short port, int timeout,
+                            int* lookup_error);
 
 /* ------------------------------------------------------------------ sockets */
 

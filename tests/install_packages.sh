@@ -4,10 +4,10 @@
 #   tests/install_packages.sh [build|all]     "build": only what the build needs; "all": also Go (450 MB), for the tests of a Go program
 set -euo pipefail
 
-build=(g++ cmake ninja-build ccache pkg-config libfmt-dev libpcap-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev)
+build=(g++ cmake ninja-build ccache pkg-config libfmt-dev libpcap-dev libc-ares-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev)
 run=(iproute2 iputils-ping curl tcpdump ethtool)
 test=(libgtest-dev libgmock-dev clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev tshark nmap wrk netcat-openbsd traceroute
-      python3 binutils util-linux
+      dnsmasq-base python3 binutils util-linux
       iperf3 ncat socat busybox-static redis-server redis-tools nginx-light openssh-server openssh-client openssl git rsync bind9-dnsutils)
 # CPython's own tests; the name has the version of the distribution's python3.
 test+=("libpython$(. /etc/os-release; [ "$VERSION_ID" = 12 ] && echo 3.11 || echo 3.12)-testsuite")

@@ -99,6 +99,16 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
   add_parsed_list(command, "--gateway", options.gateways, parse_address, "Default gateway; one per family")
       ->type_name("ADDR")
       ->group(group);
+  auto* dhcp =
+      command.add_flag("--dhcp", options.dhcp, "An IPv4 address and what goes with it from a DHCP server")
+          ->group(group);
+  auto* slaac = command.add_flag("--slaac", options.slaac, "The same of IPv6 from the routers of the link")
+                    ->group(group);
+  for (CLI::Option* option : {dhcp, slaac}) option->excludes("--tun");
+  add_parsed_list(command, "--dns", options.name_servers, parse_address,
+                  "Name server; repeatable (default: those that DHCP and routers name)")
+      ->type_name("ADDR")
+      ->group(group);
   command.add_option("--pcap", options.capture, "Write what passes the device to this file")
       ->type_name("FILE")
       ->group(group);

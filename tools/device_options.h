@@ -20,7 +20,10 @@ struct DeviceOptions {
   std::optional<MacAddress> mac;
   std::optional<std::uint32_t> mtu;
   std::vector<IpAddress> gateways;
-  std::string capture;  // pcap file; empty: none
+  bool dhcp = false;
+  bool slaac = false;
+  std::vector<IpAddress> name_servers;  // none: those that DHCP and routers name
+  std::string capture;                  // pcap file; empty: none
   std::uint32_t capture_length = 262144;
   std::vector<std::string> traces;  // files; what they end in says which kind
   std::optional<drivers::FaultOptions> faults;

@@ -69,6 +69,9 @@ LocalHost::LocalHost(const DeviceOptions& options, DefaultDevice otherwise) {
   open_traces(options);
   if (!options.traces.empty()) config.observer = &trace_.add_host({});
   stack_ = std::make_unique<sockets::Stack>(config);
+  sockets::ResolverConfig resolver;
+  for (const IpAddress& server : options.name_servers) resolver.servers.push_back({server, Port::kNone});
+  stack_->set_resolver(std::move(resolver));
   if (!options.congestion_control.empty()) use_congestion_control(options.congestion_control);
   if (!has_device) return;
   sockets::InterfaceOptions interface;
@@ -78,9 +81,12 @@ LocalHost::LocalHost(const DeviceOptions& options, DefaultDevice otherwise) {
   interface.conflict_detection = link::ConflictDetection::quick();
   interface_ = stack_->add_device(std::move(device), interface);
   add_addresses(options);
+  configure_by_network(options);
 }
 
-LocalHost::~LocalHost() = default;
+LocalHost::~LocalHost() {
+  if (stack_) stack_->release_leases();
+}
 
 void LocalHost::open_traces(const DeviceOptions& options) {
   const Duration offset = drivers::wall_clock_offset();
@@ -105,7 +111,8 @@ void LocalHost::use_congestion_control(const std::string& text) {
 
 void LocalHost::choose_addresses(const DeviceOptions& options) {
   addresses_ = options.addresses;
-  if (addresses_.empty()) addresses_ = {*IpPrefix::parse("10.9.0.2/24"), *IpPrefix::parse("fd09::2/64")};
+  if (addresses_.empty() && !options.dhcp && !options.slaac)
+    addresses_ = {*IpPrefix::parse("10.9.0.2/24"), *IpPrefix::parse("fd09::2/64")};
   kernel_addresses_ = options.kernel_addresses;
 }
 
@@ -197,6 +204,42 @@ void LocalHost::add_addresses(const DeviceOptions& options) {
   tools::fail(Exit::kFailed,
               "the addresses did not become usable on {} within 10 s; is it up? try: sudo ip link set {} up",
               device_name_, device_name_);
+}
+
+void LocalHost::configure_by_network(const DeviceOptions& options) {
+  if (!options.dhcp && !options.slaac) return;
+  constexpr Duration kPatience = std::chrono::seconds(20);
+  if (options.dhcp) (void)stack_->start_dhcp(interface_, {.start_delay = {}});
+  if (options.slaac)
+    (void)stack_->autoconfigure(interface_,
+                                {.addresses = {}, .solicitation_delay = std::chrono::milliseconds(100)});
+  const bool is_configured = stack_->wait_for_configuration(interface_, kPatience).has_value();
+  sockets::Session session(*stack_);
+  Host& host = session.host();
+  const dhcp::Client* const client = host.dhcp(interface_);
+  if (!is_configured) {
+    const bool is_dhcp = client != nullptr && !client->lease();
+    tools::fail(
+        Exit::kFailed, "{} on {} within 20 s; is one running there?",
+        is_dhcp ? "no DHCP server has given an address" : "no router has advertised a prefix for addresses",
+        device_name_);
+  }
+  if (client != nullptr) {
+    const dhcp::Lease& lease = *client->lease();
+    addresses_.push_back(lease.address);
+    report_.push_back(fmt::format("address   {} (DHCP, from {})", lease.address, lease.server));
+  }
+  for (const link::InterfaceAddress& entry : host.link().interface(interface_)->addresses()) {
+    if (entry.traits.has_link_prefix || !entry.is_usable()) continue;
+    addresses_.push_back(entry.prefix);
+    report_.push_back(
+        fmt::format("address   {} ({})", entry.prefix, entry.traits.is_temporary ? "temporary" : "stable"));
+  }
+  for (const ip::Route& route : host.ip().routes().routes()) {
+    if (route.gateway && route.prefix.length == 0)
+      report_.push_back(fmt::format("gateway   {}", *route.gateway));
+  }
+  for (const IpAddress& server : host.dns().servers) report_.push_back(fmt::format("dns       {}", server));
 }
 
 std::string LocalHost::device_failure() {

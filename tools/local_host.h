@@ -42,6 +42,7 @@ class LocalHost {
   void use_congestion_control(const std::string& text);
   void set_up_kernel_end(const DeviceOptions& options);
   void add_addresses(const DeviceOptions& options);
+  void configure_by_network(const DeviceOptions& options);
 
   std::string enter_command_;
   std::string device_name_;

@@ -19,6 +19,7 @@
 #include "tools/commands.h"
 #include "tools/failure.h"
 #include "tools/local_host.h"
+#include "tools/names.h"
 
 namespace transom::tools {
 
@@ -319,20 +320,18 @@ class Netcat {
 };
 
 int run(const NcOptions& options) {
-  std::optional<IpAddress> address;
-  if (options.where.size() == 2) address = parse_address(options.where[0]);
+  const bool has_target = options.where.size() == 2;
+  if (has_target) check_target(options.where[0]);
   if (options.where.empty() && !(options.listen && options.source_port != 0)) {
     fail(Exit::kUsage, "where to? write: transom nc 10.9.0.1 80, or: transom nc -l 80");
   }
   const Port port = options.where.empty() ? Port{options.source_port} : parse_port(options.where.back());
-  if (!options.listen && !address)
+  if (!options.listen && !has_target)
     fail(Exit::kUsage, "an address and a port are needed; write: transom nc 10.9.0.1 {}", to_number(port));
   if (options.listen && options.scan) fail(Exit::kUsage, "-l listens and -z connects; leave one out");
-  if (address && ((options.only_v4 && address->is_v6()) || (options.only_v6 && address->is_v4()))) {
-    fail(Exit::kUsage, "{} is not of the family that -{} asks for; leave the flag out", *address,
-         options.only_v4 ? 4 : 6);
-  }
   LocalHost host(options.device);
+  std::optional<IpAddress> address;
+  if (has_target) address = find_target(host, options.where[0], options.only_v4, options.only_v6);
   Netcat netcat(host, options);
   return options.listen ? netcat.listen_and_run(address, port) : netcat.connect_and_run(*address, port);
 }
@@ -342,7 +341,7 @@ int run(const NcOptions& options) {
 void add_nc(CLI::App& app, Selection& selected) {
   CLI::App* command = app.add_subcommand("nc", "Connect or listen, TCP or UDP, from a host on a device");
   auto options = std::make_shared<NcOptions>();
-  command->add_option("where", options->where, "[ADDR] PORT")->expected(0, 2)->type_name("");
+  command->add_option("where", options->where, "[ADDR|NAME] PORT")->expected(0, 2)->type_name("");
   command->add_flag("-l,--listen", options->listen, "Listen instead of connecting");
   command->add_flag("-u,--udp", options->udp, "UDP instead of TCP");
   command->add_flag("-k,--keep", options->keep_listening, "Listen again after each connection");

@@ -11,6 +11,7 @@
 #include "tools/failure.h"
 #include "tools/interrupt.h"
 #include "tools/local_host.h"
+#include "tools/names.h"
 
 namespace transom::tools {
 
@@ -211,15 +212,12 @@ class Pinger final : ReadinessListener {
 };
 
 int run(const PingOptions& options) {
-  const IpAddress target = parse_address(options.target);
-  if ((options.only_v4 && target.is_v6()) || (options.only_v6 && target.is_v4())) {
-    fail(Exit::kUsage, "{} is not of the family that -{} asks for; leave the flag out", target,
-         options.only_v4 ? 4 : 6);
-  }
+  check_target(options.target);
+  LocalHost host(options.device);
+  const IpAddress target = find_target(host, options.target, options.only_v4, options.only_v6);
   const std::size_t limit = target.is_v4() ? 65507 : 65527;
   if (options.size > limit)
     fail(Exit::kUsage, "-s {} does not fit into a packet; at most {} do", options.size, limit);
-  LocalHost host(options.device);
   std::atomic<bool> is_stopped = false;
   const Interrupt interrupt([&is_stopped] { is_stopped = true; });
   Pinger pinger(host, options, target, is_stopped);
@@ -231,7 +229,7 @@ int run(const PingOptions& options) {
 void add_ping(CLI::App& app, Selection& selected) {
   CLI::App* command = app.add_subcommand("ping", "Send echo requests from a host on a device");
   auto options = std::make_shared<PingOptions>();
-  command->add_option("address", options->target, "Whom to ping")->required()->type_name("ADDR");
+  command->add_option("address", options->target, "Whom to ping")->required()->type_name("ADDR|NAME");
   command->add_option("-c,--count", options->count, "Stop after so many requests")
       ->check(CLI::Range(1, 1'000'000'000))
       ->type_name("N");

@@ -22,7 +22,6 @@ namespace {
 
 struct RunOptions {
   DeviceOptions device;
-  std::vector<IpAddress> name_servers;
   std::string name;
   std::string attach;  // to the host of that name; empty: to one of its own
   bool preload = false;
@@ -37,7 +36,7 @@ constexpr Duration kDrain = std::chrono::seconds(30);
 
 GuestOptions guest_options(const RunOptions& options, const std::vector<std::string>& command) {
   return {.command = command,
-          .name_servers = options.name_servers,
+          .name_servers = options.device.name_servers,
           .interface = options.device.is_private()  ? ""
                        : options.device.tap.empty() ? options.device.tun
                                                     : options.device.tap,
@@ -100,7 +99,7 @@ int run_on_host_of(const RunOptions& options, const std::vector<std::string>& co
   }
   const std::string path = find_host(options.attach);
   GuestOptions guest_options{.command = command,
-                             .name_servers = options.name_servers,
+                             .name_servers = options.device.name_servers,
                              .interface = {},
                              .addresses = {},
                              .interception = options.interception()};
@@ -135,15 +134,6 @@ void add_run(CLI::App& app, Selection& selected) {
   CLI::App* command = app.add_subcommand("run", "Run a program on this stack instead of the kernel's");
   auto options = std::make_shared<RunOptions>();
   add_device_options(*command, options->device);
-  command
-      ->add_option_function<std::vector<std::string>>(
-          "--dns",
-          [options](const std::vector<std::string>& texts) {
-            for (const std::string& text : texts) options->name_servers.push_back(parse_address(text));
-          },
-          "Name server that the program is told of; repeatable (default: as outside)")
-      ->type_name("ADDR")
-      ->allow_extra_args(false);
   command->add_option("--name", options->name, "Name for ss --host and the like (default: run-PID)")
       ->type_name("NAME");
   command

@@ -1,0 +1,18 @@
+// Names that a person gives instead of addresses.
+#pragma once
+
+#include <string>
+
+#include "tools/local_host.h"
+
+namespace transom::tools {
+
+// Throws Failure(kUsage) for what is neither a number nor could be a name, so that a slip is noticed before a
+// host is set up.
+void check_target(const std::string& text);
+
+// The address of `text`, a number or a name, for a host that is set up; of one family, if asked for. Throws
+// Failure, with what to do about it.
+IpAddress find_target(LocalHost& host, const std::string& text, bool only_v4, bool only_v6);
+
+}  // namespace transom::tools
