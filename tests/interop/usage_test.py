@@ -45,7 +45,7 @@ TABLE = [
     (["nc", "-s", "10.9.0.77", "10.9.0.1", "81"], 2, ["address of this host"]),
     (["ss"], 1, ["no host is running", "transom up"]),
     (["nstat", "--host", "nobody"], 1, ["no host answers", "transom up"]),
-    (["ip", "addr", "add"], 2, ["only show"]),
+    (["ip", "addr", "add"], 2, ["which prefix"]),
     (["ip"], 2, ["transom ip --help"]),
     (["frobnicate"], 2, ["transom --help"]),
     (["up", "--frobnicate"], 2, ["--frobnicate", "transom up --help"]),
