@@ -1,5 +1,6 @@
 #include "socket_api/control_messages.h"
 
+#include <linux/net_tstamp.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <sys/socket.h>
@@ -9,6 +10,8 @@
 #include <chrono>
 #include <cstring>
 #include <ctime>
+
+#include <linux/errqueue.h>  // which needs <ctime>
 
 #include "socket_api/option_value.h"
 #include "socket_api/socket.h"
@@ -146,21 +149,28 @@ void put_all_control(Incoming& message, Bytes complete) {
 namespace {
 
 // The stack knows how long ago it was; what o'clock it is, the machine knows.
-void write_timestamp(Session& session, Timestamps kind, Instant arrival, Incoming& message) {
-  const Duration wall =
-      std::chrono::system_clock::now().time_since_epoch() - (session.loop().now() - arrival);
+timespec wall_time(Session& session, Instant then) {
+  const Duration wall = std::chrono::system_clock::now().time_since_epoch() - (session.loop().now() - then);
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(wall);
-  const Duration rest = wall - seconds;
-  if (kind == Timestamps::kNanoseconds) {
-    put_control(message, SOL_SOCKET, SCM_TIMESTAMPNS, timespec{seconds.count(), rest.count()});
-  } else {
-    put_control(
-        message, SOL_SOCKET, SCM_TIMESTAMP,
-        timeval{seconds.count(), std::chrono::duration_cast<std::chrono::microseconds>(rest).count()});
-  }
+  return {seconds.count(), (wall - seconds).count()};
 }
 
 }  // namespace
+
+void write_timestamps(Session& session, const SocketSettings& settings, Instant arrival,
+                      bool with_timestamping, Incoming& message) {
+  if (settings.timestamps == Timestamps::kNone && !with_timestamping) return;
+  const timespec time = wall_time(session, arrival);
+  constexpr long kMicrosecond = 1000;
+  if (settings.timestamps == Timestamps::kNanoseconds)
+    put_control(message, SOL_SOCKET, SCM_TIMESTAMPNS, time);
+  if (settings.timestamps == Timestamps::kMicroseconds)
+    put_control(message, SOL_SOCKET, SCM_TIMESTAMP, timeval{time.tv_sec, time.tv_nsec / kMicrosecond});
+  if (with_timestamping) {
+    const scm_timestamping all{.ts = {time, {}, {}}};  // no hardware has one
+    put_control(message, SOL_SOCKET, SCM_TIMESTAMPING, all);
+  }
+}
 
 // The order is that of Linux.
 void write_control(Session& session, const SocketKind& kind, const SocketSettings& settings,
@@ -168,8 +178,9 @@ void write_control(Session& session, const SocketKind& kind, const SocketSetting
   const IpSettings::Family& ipv4 = settings.ip.ipv4;
   const IpSettings::Family& ipv6 = settings.ip.ipv6;
   const bool is_ipv4 = from.destination.is_v4();
-  if (settings.timestamps != Timestamps::kNone)
-    write_timestamp(session, settings.timestamps, from.arrival, message);
+  constexpr unsigned kReceived = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
+  write_timestamps(session, settings, from.arrival, (settings.timestamping & kReceived) == kReceived,
+                   message);
   if (settings.receive_overflow && from.dropped > 0)
     put_control(message, SOL_SOCKET, SO_RXQ_OVFL, static_cast<std::uint32_t>(from.dropped));
   if (from.segment != 0) put_control(message, IPPROTO_UDP, UDP_GRO, from.segment);

@@ -43,6 +43,10 @@ Outcome<SendControl> read_control(const SocketKind& kind, Bytes control);
 void write_control(Session& session, const SocketKind& kind, const SocketSettings& settings,
                    const ReceiveControl& from, Incoming& message);
 
+// Those of SO_TIMESTAMP, SO_TIMESTAMPNS and, where `with_timestamping`, SO_TIMESTAMPING.
+void write_timestamps(Session& session, const SocketSettings& settings, Instant arrival,
+                      bool with_timestamping, Incoming& message);
+
 // Appends control messages to those of `message`, as put_cmsg() of Linux does: what does not fit is cut, and
 // MSG_CTRUNC says so.
 void put_control(Incoming& message, int level, int type, Bytes value);

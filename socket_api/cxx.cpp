@@ -1,5 +1,8 @@
 #include "socket_api/cxx.h"
 
+#include <netinet/tcp.h>
+#include <sys/time.h>
+
 #include "socket_api/option_value.h"
 
 namespace transom::sockets {
@@ -11,6 +14,31 @@ int domain_of(const IpAddress& address) { return address.is_v4() ? AF_INET : AF_
 Outcome<std::size_t> send(SocketHandle& handle, Bytes octets, const std::optional<SocketAddress>& to) {
   return handle.with_socket([&](Session& session, Socket& socket) {
     return socket.send(session, {.pieces = {&octets, 1}, .to = to});
+  });
+}
+
+Outcome<ReceivedFrom> receive_from(SocketHandle& handle, MutableBytes out) {
+  Incoming incoming{.buffers = {&out, 1}};
+  const auto size =
+      handle.with_socket([&](Session& session, Socket& socket) { return socket.receive(session, incoming); });
+  if (!size) return std::unexpected(size.error());
+  return ReceivedFrom{.size = *size,
+                      .source = incoming.from ? incoming.from->endpoint : Endpoint{},
+                      .is_truncated = (incoming.result_flags & MSG_TRUNC) != 0};
+}
+
+Outcome<void> set_timeout(SocketHandle& handle, int name, Duration timeout) {
+  timeval time{};
+  if (timeout != Duration::max()) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
+    // Zero would be for ever.
+    const auto rest = std::max(std::chrono::duration_cast<std::chrono::microseconds>(timeout - seconds),
+                               std::chrono::microseconds(seconds.count() == 0 ? 1 : 0));
+    time = {.tv_sec = seconds.count(), .tv_usec = rest.count()};
+  }
+  return handle.with_socket([&](Session& session, Socket& socket) {
+    return socket.set_option(session, SOL_SOCKET, name,
+                             Bytes(reinterpret_cast<const std::uint8_t*>(&time), sizeof time));
   });
 }
 
@@ -58,6 +86,13 @@ Outcome<void> SocketHandle::set_non_blocking(bool on) {
     socket.set_non_blocking(on);
     return {};
   });
+}
+
+Outcome<void> SocketHandle::set_receive_timeout(Duration timeout) {
+  return set_timeout(*this, SO_RCVTIMEO, timeout);
+}
+Outcome<void> SocketHandle::set_send_timeout(Duration timeout) {
+  return set_timeout(*this, SO_SNDTIMEO, timeout);
 }
 
 Outcome<void> SocketHandle::set_option(int level, int name, int value) {
@@ -128,6 +163,20 @@ Outcome<void> TcpStream::write_all(Bytes octets) {
   return {};
 }
 
+Outcome<void> TcpStream::read_exactly(MutableBytes out) {
+  while (!out.empty()) {
+    const auto size = read(out);
+    if (!size) return std::unexpected(size.error());
+    if (*size == 0) return fail(ECONNRESET);
+    out = out.subspan(*size);
+  }
+  return {};
+}
+
+Outcome<void> TcpStream::set_no_delay(bool on) {
+  return handle_.set_option(IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0);
+}
+
 Outcome<void> TcpStream::shutdown_write() {
   return handle_.with_socket(
       [](Session& session, Socket& socket) { return socket.shutdown(session, SHUT_WR); });
@@ -171,14 +220,21 @@ Outcome<std::size_t> UdpEndpoint::send_to(Bytes octets, const Endpoint& remote) 
   return sockets::send(handle_, octets, SocketAddress{remote});
 }
 
-Outcome<UdpEndpoint::From> UdpEndpoint::receive(MutableBytes out) {
-  Incoming incoming{.buffers = {&out, 1}};
-  const auto size = handle_.with_socket(
-      [&](Session& session, Socket& socket) { return socket.receive(session, incoming); });
-  if (!size) return std::unexpected(size.error());
-  return From{.size = *size,
-              .source = incoming.from ? incoming.from->endpoint : Endpoint{},
-              .is_truncated = (incoming.result_flags & MSG_TRUNC) != 0};
+Outcome<ReceivedFrom> UdpEndpoint::receive(MutableBytes out) { return receive_from(handle_, out); }
+
+// ---------------------------------------------------------------- RawEndpoint
+
+Outcome<RawEndpoint> RawEndpoint::open(Stack& stack, IpFamily family, IpProtocol protocol) {
+  auto handle = SocketHandle::open(
+      stack, {family == IpFamily::kIpv4 ? AF_INET : AF_INET6, SOCK_RAW, static_cast<int>(protocol)});
+  if (!handle) return std::unexpected(handle.error());
+  return RawEndpoint(std::move(*handle));
 }
+
+Outcome<std::size_t> RawEndpoint::send_to(Bytes octets, const IpAddress& remote) {
+  return sockets::send(handle_, octets, SocketAddress{{remote, Port::kNone}});
+}
+
+Outcome<ReceivedFrom> RawEndpoint::receive(MutableBytes out) { return receive_from(handle_, out); }
 
 }  // namespace transom::sockets

@@ -46,6 +46,10 @@ class SocketHandle {
     return call(session, *socket);
   }
 
+  // How long a call waits, to receive and to accept, or to send and to connect; max(): without limit.
+  // Errno{EAGAIN} (EINPROGRESS of connect) then.
+  Outcome<void> set_receive_timeout(Duration timeout);
+  Outcome<void> set_send_timeout(Duration timeout);
   Outcome<void> set_option(int level, int name, int value);
   Outcome<int> get_option(int level, int name);
   Outcome<Endpoint> local();
@@ -70,7 +74,10 @@ class TcpStream {
   Outcome<std::size_t> write(Bytes octets);
   // Everything, or an error.
   Outcome<void> write_all(Bytes octets);
+  // Fills `out`, or an error; ECONNRESET when the stream ends before.
+  Outcome<void> read_exactly(MutableBytes out);
   Outcome<void> shutdown_write();
+  Outcome<void> set_no_delay(bool on);
 
   SocketHandle& handle() { return handle_; }
 
@@ -94,13 +101,16 @@ class TcpListener {
   SocketHandle handle_;
 };
 
+// A datagram, or a packet, and where it came from.
+struct ReceivedFrom {
+  std::size_t size = 0;
+  Endpoint source;
+  bool is_truncated = false;
+};
+
 class UdpEndpoint {
  public:
-  struct From {
-    std::size_t size = 0;
-    Endpoint source;
-    bool is_truncated = false;
-  };
+  using From = ReceivedFrom;
 
   // Port 0: one is chosen.
   static Outcome<UdpEndpoint> bind(Stack& stack, const Endpoint& local);
@@ -114,6 +124,22 @@ class UdpEndpoint {
 
  private:
   explicit UdpEndpoint(SocketHandle handle) : handle_(std::move(handle)) {}
+
+  SocketHandle handle_;
+};
+
+// raw(7): packets of one protocol. Of IPv4 what is received begins with the IP header, of IPv6 behind it.
+class RawEndpoint {
+ public:
+  static Outcome<RawEndpoint> open(Stack& stack, IpFamily family, IpProtocol protocol);
+
+  Outcome<std::size_t> send_to(Bytes octets, const IpAddress& remote);
+  Outcome<ReceivedFrom> receive(MutableBytes out);
+
+  SocketHandle& handle() { return handle_; }
+
+ private:
+  explicit RawEndpoint(SocketHandle handle) : handle_(std::move(handle)) {}
 
   SocketHandle handle_;
 };

@@ -1,5 +1,6 @@
 #include "socket_api/error_queue.h"
 
+#include <linux/net_tstamp.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
@@ -102,6 +103,20 @@ void ErrorQueue::push_too_long(const SocketAddress& destination, std::uint32_t m
         .arrival = now});
 }
 
+void ErrorQueue::push_timestamp(std::uint32_t type, std::uint32_t key, Instant when) {
+  push({.error = {.ee_errno = ENOMSG,
+                  .ee_origin = SO_EE_ORIGIN_TIMESTAMPING,
+                  .ee_type = 0,
+                  .ee_code = 0,
+                  .ee_pad = 0,
+                  .ee_info = type,
+                  .ee_data = key},
+        .offender = {},
+        .destination = {},
+        .datagram = {},
+        .arrival = when});
+}
+
 Outcome<std::size_t> ErrorQueue::receive(Session& session, const SocketKind& kind,
                                          const SocketSettings& settings, Incoming& message) {
   if (entries_.empty()) return fail(EAGAIN);
@@ -109,14 +124,12 @@ Outcome<std::size_t> ErrorQueue::receive(Session& session, const SocketKind& kin
   entries_.pop_front();
   memory_ -= memory_of(entry);
 
-  message.from = entry.destination;
+  if (entry.destination.endpoint.address != IpAddress()) message.from = entry.destination;
   message.result_flags |= MSG_ERRQUEUE;
-  const bool is_local = entry.error.ee_origin == SO_EE_ORIGIN_LOCAL;
-  if (settings.timestamps != Timestamps::kNone) {
-    SocketSettings timestamps;
-    timestamps.timestamps = settings.timestamps;
-    write_control(session, kind, timestamps, {.destination = {}, .arrival = entry.arrival}, message);
-  }
+  const bool is_timestamp = entry.error.ee_origin == SO_EE_ORIGIN_TIMESTAMPING;
+  const bool is_local = is_timestamp || entry.error.ee_origin == SO_EE_ORIGIN_LOCAL;
+  write_timestamps(session, settings, entry.arrival,
+                   is_timestamp && (settings.timestamping & SOF_TIMESTAMPING_SOFTWARE) != 0, message);
   if (kind.domain == AF_INET) {
     Ipv4Report report{.error = entry.error, .offender = {}};
     if (!is_local) {

@@ -1,6 +1,7 @@
-// IP_RECVERR and IPV6_RECVERR: the errors about what a datagram socket has sent, kept for recvmsg() with
-// MSG_ERRQUEUE until they are read: ip(7). Errors come from the network (ICMP), or from here (a datagram that
-// is longer than the path MTU). Bounded: what comes when it is full is not kept.
+// IP_RECVERR and IPV6_RECVERR: the errors about what a socket has sent, kept for recvmsg() with MSG_ERRQUEUE
+// until they are read: ip(7). Reports of SO_TIMESTAMPING about what was sent come the same way. Errors come
+// from the network (ICMP), or from here (a datagram that is longer than the path MTU). Bounded: what comes
+// when it is full is not kept.
 #pragma once
 
 #include <ctime>
@@ -20,6 +21,8 @@ class ErrorQueue {
   // `header_size` octets of the quoted packet's transport header are left out of what is kept of it.
   void push(const ip::IcmpError& error, Port port, std::size_t header_size, Instant now);
   void push_too_long(const SocketAddress& destination, std::uint32_t mtu, Instant now);
+  // A report of SO_TIMESTAMPING: SCM_TSTAMP_...; `key` numbers what was sent.
+  void push_timestamp(std::uint32_t type, std::uint32_t key, Instant when);
   bool empty() const { return entries_.empty(); }
 
   // The oldest as recvmsg() gives it: what is kept of the datagram, where it was sent to, and the control

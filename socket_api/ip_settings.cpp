@@ -48,6 +48,9 @@ int settable(const SocketKind& kind, int traffic_class) {
   return traffic_class & (kind.type == SOCK_STREAM ? 0xfc : 0xff);
 }
 
+// <linux/in6.h>, which does not bear <netinet/in.h>.
+constexpr int kFreeBindV6 = 78, kTransparentV6 = 75;
+
 // RFC 1122 §3.2.1.8. As Linux pads: with the end of the list. Those of TCP are not sent.
 Outcome<void> set_ipv4_header_options(const SocketKind& kind, IpSettings& settings, Bytes value) {
   constexpr std::size_t kMaxOptions = 40;
@@ -85,6 +88,12 @@ Outcome<void> set_ipv4_option(Session& session, const SocketKind& kind, IpSettin
       return set(family.receive_errors, read_ip_int(value));
     case IP_RECVORIGDSTADDR:
       return set(family.receive_original_destination, read_ip_int(value));
+    case IP_FREEBIND:
+      return set(settings.free_bind, read_ip_int(value));
+    case IP_TRANSPARENT: {
+      const auto on = read_ip_int(value);
+      return on && *on != 0 ? fail(EPERM) : Outcome<void>();
+    }
     case IP_MINTTL: {
       const auto least = value.empty() ? fail(EINVAL) : read_ip_int(value, 0, 255);
       return set(family.min_hops, least);
@@ -131,6 +140,10 @@ Outcome<std::size_t> get_ipv4_option(const IpSettings& settings, int name, Mutab
       return write_ip_int(out, family.receive_errors);
     case IP_RECVORIGDSTADDR:
       return write_ip_int(out, family.receive_original_destination);
+    case IP_FREEBIND:
+      return write_ip_int(out, settings.free_bind);
+    case IP_TRANSPARENT:
+      return write_ip_int(out, 0);
     case IP_MINTTL:
       return write_ip_int(out, family.min_hops);
     case IP_OPTIONS: {
@@ -180,6 +193,14 @@ Outcome<void> set_ipv6_option(Session& session, const SocketKind& kind, IpSettin
       return set(family.receive_traffic_class, read_option<int>(value));
     case IPV6_RECVERR:
       return set(family.receive_errors, read_option<int>(value));
+    case kFreeBindV6:
+      return set(settings.free_bind, read_option<int>(value));
+    case kTransparentV6: {
+      const auto on = read_option<int>(value);
+      return on && *on != 0 ? fail(EPERM) : Outcome<void>();
+    }
+    case IPV6_AUTOFLOWLABEL:
+      return set(settings.auto_flow_label, read_option<int>(value));
     case IPV6_MINHOPCOUNT:
       return set(family.min_hops, read_int_option(value, 0, 255));
     case IPV6_RECVORIGDSTADDR:
@@ -222,6 +243,12 @@ Outcome<std::size_t> get_ipv6_option(const IpSettings& settings, int name, Mutab
       return write_bool_option(out, family.receive_traffic_class);
     case IPV6_RECVERR:
       return write_bool_option(out, family.receive_errors);
+    case kFreeBindV6:
+      return write_bool_option(out, settings.free_bind);
+    case kTransparentV6:
+      return write_int_option(out, 0);
+    case IPV6_AUTOFLOWLABEL:
+      return write_bool_option(out, settings.auto_flow_label);
     case IPV6_MINHOPCOUNT:
       return write_int_option(out, family.min_hops);
     case IPV6_RECVORIGDSTADDR:

@@ -38,6 +38,8 @@ struct IpSettings {
   Family ipv6;
   std::vector<std::uint8_t> ipv4_options;  // IP_OPTIONS: of what is sent, in whole 32-bit words
   bool receive_ipv4_options = false;       // IP_RECVOPTS
+  bool free_bind = false;                  // IP_FREEBIND: an address may be bound that is not ours (yet)
+  bool auto_flow_label = true;             // IPV6_AUTOFLOWLABEL
   bool v6_only = false;
   bool bind_without_port = false;           // IP_BIND_ADDRESS_NO_PORT: kept; a port is chosen all the same
   std::shared_ptr<ip::GroupMember> groups;  // once one is joined; of this socket alone

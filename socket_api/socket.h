@@ -70,6 +70,7 @@ struct SocketSettings {
   std::optional<std::uint32_t> receive_buffer;
   InterfaceId interface = InterfaceId::kAny;  // SO_BINDTODEVICE
   Timestamps timestamps = Timestamps::kNone;
+  unsigned timestamping = 0;                      // SO_TIMESTAMPING: SOF_TIMESTAMPING_...
   bool receive_overflow = false;                  // SO_RXQ_OVFL
   bool no_checksum = false;                       // SO_NO_CHECK: IPv4 datagrams
   int receive_low_water = 1;                      // SO_RCVLOWAT, octets
@@ -137,6 +138,8 @@ class Socket : public Pollable, protected ReadinessListener {
   virtual bool is_listening() const { return false; }
   virtual bool is_bound() const = 0;
   virtual bool takes_filter() const { return false; }
+  // SOF_TIMESTAMPING_OPT_ID was switched on: reports of what is sent from now on are numbered from 0.
+  virtual Outcome<void> start_timestamp_keys() { return {}; }
   virtual int send_buffer(Session& session) const = 0;     // as SO_SNDBUF shows it
   virtual int receive_buffer(Session& session) const = 0;  // as SO_RCVBUF shows it
   virtual QueuedMemory queued_memory() const = 0;
@@ -168,6 +171,7 @@ class Socket : public Pollable, protected ReadinessListener {
 
  private:
   Outcome<void> set_filter_option(int name, Bytes value);
+  Outcome<void> set_timestamping(Bytes value);
   Outcome<void> set_socket_option(Session& session, int name, Bytes value);
   Outcome<std::size_t> get_socket_option(Session& session, int name, MutableBytes out);
   Outcome<std::size_t> write_memory_info(Session& session, MutableBytes out);

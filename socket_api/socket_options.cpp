@@ -1,5 +1,6 @@
 // The options of level SOL_SOCKET, and the way to the other levels: socket(7).
 #include <linux/filter.h>
+#include <linux/net_tstamp.h>
 #include <linux/sock_diag.h>
 #include <net/if.h>
 #include <sys/time.h>
@@ -114,6 +115,19 @@ Outcome<std::size_t> Socket::get_option(Session& session, int level, int name, M
   return write_int_option(out, static_cast<int>(ip.path_mtu(**destination)));
 }
 
+Outcome<void> Socket::set_timestamping(Bytes value) {
+  constexpr int kKnown = (SOF_TIMESTAMPING_LAST << 1) - 1;
+  const auto flags = read_option<int>(value);
+  if (!flags || (*flags & ~kKnown) != 0) return fail(EINVAL);
+  const bool counts_anew =
+      (*flags & SOF_TIMESTAMPING_OPT_ID) != 0 && (settings_.timestamping & SOF_TIMESTAMPING_OPT_ID) == 0;
+  if (counts_anew) {
+    if (const auto started = start_timestamp_keys(); !started) return started;
+  }
+  settings_.timestamping = static_cast<unsigned>(*flags);
+  return {};
+}
+
 Outcome<void> Socket::set_filter_option(int name, Bytes value) {
   if (!takes_filter()) return fail(EOPNOTSUPP);
   if (name == SO_LOCK_FILTER) {
@@ -222,6 +236,8 @@ Outcome<void> Socket::set_socket_option(Session& session, int name, Bytes value)
         settings_.timestamps = on ? wanted : Timestamps::kNone;
         return {};
       }
+      case SO_TIMESTAMPING:
+        return set_timestamping(value);
       case SO_BINDTODEVICE: {
         const auto interface = find_interface(session, value);
         if (!interface) return std::unexpected(interface.error());
@@ -276,6 +292,8 @@ Outcome<std::size_t> Socket::get_socket_option(Session& session, int name, Mutab
       return write_bool_option(out, settings_.receive_overflow);
     case SO_TIMESTAMP:
       return write_bool_option(out, settings_.timestamps == Timestamps::kMicroseconds);
+    case SO_TIMESTAMPING:
+      return write_int_option(out, static_cast<int>(settings_.timestamping));
     case SO_TIMESTAMPNS:
       return write_bool_option(out, settings_.timestamps == Timestamps::kNanoseconds);
     case SO_BINDTODEVICE:

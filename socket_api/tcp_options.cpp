@@ -26,11 +26,70 @@ constexpr std::size_t kMaxCongestionChoice = 255;  // with parameters: "cubic:be
 
 }  // namespace
 
+namespace {
+
+// As Linux: TCP_DEFER_ACCEPT is told in seconds and kept as a number of SYN-ACKs, 1 + 2 + 4 + ... seconds
+// apart.
+constexpr int kMaxTimeout = 120;
+
+std::uint8_t retries_of(int seconds) {
+  if (seconds <= 0) return 0;
+  int retries = 1;
+  int timeout = 1;
+  for (int period = 1; seconds > period && retries < UINT8_MAX; period += timeout) {
+    ++retries;
+    timeout = std::min(2 * timeout, kMaxTimeout);
+  }
+  return static_cast<std::uint8_t>(retries);
+}
+
+int seconds_of(int retries) {
+  int period = 0;
+  int timeout = 1;
+  for (int i = 0; i < retries; ++i) {
+    period += timeout;
+    timeout = std::min(2 * timeout, kMaxTimeout);
+  }
+  return period;
+}
+
+// TCP_CC_INFO of BBR (struct tcp_bbr_info of <linux/inet_diag.h>); the other congestion controls have none.
+struct BbrInfo {
+  std::uint32_t bandwidth_low, bandwidth_high;  // octets per second
+  std::uint32_t min_rtt;                        // microseconds
+  std::uint32_t pacing_gain, cwnd_gain;         // in 256ths; the second is not told
+};
+
+std::size_t write_congestion_info(const tcp::Info& info, MutableBytes out) {
+  if (!info.congestion_control.starts_with("bbr")) return 0;
+  const auto metric = [&](std::string_view name) {
+    for (std::size_t i = 0; i < info.metric_count; ++i) {
+      if (info.metrics[i].name == name) return info.metrics[i].value;
+    }
+    return 0.0;
+  };
+  constexpr double kUnit = 256;
+  const double bandwidth = metric("bandwidth octets/s");
+  const auto whole = static_cast<std::uint64_t>(bandwidth);
+  return write_option(
+      out, BbrInfo{static_cast<std::uint32_t>(whole), static_cast<std::uint32_t>(whole >> 32U),
+                   static_cast<std::uint32_t>(
+                       std::chrono::duration_cast<std::chrono::microseconds>(info.min_rtt).count()),
+                   bandwidth > 0
+                       ? static_cast<std::uint32_t>(static_cast<double>(info.pacing_rate) / bandwidth * kUnit)
+                       : 0,
+                   0});
+}
+
+}  // namespace
+
 // tcp::Options is what the stack knows of the settings.
-void TcpSocket::apply_settings(Session&) {
+void TcpSocket::apply_settings(Session& session) {
+  clock_ = &session.loop();
   const IpFamily family =
       connection_ != nullptr ? connection_->tuple().remote.address.family() : family_of(domain());
   options_.keep_alive = settings_.keep_alive;
+  options_.receive_errors = settings_.ip.of(family).receive_errors;
   options_.out_of_band_inline = settings_.out_of_band_inline;
   options_.linger = settings_.linger;
   options_.max_pacing_rate = settings_.max_pacing_rate == UINT64_MAX ? 0 : settings_.max_pacing_rate;
@@ -74,6 +133,13 @@ Outcome<void> TcpSocket::set_tcp_option(Session& session, int name, Bytes value)
     place = *on != 0;
     return {};
   };
+  // Those that take nothing but 0 and 1.
+  const auto set_flag = [](bool& place, Bytes octets) -> Outcome<void> {
+    const auto on = read_int_option(octets, 0, 1);
+    if (!on) return std::unexpected(on.error());
+    place = *on != 0;
+    return {};
+  };
   const auto set_number = [&](auto& place, int low, int high) -> Outcome<void> {
     const auto number = read_int_option(value, low, high);
     if (!number) return std::unexpected(number.error());
@@ -95,6 +161,39 @@ Outcome<void> TcpSocket::set_tcp_option(Session& session, int name, Bytes value)
       return set_number(options_.keep_count, 1, kMaxProbes);
     case TCP_SYNCNT:
       return set_number(options_.syn_retries, 1, kMaxProbes);
+    case TCP_DEFER_ACCEPT: {
+      const auto seconds = read_option<int>(value);
+      if (!seconds) return std::unexpected(seconds.error());
+      options_.defer_accept = retries_of(*seconds);
+      return {};
+    }
+    case TCP_LINGER2: {
+      const auto seconds = read_option<int>(value);
+      if (!seconds) return std::unexpected(seconds.error());
+      constexpr int kMost = 120;
+      options_.fin_wait_2 = *seconds < 0 ? -1 : *seconds > kMost ? kMost : *seconds;
+      return {};
+    }
+    case TCP_WINDOW_CLAMP: {
+      const auto octets = read_option<int>(value);
+      if (!octets) return std::unexpected(octets.error());
+      if (*octets == 0 && connection_ != nullptr) return fail(EINVAL);
+      constexpr int kLeast = 1152;  // half of SOCK_MIN_RCVBUF of Linux
+      options_.window_clamp = *octets == 0 ? 0 : static_cast<std::uint32_t>(std::max(*octets, kLeast));
+      return {};
+    }
+    case TCP_SAVE_SYN:
+      return set_flag(options_.save_syn, value);
+    case TCP_INQ:
+      return set_flag(tells_queued_, value);
+    case TCP_THIN_LINEAR_TIMEOUTS:
+      return set_flag(thin_timeouts_, value);
+    case TCP_THIN_DUPACK:
+      return set_flag(thin_acks_, value);
+    case TCP_REPAIR:
+      return fail(EPERM);
+    case TCP_ULP:
+      return fail(ENOENT);  // none is known
     case TCP_USER_TIMEOUT:
       return set_number(options_.user_timeout, 0, INT32_MAX);
     case TCP_NOTSENT_LOWAT: {
@@ -151,6 +250,30 @@ Outcome<std::size_t> TcpSocket::get_tcp_option(Session& session, int name, Mutab
       return write_int_option(out, options_.keep_count);
     case TCP_SYNCNT:
       return write_int_option(out, options_.syn_retries);
+    case TCP_DEFER_ACCEPT:
+      return write_int_option(out, seconds_of(options_.defer_accept));
+    case TCP_LINGER2: {
+      constexpr int kDefault = 60;
+      return write_int_option(out, options_.fin_wait_2 == 0 ? kDefault : options_.fin_wait_2);
+    }
+    case TCP_WINDOW_CLAMP:
+      return write_int_option(out, static_cast<int>(options_.window_clamp));
+    case TCP_SAVE_SYN:
+      return write_bool_option(out, options_.save_syn);
+    case TCP_SAVED_SYN:
+      return write_saved_syn(out);
+    case TCP_INQ:
+      return write_bool_option(out, tells_queued_);
+    case TCP_THIN_LINEAR_TIMEOUTS:
+      return write_bool_option(out, thin_timeouts_);
+    case TCP_THIN_DUPACK:
+      return write_bool_option(out, thin_acks_);
+    case TCP_REPAIR:
+      return write_int_option(out, 0);
+    case TCP_ULP:
+      return 0;
+    case TCP_CC_INFO:
+      return connection_ != nullptr ? write_congestion_info(connection_->info(), out) : 0;
     case TCP_USER_TIMEOUT:
       return write_int_option(out, static_cast<int>(options_.user_timeout));
     case TCP_NOTSENT_LOWAT:
@@ -191,6 +314,17 @@ Outcome<std::size_t> TcpSocket::get_tcp_option(Session& session, int name, Mutab
     default:
       return fail(ENOPROTOOPT);
   }
+}
+
+// As Linux: once, and only where there is room for it all.
+Outcome<std::size_t> TcpSocket::write_saved_syn(MutableBytes out) const {
+  if (connection_ == nullptr || connection_->saved_syn().empty()) return 0;
+  const std::vector<std::uint8_t>& headers = connection_->saved_syn();
+  if (out.size() < headers.size()) return fail(EINVAL);
+  std::ranges::copy(headers, out.begin());
+  const std::size_t size = headers.size();
+  connection_->save_syn({});
+  return size;
 }
 
 Outcome<int> TcpSocket::query(unsigned long request) const {

@@ -33,17 +33,19 @@ std::vector<Bytes> rest_of(std::span<const Bytes> pieces, std::size_t taken) {
 TcpSocket::TcpSocket(const TcpSocket& listener, tcp::Connection& connection)
     : Socket({listener.domain(), SOCK_STREAM, IPPROTO_TCP}),
       phase_(Phase::kConnected),
-      connection_(&connection),
       options_(connection.options()) {
   settings_ = listener.settings_;
   settings_.is_non_blocking = false;  // Linux does not inherit it
   settings_.ip.groups.reset();
-  connection_->set_listener(this);
+  tells_queued_ = listener.tells_queued_;
+  clock_ = listener.clock_;
+  set_connection(&connection);
 }
 
 Readiness TcpSocket::readiness() const {
   if (connection_ != nullptr) {
     Readiness ready = connection_->readiness();
+    ready.error |= has_reports();
     const bool may_wait = settings_.receive_low_water > 1 && !ready.error && !ready.read_hang_up;
     if (may_wait && connection_->readable_octets() < low_water() && !connection_->at_urgent_mark())
       ready.readable = false;
@@ -73,6 +75,7 @@ Outcome<void> TcpSocket::bind(Session& session, const SocketAddress& address) {
                               .dual_stack = dual_stack() && ip.is_v6() && ip.is_unspecified(),
                               .reuse_address = settings_.reuse_address,
                               .reuse_port = settings_.reuse_port,
+                              .may_be_foreign = settings_.ip.free_bind,
                               .interface = *interface});
 }
 
@@ -138,8 +141,7 @@ Outcome<void> TcpSocket::start_connecting(Session& session, const SocketAddress&
   options.fast_open_connect |= fast_open;
   const auto connection = session.host().tcp().connect(hold_, address.endpoint, options);
   if (!connection) return fail(connection.error());
-  connection_ = *connection;
-  connection_->set_listener(this);
+  set_connection(*connection);
   phase_ = Phase::kConnecting;
   error_ = Error::kNone;
   return {};
@@ -188,8 +190,9 @@ Errno TcpSocket::error_or(int otherwise) {
 void TcpSocket::become_fresh(Session& session, Error error) {
   error_ = error;
   if (connection_ != nullptr) {
-    connection_->set_listener(nullptr);
-    std::exchange(connection_, nullptr)->abort();
+    tcp::Connection* const gone = connection_;
+    set_connection(nullptr);
+    gone->abort();
   }
   if (listener_ != nullptr) std::exchange(listener_, nullptr)->close();
   phase_ = Phase::kFresh;
@@ -237,6 +240,7 @@ Outcome<std::size_t> TcpSocket::send_octets(Session& session, const Outgoing& me
       return *taken;
     };
     const auto taken = repeat(session, POLLOUT, limit, attempt);
+    if (taken && settings_.timestamping != 0) note_write(*taken);
     if (!taken) return sent > 0 ? Outcome<std::size_t>(sent) : taken;
     sent += *taken;
     if (sent == wanted) return sent;
@@ -330,7 +334,13 @@ Outcome<std::size_t> TcpSocket::peek_once(Incoming& message) {
 }
 
 Outcome<std::size_t> TcpSocket::receive(Session& session, Incoming& message) {
-  if ((message.flags & MSG_ERRQUEUE) != 0) return fail(EAGAIN);
+  if ((message.flags & MSG_ERRQUEUE) != 0) return receive_report(session, message);
+  const auto received = receive_octets(session, message);
+  if (received && *received > 0 && !message.control.empty()) write_stream_control(session, message);
+  return received;
+}
+
+Outcome<std::size_t> TcpSocket::receive_octets(Session& session, Incoming& message) {
   if ((message.flags & MSG_OOB) != 0) return receive_urgent(message);
   std::size_t wanted = 0;
   for (const MutableBytes& buffer : message.buffers) wanted += buffer.size();
@@ -408,7 +418,9 @@ void TcpSocket::on_close(Session& session) {
   if (connection_ != nullptr) {
     connection_->set_listener(nullptr);
     linger(session);
-    std::exchange(connection_, nullptr)->close();
+    tcp::Connection* const gone = connection_;
+    set_connection(nullptr);
+    gone->close();
   }
   hold_ = {};
 }

@@ -9,13 +9,16 @@
 // that is closed.
 #pragma once
 
+#include <deque>
+
+#include "socket_api/error_queue.h"
 #include "socket_api/socket.h"
 #include "stack/tcp/connection.h"
 #include "stack/tcp/listener.h"
 
 namespace transom::sockets {
 
-class TcpSocket final : public Socket {
+class TcpSocket final : public Socket, private ip::IcmpErrorListener, private tcp::ProgressListener {
  public:
   explicit TcpSocket(int domain) : Socket({domain, SOCK_STREAM, IPPROTO_TCP}) {}
 
@@ -46,6 +49,7 @@ class TcpSocket final : public Socket {
   }
   int send_buffer(Session& session) const override;
   int receive_buffer(Session& session) const override;
+  Outcome<void> start_timestamp_keys() override;
 
  private:
   enum class Phase : std::uint8_t { kFresh, kListening, kConnecting, kConnected };
@@ -65,6 +69,16 @@ class TcpSocket final : public Socket {
   bool has_ended() const;  // of a connection
   void become_fresh(Session& session, Error error = Error::kNone);
   Errno error_or(int otherwise);  // the pending error, once
+  // The connection that there is from now on; nullptr for none any more.
+  void set_connection(tcp::Connection* connection);
+  // tcp_errors.cpp: IP_RECVERR, SO_TIMESTAMPING.
+  void on_icmp_error(const ip::IcmpError& error) override;
+  void on_progress() override;
+  void note_write(std::size_t octets);
+  bool has_reports() const { return reports_ && !reports_->queue.empty(); }
+  Outcome<std::size_t> receive_report(Session& session, Incoming& message);
+  void write_stream_control(Session& session, Incoming& message) const;
+  Outcome<std::size_t> receive_octets(Session& session, Incoming& message);
   Outcome<std::size_t> receive_urgent(Incoming& message);
   Outcome<std::size_t> read_once(Incoming& message, std::size_t offset);
   Outcome<std::size_t> discard_once(std::size_t wanted);
@@ -74,6 +88,7 @@ class TcpSocket final : public Socket {
   std::size_t low_water() const;
   void linger(Session& session);
   Outcome<void> set_tcp_option(Session& session, int name, Bytes value);
+  Outcome<std::size_t> write_saved_syn(MutableBytes out) const;
   Outcome<std::size_t> get_tcp_option(Session& session, int name, MutableBytes out) const;
 
   Phase phase_ = Phase::kFresh;
@@ -83,6 +98,22 @@ class TcpSocket final : public Socket {
   tcp::Connection* connection_ = nullptr;
   tcp::Options options_;
   std::optional<tcp::FastOpenKeys> fast_open_keys_;  // TCP_FASTOPEN_KEY
+  // What there is to tell besides the octets; few sockets have it.
+  struct Reports {
+    struct Write {
+      std::uint64_t end = 0;  // offset in the stream
+      bool is_sent = false;
+    };
+    ErrorQueue queue;
+    std::deque<Write> writes;  // whose times are asked for
+    std::uint64_t first_key = 0;
+  };
+  Reports& reports();
+  EventLoop* clock_ = nullptr;  // since an option was set
+  std::unique_ptr<Reports> reports_;
+  bool tells_queued_ = false;   // TCP_INQ
+  bool thin_timeouts_ = false;  // TCP_THIN_LINEAR_TIMEOUTS, TCP_THIN_DUPACK: kept, without effect
+  bool thin_acks_ = false;
   Error error_ = Error::kNone;  // pending, of a fresh socket: its connection was given up
 };
 

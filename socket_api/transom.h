@@ -175,18 +175,22 @@ int transom_sendmmsg(transom_stack* stack, int fd, struct mmsghdr* messages, uns
 ssize_t transom_recv(transom_stack* stack, int fd, void* buffer, size_t size, int flags);
 ssize_t transom_recvfrom(transom_stack* stack, int fd, void* buffer, size_t size, int flags,
                          struct sockaddr* from, socklen_t* length);
-/* Control messages of UDP and ICMP sockets as asked for by SO_TIMESTAMP, SO_TIMESTAMPNS, SO_RXQ_OVFL,
+/* Control messages of UDP, ICMP and raw sockets as asked for by SO_TIMESTAMP, SO_TIMESTAMPNS, SO_RXQ_OVFL,
  * IP_PKTINFO, IP_RECVTTL, IP_RECVTOS, IPV6_RECVPKTINFO, IPV6_RECVHOPLIMIT, IPV6_RECVTCLASS, UDP_GRO. With
  * MSG_ERRQUEUE: the oldest error that IP_RECVERR or IPV6_RECVERR has kept, as a control message of that name
  * (struct sock_extended_err and the address of who sent the ICMP message), with the datagram as far as it was
- * quoted and where it was sent to. Never waits. TCP keeps none: EAGAIN. */
+ * quoted and where it was sent to; or a report of SO_TIMESTAMPING (SO_EE_ORIGIN_TIMESTAMPING, without
+ * payload). Never waits. Of TCP: SO_TIMESTAMP and its like (when the latest data came), TCP_INQ, and the
+ * error queue, which has every ICMP error about the connection; Linux's has those of its handshake. */
 ssize_t transom_recvmsg(transom_stack* stack, int fd, struct msghdr* message, int flags);
 /* Also MSG_WAITFORONE: does not wait after the first. The timeout (null: none) is looked at after each
  * message, so a wait for the next one is not cut short: as on Linux. At most 1024. */
 int transom_recvmmsg(transom_stack* stack, int fd, struct mmsghdr* messages, unsigned count, int flags,
                      struct timespec* timeout);
 
-/* SHUT_RD on a listening socket ends the listening: blocked accepts get EINVAL. ENOTCONN, EINVAL. */
+/* After SHUT_RD of a connection, as on Linux, what is queued and what still comes can be read; then the end,
+ * without a wait. SHUT_RD on a listening socket ends the listening: blocked accepts get EINVAL. ENOTCONN,
+ * EINVAL. */
 int transom_shutdown(transom_stack* stack, int fd, int how);
 
 /* The connection is finished in the background; unread octets reset it. With SO_LINGER on: 0 resets,
@@ -196,39 +200,34 @@ int transom_close(transom_stack* stack, int fd);
 int transom_getsockname(transom_stack* stack, int fd, struct sockaddr* address, socklen_t* length);
 int transom_getpeername(transom_stack* stack, int fd, struct sockaddr* address, socklen_t* length);
 
-/* SOL_SOCKET:   SO_REUSEADDR SO_REUSEPORT SO_KEEPALIVE SO_LINGER SO_SNDBUF SO_RCVBUF SO_SNDTIMEO SO_RCVTIMEO
- * SO_BROADCAST SO_OOBINLINE SO_BINDTODEVICE SO_TIMESTAMP SO_TIMESTAMPNS SO_RXQ_OVFL; to read only: SO_ERROR
- * SO_TYPE SO_DOMAIN SO_PROTOCOL SO_ACCEPTCONN. Buffers: twice what was set is shown, as on Linux; for TCP
- * what was set is the octets of payload, up to 16 MiB. What is not set TCP tunes: 512 KiB to 4 MiB to send,
- * 128 KiB to 6 MiB to receive. IPPROTO_TCP:  TCP_NODELAY TCP_CORK TCP_QUICKACK TCP_KEEPIDLE TCP_KEEPINTVL
- * TCP_KEEPCNT TCP_USER_TIMEOUT TCP_MAXSEG TCP_SYNCNT TCP_FASTOPEN TCP_FASTOPEN_CONNECT
- * TCP_FASTOPEN_KEY TCP_FASTOPEN_NO_COOKIE TCP_CONGESTION (with parameters too: "cubic:beta=0.8");
- * to read: TCP_INFO (struct transom_tcp_info). IPPROTO_IP:   IP_TTL IP_TOS IP_MTU_DISCOVER IP_PKTINFO
- * IP_RECVTTL IP_RECVTOS IP_RECVERR (ICMP errors of unconnected sockets too, and MSG_ERRQUEUE)
- * IP_MULTICAST_TTL IP_MULTICAST_LOOP IP_MULTICAST_IF IP_MULTICAST_ALL IP_ADD_MEMBERSHIP IP_DROP_MEMBERSHIP
- * IP_ADD_SOURCE_MEMBERSHIP IP_DROP_SOURCE_MEMBERSHIP IP_BLOCK_SOURCE IP_UNBLOCK_SOURCE IP_MSFILTER; to read:
- * IP_MTU. Of IPPROTO_IP and IPPROTO_IPV6: MCAST_JOIN_GROUP MCAST_LEAVE_GROUP MCAST_JOIN_SOURCE_GROUP
- * MCAST_LEAVE_SOURCE_GROUP MCAST_BLOCK_SOURCE MCAST_UNBLOCK_SOURCE MCAST_MSFILTER (RFC 3678). At most 20
+/* docs/socket-options.md says of each option what it does and where that is not what Linux does. In short:
+ *
+ * SOL_SOCKET: those of socket(7). Buffers: twice what was set is shown, as on Linux; for TCP what was set is
+ * the octets of payload, up to 16 MiB. What is not set TCP tunes: 512 KiB to 4 MiB to send, 128 KiB to 6 MiB
+ * to receive. SO_TIMESTAMPING: software times of what comes (all sockets) and goes (UDP, TCP), in the error
+ * queue. SO_REUSEPORT: sockets that share a port share what arrives, by a keyed hash of both ends. Kept and
+ * shown, without effect: SO_DONTROUTE SO_PRIORITY SO_MARK SO_BUSY_POLL SO_PREFER_BUSY_POLL SO_INCOMING_CPU
+ * SO_SELECT_ERR_QUEUE SO_BSDCOMPAT.
+ *
+ * IPPROTO_TCP: those of tcp(7), TCP_CONGESTION with parameters too ("cubic:beta=0.8"); not TCP_REPAIR
+ * (EPERM), TCP_ULP (ENOENT), TCP_MD5SIG, TCP_ZEROCOPY_RECEIVE. TCP_INFO: struct transom_tcp_info.
+ *
+ * IPPROTO_UDP: UDP_CORK, UDP_SEGMENT (segments that are longer than the path MTU are fragmented, not
+ * refused), UDP_GRO (joins what waits in the queue).
+ *
+ * IPPROTO_IP, IPPROTO_IPV6: those of ip(7) and ipv6(7) that bear on what a host sends and receives,
+ * IP_OPTIONS (not of TCP), IP_MINTTL and IPV6_MINHOPCOUNT, IP_RECVERR and IPV6_RECVERR among them; not the
+ * extension headers of RFC 3542, flow labels of one's own, and IP_TRANSPARENT (EPERM). Groups:
+ * IP_ADD_MEMBERSHIP and its like, source filters, and MCAST_... of both levels (RFC 3678): at most 20
  * memberships of IPv4 and 64 of IPv6, of 10 and 64 sources; routers are told by IGMPv3 and MLDv2, or older.
- * IPPROTO_IPV6: IPV6_V6ONLY IPV6_UNICAST_HOPS IPV6_TCLASS IPV6_MTU_DISCOVER IPV6_DONTFRAG IPV6_RECVPKTINFO
- * IPV6_RECVHOPLIMIT IPV6_RECVTCLASS IPV6_RECVERR IPV6_MULTICAST_HOPS IPV6_MULTICAST_LOOP IPV6_MULTICAST_IF
- * IPV6_JOIN_GROUP IPV6_LEAVE_GROUP IPV6_MULTICAST_ALL; to read: IPV6_MTU. Others: ENOPROTOOPT. A listening
- * socket's are inherited by what it accepts. */
+ * IP_BIND_ADDRESS_NO_PORT is kept, but a port is chosen all the same.
+ *
+ * SOL_RAW, SOL_PACKET: see transom_socket().
+ *
+ * Others: ENOPROTOOPT. A listening socket's are inherited by what it accepts. */
 int transom_setsockopt(transom_stack* stack, int fd, int level, int name, const void* value,
                        socklen_t length);
 
-/* Also, of SOL_SOCKET: SO_RCVLOWAT (TCP), SO_NO_CHECK (UDP), SO_MAX_PACING_RATE (TCP; int or long),
- * SO_BINDTOIFINDEX, SO_SNDBUFFORCE and SO_RCVBUFFORCE (as without FORCE); to read: SO_COOKIE, SO_MEMINFO
- * (nine words), SO_SNDLOWAT, SO_INCOMING_NAPI_ID. Kept and shown, without effect: SO_DONTROUTE SO_PRIORITY
- * SO_MARK SO_BUSY_POLL SO_PREFER_BUSY_POLL SO_INCOMING_CPU SO_SELECT_ERR_QUEUE SO_BSDCOMPAT.
- *
- * Of IPPROTO_IP and IPPROTO_IPV6: IP_RECVORIGDSTADDR and IPV6_RECVORIGDSTADDR; IP_BIND_ADDRESS_NO_PORT is
- * kept, but a port is chosen all the same.
- *
- * Of IPPROTO_UDP: UDP_CORK, UDP_SEGMENT (segments that are longer than the path MTU are fragmented, not
- * refused), UDP_GRO (joins what waits in the queue).
- *
- * SO_REUSEPORT: sockets that share a port share what arrives, by a keyed hash of both ends. */
 int transom_getsockopt(transom_stack* stack, int fd, int level, int name, void* value, socklen_t* length);
 
 /* What TCP_INFO gives, as much of it as there is room for. The first 512 octets are Linux's struct tcp_info

@@ -1,5 +1,6 @@
 #include "socket_api/udp_socket.h"
 
+#include <linux/net_tstamp.h>
 #include <linux/sockios.h>
 #include <netinet/udp.h>
 #include <sys/ioctl.h>
@@ -51,7 +52,8 @@ Outcome<void> UdpSocket::bind(Session& session, const SocketAddress& address) {
   const auto bound = udp_->bind({.local = address.endpoint,
                                  .dual_stack = dual_stack() && ip.is_v6() && ip.is_unspecified(),
                                  .reuse_address = settings_.reuse_address,
-                                 .reuse_port = settings_.reuse_port});
+                                 .reuse_port = settings_.reuse_port,
+                                 .may_be_foreign = settings_.ip.free_bind});
   if (!bound) {
     apply_settings(session);
     return fail(bound.error());
@@ -159,7 +161,10 @@ Outcome<std::size_t> UdpSocket::send_octets(Session& session, std::span<const By
                                             std::size_t segment, const udp::SendTo& parameters) {
   if (segment != 0) return send_segments(pieces, segment, parameters);
   const auto sent = udp_->send(pieces, parameters);
-  if (sent) return *sent;
+  if (sent) {
+    report_sent();
+    return *sent;
+  }
   if (sent.error() == Error::kMessageTooLong) note_too_long(session, parameters);
   return fail(sent.error());
 }
@@ -195,6 +200,18 @@ void UdpSocket::on_icmp_error(const ip::IcmpError& error) {
 std::size_t UdpSocket::octets_to_keep(const Packet& datagram) {
   std::vector<std::uint8_t> scratch;
   return settings_.filter->run(in_one_piece(datagram, 0, scratch), {});
+}
+
+// What leaves the stack is handed to the device at once: both times are now.
+void UdpSocket::report_sent() {
+  constexpr unsigned kSent = SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_TX_SCHED;
+  if ((settings_.timestamping & kSent) == 0) return;
+  const std::uint32_t key = (settings_.timestamping & SOF_TIMESTAMPING_OPT_ID) != 0 ? timestamp_key_++ : 0;
+  if ((settings_.timestamping & SOF_TIMESTAMPING_TX_SCHED) != 0)
+    errors_.push_timestamp(SCM_TSTAMP_SCHED, key, clock_.now());
+  if ((settings_.timestamping & SOF_TIMESTAMPING_TX_SOFTWARE) != 0)
+    errors_.push_timestamp(SCM_TSTAMP_SND, key, clock_.now());
+  on_readiness();
 }
 
 // As Linux: an unconnected IPv4 socket is told the address alone.
@@ -293,6 +310,7 @@ void UdpSocket::apply_settings(Session&) {
   udp::UdpOptions& options = udp_->options();
   options.broadcast = settings_.broadcast;
   options.no_checksum = settings_.no_checksum;
+  options.auto_flow_label = settings_.ip.auto_flow_label;
   options.groups = settings_.ip.groups.get();
   options.min_hops_v4 = static_cast<std::uint8_t>(settings_.ip.ipv4.min_hops);
   options.min_hops_v6 = static_cast<std::uint8_t>(settings_.ip.ipv6.min_hops);

@@ -34,6 +34,10 @@ class UdpSocket final : public Socket, private ip::IcmpErrorListener, private ud
     return {.received = udp_->queued_memory(), .dropped = udp_->dropped()};
   }
   bool takes_filter() const override { return true; }
+  Outcome<void> start_timestamp_keys() override {
+    timestamp_key_ = 0;
+    return {};
+  }
   bool is_bound() const override { return udp_->local().port != Port::kNone; }
   int send_buffer(Session&) const override { return static_cast<int>(udp_->options().send_buffer); }
   int receive_buffer(Session&) const override { return static_cast<int>(udp_->options().receive_buffer); }
@@ -48,6 +52,7 @@ class UdpSocket final : public Socket, private ip::IcmpErrorListener, private ud
                                    const udp::SendTo& parameters);
   Outcome<std::size_t> send_segments(std::span<const Bytes> pieces, std::size_t segment,
                                      const udp::SendTo& parameters);
+  void report_sent();  // SO_TIMESTAMPING
   void note_too_long(Session& session, const udp::SendTo& parameters);
   Outcome<void> flush_corked(Session& session);
   std::size_t take(Session& session, Incoming& message, const udp::Datagram& datagram);
@@ -65,6 +70,7 @@ class UdpSocket final : public Socket, private ip::IcmpErrorListener, private ud
   bool cork_ = false;                 // UDP_CORK
   bool join_ = false;                 // UDP_GRO
   std::uint16_t segment_ = 0;         // UDP_SEGMENT
+  std::uint32_t timestamp_key_ = 0;   // of what is sent next
   bool receive_shut_ = false;
   bool send_shut_ = false;
 };

@@ -15,7 +15,7 @@ namespace transom::sockets::run {
 
 namespace {
 
-constexpr std::size_t kMaxDatagram = 65535;
+constexpr std::size_t kMaxDatagram = 65535 + 18;  // a frame of a packet socket has its header too
 constexpr std::size_t kMaxControl = 1024;
 constexpr std::size_t kMaxWaiting = 64;  // in the pair; more wait in the stack, whose buffer is bounded
 

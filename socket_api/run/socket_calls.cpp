@@ -1,10 +1,16 @@
 #include "socket_api/run/socket_calls.h"
 
+#include <linux/filter.h>
+#include <net/if.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
+#include <vector>
+
+#include "socket_api/interface_query.h"
 
 namespace transom::sockets::run {
 
@@ -21,6 +27,26 @@ bool concerns_pair(int level, int name) {
 // What concerns reading from the pair and nothing else: the stack is read from at once, and by octets.
 bool is_of_pair(int level, int name) {
   return level == SOL_SOCKET && (name == SO_RCVLOWAT || name == SO_OOBINLINE);
+}
+
+}  // namespace
+
+namespace {
+
+// The program of a filter lies elsewhere in the caller's memory.
+Outcome<void> attach_filter(Session& session, Socket& socket, const TrappedCall& call, Bytes value) {
+  if (value.size() != sizeof(sock_fprog)) return fail(EINVAL);
+  sock_fprog program;
+  std::copy_n(value.begin(), sizeof program, reinterpret_cast<std::uint8_t*>(&program));
+  std::vector<sock_filter> code(program.len);
+  const auto copied =
+      call.read(reinterpret_cast<std::uint64_t>(program.filter),
+                {reinterpret_cast<std::uint8_t*>(code.data()), code.size() * sizeof(sock_filter)});
+  if (!copied) return copied;
+  sock_filter nothing{};
+  program.filter = code.empty() ? &nothing : code.data();
+  return socket.set_option(session, SOL_SOCKET, SO_ATTACH_FILTER,
+                           Bytes(reinterpret_cast<const std::uint8_t*>(&program), sizeof program));
 }
 
 }  // namespace
@@ -56,7 +82,9 @@ void set_option(Session& session, GuestSocket& guest, const TrappedCall& call) {
   const MutableBytes value =
       MutableBytes(octets).first(std::min<std::size_t>(static_cast<std::size_t>(size), kMaxOption));
   if (const auto copied = call.read(call.argument(3), value); !copied) return call.finish(copied.error());
-  const auto done = guest.socket().set_option(session, level, name, value);
+  const auto done = level == SOL_SOCKET && name == SO_ATTACH_FILTER
+                        ? attach_filter(session, guest.socket(), call, value)
+                        : guest.socket().set_option(session, level, name, value);
   if (done && concerns_pair(level, name)) return call.resume();
   call.finish(done);
   if (!done || level != SOL_SOCKET || value.size() < sizeof(int)) return;
@@ -93,6 +121,14 @@ void get_option(Session& session, GuestSocket& guest, const TrappedCall& call) {
   if (const auto copied = call.write(call.argument(3), room.first(*written)); !copied)
     return call.finish(copied.error());
   call.finish(call.write_value(call.argument(4), static_cast<int>(*written)));
+}
+
+void query_interface(Session& session, const TrappedCall& call) {
+  auto argument = call.read_value<ifreq>(call.argument(2));
+  if (!argument) return call.finish(argument.error());
+  if (const auto found = sockets::query_interface(session, call.argument(1), *argument); !found)
+    return call.finish(found.error());
+  call.finish(call.write_value(call.argument(2), *argument));
 }
 
 }  // namespace transom::sockets::run

@@ -11,5 +11,7 @@ void bind_socket(Session& session, Socket& socket, const TrappedCall& call);
 void write_name(Socket& socket, const Outcome<SocketAddress>& name, const TrappedCall& call);
 void set_option(Session& session, GuestSocket& guest, const TrappedCall& call);
 void get_option(Session& session, GuestSocket& guest, const TrappedCall& call);
+// ioctl() about an interface: see is_interface_query().
+void query_interface(Session& session, const TrappedCall& call);
 
 }  // namespace transom::sockets::run

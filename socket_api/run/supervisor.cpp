@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "drivers/clock.h"
+#include "socket_api/interface_query.h"
 #include "socket_api/run/datagram_guest.h"
 #include "socket_api/run/socket_calls.h"
 #include "socket_api/run/stream_guest.h"
@@ -235,6 +236,7 @@ void Supervisor::handle_on(Session& session, GuestSocket& guest, const TrappedCa
     case SYS_shutdown:
       return guest.shutdown(session, call);
     case SYS_ioctl:
+      if (is_interface_query(call.argument(1))) return run::query_interface(session, call);
       return guest.query(call);
     case SYS_sendto:
     case SYS_sendmsg:

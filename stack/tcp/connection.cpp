@@ -174,10 +174,10 @@ void Connection::enter_established(bool syn_was_retransmitted) {
 
 void Connection::start_receiver(SeqNum irs, std::uint8_t scale) {
   const bool starts_small = options_.receive_buffer == 0 && owner_.context.pool.is_scarce();
-  receiver_.start(
-      irs, scale,
-      starts_small ? owner_.config.receive_buffer.min : first_receive_buffer(owner_.config, options_),
-      receive_mss(*destination_, options_));
+  receiver_.start(irs, scale,
+                  within_clamp(starts_small ? owner_.config.receive_buffer.min
+                                            : first_receive_buffer(owner_.config, options_)),
+                  receive_mss(*destination_, options_));
 }
 
 void Connection::establish_passively(SeqNum iss, SeqNum irs, const Negotiated& negotiated, const Segment& ack,
@@ -279,7 +279,8 @@ void Connection::tune_receive_buffer(std::size_t octets_read) {
   const auto wanted = receive_tuning_.on_read(static_cast<std::uint32_t>(octets_read),
                                               receiver_.peer_segment(), owner_.context.now);
   if (!wanted || options_.receive_buffer != 0 || owner_.context.pool.is_scarce()) return;
-  receiver_.set_buffer(std::max(receiver_.buffer(), std::min(*wanted, owner_.config.receive_buffer.max)));
+  receiver_.set_buffer(
+      within_clamp(std::max(receiver_.buffer(), std::min(*wanted, owner_.config.receive_buffer.max))));
 }
 
 Result<std::uint8_t> Connection::receive_urgent(ReceiveFlags flags) {
@@ -331,8 +332,18 @@ void Connection::close() {
     return;
   }
   shutdown_send();
-  if (state_ == State::kFinWait2)
-    set_alarm(Alarm::kKeepAlive, owner_.context.now + owner_.config.fin_wait_2_timeout);
+  if (state_ == State::kFinWait2) wait_for_fin();
+}
+
+void Connection::wait_for_fin() {
+  if (options_.fin_wait_2 < 0) {
+    owner_.context.count(Counter::kTcpExtTCPAbortOnLinger);
+    send_reset();
+    return finish(Error::kNone, Reason::kUser);
+  }
+  const Duration limit = options_.fin_wait_2 > 0 ? Duration(std::chrono::seconds(options_.fin_wait_2))
+                                                 : owner_.config.fin_wait_2_timeout;
+  set_alarm(Alarm::kKeepAlive, owner_.context.now + limit);
 }
 
 void Connection::abort() {
@@ -348,7 +359,8 @@ void Connection::abort() {
 
 void Connection::set_options(const Options& options) {
   const Options old = std::exchange(options_, options);
-  if (options_.receive_buffer != 0) receiver_.set_buffer(options_.receive_buffer);
+  if (options_.receive_buffer != 0) receiver_.set_buffer(within_clamp(options_.receive_buffer));
+  if (options_.window_clamp != 0 && is_synchronised()) receiver_.set_buffer(within_clamp(receiver_.buffer()));
   send_buffer_.configure(options_.send_buffer, owner_.config.send_buffer, owner_.context.pool.is_scarce());
   if (!is_synchronised() || state_ == State::kTimeWait) return;
   if (options_.keep_alive != old.keep_alive || options_.keep_idle != old.keep_idle ||
@@ -383,6 +395,9 @@ Readiness Connection::readiness() const {
   ready.hang_up = over || (read_ended && write_ended);
   return ready;
 }
+
+std::uint64_t Connection::sent_offset() const { return bytes_sent_ - bytes_retransmitted_; }
+std::uint64_t Connection::acknowledged_offset() const { return bytes_acked_; }
 
 std::uint32_t Connection::timestamp_now() const {
   return timestamp_ticks(owner_.context.now) + timestamp_offset_;

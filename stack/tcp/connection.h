@@ -14,10 +14,12 @@
 
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "stack/base/bytes.h"
 #include "stack/base/context.h"
 #include "stack/base/readiness.h"
+#include "stack/ip/icmp_error_listener.h"
 #include "stack/ip/ip_layer.h"
 #include "stack/tcp/ack_limiter.h"
 #include "stack/tcp/congestion/registry.h"
@@ -41,6 +43,16 @@ struct SendFlags {
 
 struct ReceiveFlags {
   bool peek = false;
+};
+
+// Who wants to know how far the octets of a connection have come.
+class ProgressListener {
+ public:
+  // It may look at the connection's offsets and note something, and must not call anything else.
+  virtual void on_progress() = 0;
+
+ protected:
+  ~ProgressListener() = default;
 };
 
 // What a connection needs of the TCP layer around it.
@@ -177,6 +189,18 @@ class Connection {
   void set_options(const Options& options);
   Error take_error() { return std::exchange(error_, Error::kNone); }  // the pending error, once (SO_ERROR)
   Readiness readiness() const;
+  // Whoever is told of the errors that ICMP reports about it; nullptr: nobody. Outlives the connection, or is
+  // taken away before.
+  void set_error_listener(ip::IcmpErrorListener* listener) { error_listener_ = listener; }
+  // Is told when data has been handed down for the first time or was acknowledged; as above.
+  void set_progress_listener(ProgressListener* listener) { progress_listener_ = listener; }
+  std::uint64_t sent_offset() const;  // octets of the stream that have been handed down at least once
+  std::uint64_t acknowledged_offset() const;
+  std::uint64_t queued_offset() const { return acknowledged_offset() + sender_.queue().size(); }
+  Instant last_data_received() const { return last_data_received_; }
+  // The headers of the SYN that it was accepted for, from the IP header on (TCP_SAVE_SYN).
+  const std::vector<std::uint8_t>& saved_syn() const { return saved_syn_; }
+  void save_syn(std::vector<std::uint8_t> headers) { saved_syn_ = std::move(headers); }
   void set_listener(ReadinessListener* listener) { listener_ = listener; }
 
   // --- for the owner's bookkeeping
@@ -228,6 +252,14 @@ class Connection {
   std::size_t send_room() const;
   void start_receiver(SeqNum irs, std::uint8_t scale);
   void tune_receive_buffer(std::size_t octets_read);
+  std::uint32_t within_clamp(std::uint32_t buffer) const {
+    return options_.window_clamp != 0 ? std::min(buffer, options_.window_clamp) : buffer;
+  }
+  // An orphan has nothing left to do but to wait for the peer's FIN.
+  void wait_for_fin();
+  void tell_progress() const {
+    if (progress_listener_ != nullptr) progress_listener_->on_progress();
+  }
 
   // --- connection_input.cpp: one function per check of RFC 9293 §3.10.7
   void arrives_in_syn_sent(Segment& segment);
@@ -347,6 +379,9 @@ class Connection {
   Ecn ecn_;
   AckLimiter ack_limiter_;
   ReadinessListener* listener_ = nullptr;
+  ip::IcmpErrorListener* error_listener_ = nullptr;
+  ProgressListener* progress_listener_ = nullptr;
+  std::vector<std::uint8_t> saved_syn_;
   std::unique_ptr<PortHold> hold_;
   std::shared_ptr<FastOpenQueue> fast_open_queue_;  // while it counts there
 

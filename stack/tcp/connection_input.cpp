@@ -301,6 +301,7 @@ void Connection::take_acknowledgment(const Segment& segment) {
   if (sender_.in_recovery() && !was_in_recovery) ecn_.on_reduction(sender_.nxt());
   send_buffer_.on_acknowledgment(sender_.cwnd(), owner_.config.send_buffer, owner_.context.pool.is_scarce());
   bytes_acked_ += queued_before - sender_.queue().size();
+  if (queued_before != sender_.queue().size()) tell_progress();
   if (echo.must_reduce) sender_.on_congestion_echo(now);
   const bool window_changed = sender_.update_window(header.sequence, header.acknowledgment, window);
   if (window > 0) persist_backoff_ = 0;
@@ -320,7 +321,7 @@ void Connection::advance_after_fin_acknowledged() {
   switch (state_) {
     case State::kFinWait1:
       set_state(State::kFinWait2, Reason::kSegment);
-      if (is_orphan_) set_alarm(Alarm::kKeepAlive, owner_.context.now + owner_.config.fin_wait_2_timeout);
+      if (is_orphan_) wait_for_fin();
       break;
     case State::kClosing:
       begin_time_wait();
@@ -425,6 +426,23 @@ Error soft_error_of(ip::IcmpErrorKind kind) {
 
 }  // namespace
 
+namespace {
+
+Error error_of(ip::IcmpErrorKind kind) {
+  switch (kind) {
+    case ip::IcmpErrorKind::kNetworkUnreachable:
+      return Error::kNetworkUnreachable;
+    case ip::IcmpErrorKind::kProtocolUnreachable:
+      return Error::kProtocolUnreachable;
+    case ip::IcmpErrorKind::kPortUnreachable:
+      return Error::kConnectionRefused;
+    default:
+      return Error::kHostUnreachable;
+  }
+}
+
+}  // namespace
+
 bool Connection::icmp_error(const ip::IcmpError& error) {
   wire::Reader reader(error.transport);
   reader.skip(4);
@@ -436,6 +454,14 @@ bool Connection::icmp_error(const ip::IcmpError& error) {
     return false;
   }
   const bool connecting = is_connecting();
+  if (error_listener_ != nullptr && error.kind != ip::IcmpErrorKind::kRedirect)
+    error_listener_->on_icmp_error(error);
+  // As Linux: who has asked for errors is told at once of what would be soft, and the connection goes on.
+  if (options_.receive_errors && !connecting && error.kind != ip::IcmpErrorKind::kPacketTooBig &&
+      error.kind != ip::IcmpErrorKind::kRedirect) {
+    error_ = error_of(error.kind);
+    notify();
+  }
   if (const Error soft = soft_error_of(error.kind); soft != Error::kNone) soft_error_ = soft;
   switch (error.kind) {
     case ip::IcmpErrorKind::kPacketTooBig:

@@ -202,6 +202,7 @@ bool Connection::transmit(const Transmission& transmission) {
     owner_.context.count(Counter::kTcpRetransSegs, segments);
   } else {
     owner_.context.count(Counter::kTcpExtTCPOrigDataSent, (sent.octets + sender_.mss() - 1) / sender_.mss());
+    if (sent.octets > 0) tell_progress();
   }
   return true;
 }

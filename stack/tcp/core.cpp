@@ -45,7 +45,8 @@ Core::~Core() {
 
 Result<PortHold> Core::bind(const BindRequest& request) {
   const IpAddress& address = request.local.address;
-  if (!address.is_unspecified() && !ip.is_local(address)) return std::unexpected(Error::kAddressNotAvailable);
+  if (!address.is_unspecified() && !ip.is_local(address) && !request.may_be_foreign)
+    return std::unexpected(Error::kAddressNotAvailable);
   return ports_.bind(request);
 }
 
@@ -230,20 +231,28 @@ void Core::try_cookie(Listener& listener, Segment& segment) {
 void Core::arrives_at_half_open(HalfOpen& record, Segment& segment) {
   if (!syn_queue_.segment_arrives(record, segment)) return;
   Listener& listener = *record.listener;
+  if (SynQueue::is_deferred(record, segment)) {
+    record.is_acknowledged = true;
+    return;
+  }
   if (listener.is_full()) {  // the peer will send again; so shall we
     context.drop(DropReason::kTcpAcceptQueueFull, Counter::kTcpExtListenOverflows);
     return;
   }
   const SeqNum iss = record.iss;
   const SeqNum irs = record.irs;
+  auto saved_syn = std::move(record.saved_syn);
   const Negotiated negotiated = record.negotiated;
-  const SynAckHistory history{record.was_repeated, record.round_trip(context.now)};
+  // One that has waited for its data tells nothing of the way.
+  const SynAckHistory history{record.was_repeated,
+                              record.is_acknowledged ? std::nullopt : record.round_trip(context.now)};
   syn_queue_.remove(record);
-  make_connection(listener, iss, irs, negotiated, segment, history);
+  make_connection(listener, iss, irs, negotiated, segment, history, std::move(saved_syn));
 }
 
 void Core::make_connection(Listener& listener, SeqNum iss, SeqNum irs, const Negotiated& negotiated,
-                           Segment& ack, const SynAckHistory& history) {
+                           Segment& ack, const SynAckHistory& history,
+                           std::unique_ptr<std::vector<std::uint8_t>> saved_syn) {
   const FourTuple tuple = ack.tuple();
   auto destination = ip.destination(tuple.remote.address, reply_interface(ack.received));
   if (!destination || connections_.size() >= config.max_connections) {
@@ -254,6 +263,7 @@ void Core::make_connection(Listener& listener, SeqNum iss, SeqNum irs, const Neg
   connections_.insert(*connection);
   ports_.add_user(tuple.local.port);
   connection->establish_passively(iss, irs, negotiated, ack, history);
+  if (saved_syn) connection->save_syn(std::move(*saved_syn));
   listener.push(*connection);
   connection->segment_arrives(ack);
 }

@@ -59,7 +59,8 @@ class Core final : public ConnectionOwner {
   bool open_fast(Listener& listener, Segment& syn, SeqNum iss,
                  const std::optional<wire::FastOpenCookie>& cookie);
   void make_connection(Listener& listener, SeqNum iss, SeqNum irs, const Negotiated& negotiated, Segment& ack,
-                       const SynAckHistory& history);
+                       const SynAckHistory& history,
+                       std::unique_ptr<std::vector<std::uint8_t>> saved_syn = nullptr);
   void leave_tables(Connection& connection);
 
   PortTable ports_;

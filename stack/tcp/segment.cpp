@@ -41,7 +41,8 @@ std::optional<Segment> parse_segment(Context& context, const ip::Received& recei
   packet.trim_front(reader.position());
   const auto octets = static_cast<std::uint32_t>(packet.size());
   const std::uint32_t segment_size = packet.info().segment_size;
-  return Segment{received, *header, std::move(packet), octets, segment_size};
+  return Segment{received, *header,      std::move(packet),
+                 octets,   segment_size, static_cast<std::uint16_t>(reader.position())};
 }
 
 void prepend_header(Packet& packet, const wire::TcpHeader& header, const FourTuple& tuple) {

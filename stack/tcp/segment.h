@@ -15,6 +15,7 @@ struct Segment {
   Packet packet;                   // the payload
   std::uint32_t octets = 0;        // of payload
   std::uint32_t segment_size = 0;  // of the segments that make up a super-segment, else 0
+  std::uint16_t header_size = 0;   // octets of TCP header that stand in front of the packet
 
   // SEG.LEN of the RFC: text, SYN and FIN.
   std::uint32_t length() const {

@@ -6,6 +6,19 @@
 
 namespace transom::tcp {
 
+namespace {
+
+// Still in front of the payload.
+std::unique_ptr<std::vector<std::uint8_t>> headers_of(Segment& segment) {
+  const std::size_t size = std::size_t{segment.received.header_size} + segment.header_size;
+  const MutableBytes headers = segment.packet.prepend(size);
+  auto copy = std::make_unique<std::vector<std::uint8_t>>(headers.begin(), headers.end());
+  segment.packet.trim_front(size);
+  return copy;
+}
+
+}  // namespace
+
 SynQueue::SynQueue(ConnectionOwner& owner) : owner_(owner), table_(owner.context.random.key()) {}
 
 SynQueue::~SynQueue() {
@@ -14,7 +27,7 @@ SynQueue::~SynQueue() {
   }
 }
 
-void SynQueue::add(Listener& listener, const Segment& syn, SeqNum iss,
+void SynQueue::add(Listener& listener, Segment& syn, SeqNum iss,
                    const std::optional<wire::FastOpenCookie>& cookie) {
   const FourTuple tuple = syn.tuple();
   const auto destination = owner_.ip.destination(tuple.remote.address, reply_interface(syn.received));
@@ -30,6 +43,7 @@ void SynQueue::add(Listener& listener, const Segment& syn, SeqNum iss,
   record->iss = iss;
   record->negotiated = answer_to(owner_, listener.options(), syn, mss);
   record->interface = reply_interface(syn.received);
+  if (listener.options().save_syn) record->saved_syn = headers_of(syn);
   owner_.context.tell(TcpStateEvent{tuple.local, tuple.remote, to_string(State::kListen),
                                     to_string(State::kSynReceived), Reason::kSegment});
   ++listener.half_open;
@@ -37,6 +51,12 @@ void SynQueue::add(Listener& listener, const Segment& syn, SeqNum iss,
   send_syn_ack(*record, cookie);
   lists_[0].push(*record, owner_.context.now + RttEstimator::kInitialRto);
   start_timer();
+}
+
+// As Linux: until so many SYN-ACKs might have gone out. The last of them draws the acknowledgment that
+// counts.
+bool SynQueue::is_deferred(const HalfOpen& record, const Segment& ack) {
+  return record.retries < record.listener->options().defer_accept && ack.octets == 0 && !ack.header.flags.fin;
 }
 
 void SynQueue::remove(HalfOpen& record) {
@@ -78,7 +98,8 @@ void SynQueue::on_timer() {
       record.was_repeated = true;
       owner_.context.count(Counter::kTcpRetransSegs);
       owner_.context.count(Counter::kTcpExtTCPSynRetrans);
-      send_syn_ack(record);
+      const int deferrals = record.listener->options().defer_accept;
+      if (!record.is_acknowledged || record.retries >= deferrals) send_syn_ack(record);
       lists_[record.retries].push(record,
                                   owner_.context.now + RttEstimator::kInitialRto * (1 << record.retries));
     }

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <array>
+#include <memory>
+#include <vector>
 
 #include "stack/base/keyed_table.h"
 #include "stack/tcp/connection.h"
@@ -20,8 +22,10 @@ struct HalfOpen {
   SeqNum irs;
   Negotiated negotiated;
   std::uint8_t retries = 0;
-  bool was_repeated = false;  // the SYN-ACK, by our timer or as the SYN came again
+  bool is_acknowledged = false;  // and waits for data (TCP_DEFER_ACCEPT)
+  bool was_repeated = false;     // the SYN-ACK, by our timer or as the SYN came again
   InterfaceId interface = InterfaceId::kAny;
+  std::unique_ptr<std::vector<std::uint8_t>> saved_syn;  // its headers (TCP_SAVE_SYN)
 
   // From the SYN-ACK to now, unless it is not known which one was answered (Karn; RFC 6298 §3).
   std::optional<Duration> round_trip(Instant now) const {
@@ -44,12 +48,13 @@ class SynQueue {
 
   // A SYN for `listener`: keeps a record and answers, with our initial sequence number. `cookie`: for fast
   // open; goes out once only.
-  void add(Listener& listener, const Segment& syn, SeqNum iss,
-           const std::optional<wire::FastOpenCookie>& cookie);
+  void add(Listener& listener, Segment& syn, SeqNum iss, const std::optional<wire::FastOpenCookie>& cookie);
   // Answers a SYN with a cookie and keeps nothing.
   void answer_with_cookie(Listener& listener, const Segment& syn, SeqNum cookie, std::uint32_t timestamp,
                           const Negotiated& negotiated);
   void remove(HalfOpen& record);
+  // TCP_DEFER_ACCEPT: the handshake is done, but there is no data yet, and it is not time to go without.
+  static bool is_deferred(const HalfOpen& record, const Segment& ack);
   void remove_all_of(const Listener& listener);
 
   // RFC 9293 §3.10.7.4 for SYN-RECEIVED. True when the segment acknowledges our SYN: the connection may be

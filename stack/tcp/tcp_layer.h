@@ -90,6 +90,7 @@ struct BindRequest {
   bool dual_stack = false;  // with "::": IPv4 too (IPV6_V6ONLY off)
   bool reuse_address = false;
   bool reuse_port = false;
+  bool may_be_foreign = false;  // IP_FREEBIND: the address need not be ours
   InterfaceId interface = InterfaceId::kAny;
 };
 

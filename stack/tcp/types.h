@@ -73,7 +73,14 @@ struct Options {
   bool fast_open_without_cookie = false;  // TCP_FASTOPEN_NO_COOKIE (where no address is spoofed)
   std::uint32_t fast_open_queue = 0;      // TCP_FASTOPEN, of a listener: so many connections may have an
                                           // unfinished handshake; 0: no fast open
-  std::int32_t linger = -1;               // SO_LINGER, seconds; -1: off. 0 resets at close
+  std::uint8_t defer_accept = 0;   // TCP_DEFER_ACCEPT, of a listener: so many SYN-ACKs may go by before a
+                                   // connection without data is accepted; 0: at once
+  bool save_syn = false;           // TCP_SAVE_SYN, of a listener
+  bool receive_errors = false;     // IP_RECVERR: what ICMP says is a pending error at once
+  std::uint32_t window_clamp = 0;  // TCP_WINDOW_CLAMP, octets: the window offered is no larger; 0: no limit
+  std::int32_t fin_wait_2 = 0;     // TCP_LINGER2, seconds that an orphan waits for the peer's FIN; 0: the
+                                   // default; -1: not at all
+  std::int32_t linger = -1;        // SO_LINGER, seconds; -1: off. 0 resets at close
 };
 
 // As Linux numbers them in tcpi_ca_state.

@@ -49,6 +49,7 @@ struct UdpOptions {
   bool receive_ip_options = false;                  // keep those of what is received
   std::uint8_t min_hops_v4 = 0;                     // IP_MINTTL: what comes with less is dropped (RFC 5082)
   std::uint8_t min_hops_v6 = 0;                     // IPV6_MINHOPCOUNT
+  bool auto_flow_label = true;                      // IPV6_AUTOFLOWLABEL: of the flow; else 0
   bool no_checksum = false;                         // send IPv4 datagrams without checksum
   InterfaceId bound_interface = InterfaceId::kAny;  // SO_BINDTODEVICE
 };
@@ -70,6 +71,7 @@ struct BindRequest {
   bool dual_stack = false;  // with "::": IPv4 too
   bool reuse_address = false;
   bool reuse_port = false;
+  bool may_be_foreign = false;  // IP_FREEBIND: the address need not be ours
 };
 
 // Where and how one datagram goes; what is not given comes from the socket.

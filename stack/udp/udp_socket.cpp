@@ -127,7 +127,7 @@ Result<void> UdpSocket::bind(const BindRequest& request) {
   const ip::IpLayer& ip = socket.core->ip;
   // A group address is nobody's own: what is sent there may be received all the same.
   const bool may_bind = local.address.is_unspecified() || ip.is_local(local.address) ||
-                        local.address.is_multicast() ||
+                        local.address.is_multicast() || request.may_be_foreign ||
                         (local.address.is_v4() && !ip.is_unicast(local.address));
   if (!may_bind) return std::unexpected(Error::kAddressNotAvailable);
   socket.dual_stack = request.dual_stack && local.address.is_v6();
@@ -214,7 +214,8 @@ Result<std::size_t> UdpSocket::send(std::span<const Bytes> pieces, const SendTo&
     return std::unexpected(Error::kNoBuffers);
   }
   ip::SendOptions options = send_options(socket, **way, parameters);
-  if (to.address.is_v6()) options.flow_label = flow_label(socket.core->flow_label_key, from, to);
+  if (to.address.is_v6() && socket.options.auto_flow_label)
+    options.flow_label = flow_label(socket.core->flow_label_key, from, to);
   const auto sent = socket.core->ip.send(**way, from.address, IpProtocol::kUdp, std::move(packet), options);
   if (!sent) return std::unexpected(sent.error());
   socket.core->context.count(either(to.address, Counter::kUdpOutDatagrams, Counter::kUdp6OutDatagrams));

@@ -139,6 +139,22 @@ TEST(SocketReadme, ShowsTheProgramsAsTheyAreBuilt) {
   }
 }
 
+TEST(SocketReadme, ShowsCoroutinesThatRun) {
+  const std::string readme = contents(source_directory() / "../../../socket_api/README.md");
+  EXPECT_NE(readme.find("```cpp\n" + contents(source_directory() / "coroutine_echo.cpp") + "```\n"),
+            std::string::npos);
+  std::array<int, 2> output{};
+  ASSERT_EQ(pipe(output.data()), 0);
+  const FileDescriptor read_end(output[0]);
+  FileDescriptor write_end(output[1]);
+  const pid_t program = spawn("coroutine_echo", {"some text"}, output[1]);
+  write_end.reset();
+  EXPECT_EQ(read_all(read_end.get()), "some text");
+  int status = -1;
+  waitpid(program, &status, 0);
+  EXPECT_EQ(status, 0);
+}
+
 TEST(SocketReadme, ServerAnswersTheKernel) {
   const int status = in_own_network(talk_to_the_server);
   if (status == kSkipped) GTEST_SKIP() << "no network namespace or no TAP device to be had";
