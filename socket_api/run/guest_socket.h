@@ -28,7 +28,7 @@ class GuestOwner {
   // It has begun to hold calls.
   virtual void waits(GuestSocket& guest) = 0;
   // A connection that was accepted, or a guest with a new pair: known from now on.
-  virtual void adopt(std::shared_ptr<GuestSocket> guest) = 0;
+  virtual void adopt(std::shared_ptr<GuestSocket> guest, std::uint64_t former_cookie = 0) = 0;
   // It has closed its end to tell the program of an error, so nobody will tell when the program closes its
   // own.
   virtual void is_broken(GuestSocket& guest) = 0;

@@ -76,7 +76,8 @@ class PreloadSource final : public CallSource {
       if (epoll_wait(events_.get(), &event, 1, 0) <= 0) return std::nullopt;
       if (event.data.fd == listener_.get()) {
         drivers::FileDescriptor connection(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-        if (connection && watch(connection.get())) {
+        if (!connection) return std::nullopt;  // too many open files: when some are closed
+        if (watch(connection.get())) {
           const int number = connection.get();
           connections_[number] = std::move(connection);
         }

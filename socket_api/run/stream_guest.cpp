@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "socket_api/run/end_io.h"
 
@@ -119,7 +120,7 @@ Outcome<void> StreamGuest::renew_pair(const TrappedCall& call) {
   gate.close(*pair);
   if (const auto replaced = call.replace(call.int_argument(0), pair->theirs.get()); !replaced)
     return replaced;
-  cookie_ = cookie_of(pair->theirs.get());
+  const std::uint64_t former_cookie = std::exchange(cookie_, cookie_of(pair->theirs.get()));
   end_ = std::move(pair->ours);
   set_send_buffer(end_.get(), receive_room_);
   gate_ = gate;
@@ -128,7 +129,7 @@ Outcome<void> StreamGuest::renew_pair(const TrappedCall& call) {
   end_readable_ = end_writable_ = program_writes_ = program_reads_ = true;
   end_urgent_ = end_closed_ = end_shut_ = socket_ended_ = false;
   phase_ = Phase::kFresh;
-  owner_.adopt(shared_from_this());
+  owner_.adopt(shared_from_this(), former_cookie);
   return {};
 }
 

@@ -166,8 +166,8 @@ void Supervisor::waits(GuestSocket& guest) {
   if (!std::exchange(guest.is_waiting, true)) waiting_.push_back(guest.shared_from_this());
 }
 
-void Supervisor::adopt(std::shared_ptr<GuestSocket> guest) {
-  std::erase_if(guests_, [&](const auto& entry) { return entry.second == guest; });
+void Supervisor::adopt(std::shared_ptr<GuestSocket> guest, std::uint64_t former_cookie) {
+  if (former_cookie != 0) guests_.erase(former_cookie);
   watch(events_.get(), guest->end(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET, guest->cookie());
   guests_[guest->cookie()] = std::move(guest);
 }
@@ -210,7 +210,7 @@ void Supervisor::make_socket(Session& session, const TrappedCall& call) {
     guest = std::make_shared<DatagramGuest>(self, *socket, std::move(pair->ours), cookie);
   }
   // Known before the program has it: it may call with it at once. If nobody has it, our end tells.
-  adopt(guest);
+  adopt(guest, 0);
   (void)call.give(pair->theirs.get(), (type & SOCK_CLOEXEC) != 0);
 }
 

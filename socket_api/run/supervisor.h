@@ -29,7 +29,7 @@ class Supervisor final : private GuestOwner {
  private:
   void note(GuestSocket& guest) override;
   void waits(GuestSocket& guest) override;
-  void adopt(std::shared_ptr<GuestSocket> guest) override;
+  void adopt(std::shared_ptr<GuestSocket> guest, std::uint64_t former_cookie) override;
   void is_broken(GuestSocket& guest) override;
 
   void serve();
