@@ -79,7 +79,10 @@ void StreamGuest::move_out(Session& session) {
       owner_.note(*this);
       return;
     }
-    if (end_urgent_ && move_urgent_out(session)) continue;
+    // An urgent octet may have come behind what was just read, and its event not yet: reading on would pass
+    // over it.
+    const bool may_be_at_mark = end_urgent_ || rounds > 1;
+    if (may_be_at_mark && move_urgent_out(session)) continue;
     const MutableBytes octets = chunk();
     const ssize_t size = recv(end_.get(), octets.data(), octets.size(), MSG_DONTWAIT);
     if (size > 0) {

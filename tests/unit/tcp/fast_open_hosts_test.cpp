@@ -23,6 +23,7 @@ class FastOpenHosts : public ::testing::Test {
   }
   void start(TwoHosts::Options options, std::uint32_t limit = 100) {
     hosts.emplace(std::move(options));
+    hosts->run([] { return false; }, seconds(10));  // until they have told which groups they listen to
     hosts->with(hosts->right(), [&] {
       auto hold = hosts->right().tcp().bind({.local = {IpAddress::any(IpFamily::kIpv4), Port{80}}});
       tcp::Options serving;
