@@ -37,7 +37,8 @@ std::string contents(const std::filesystem::path& path) {
   return text.str();
 }
 
-std::filesystem::path source_directory() { return std::filesystem::path(__FILE__).parent_path(); }
+const std::filesystem::path kRoom = TRANSOM_SOURCE_DIR "/socket_api";
+const std::filesystem::path kTests = TRANSOM_SOURCE_DIR "/tests/unit/socket_api";
 
 // Runs `scenario` in a child that has a network namespace, and says how it ended.
 int in_own_network(int (*scenario)()) {
@@ -131,18 +132,17 @@ int answer_the_client() {
 }
 
 TEST(SocketReadme, ShowsTheProgramsAsTheyAreBuilt) {
-  const std::string readme = contents(source_directory() / "../../../socket_api/README.md");
+  const std::string readme = contents(kRoom / "README.md");
   for (const char* program : {"echo_server.c", "echo_client.c"}) {
-    const std::string source = contents(source_directory() / program);
+    const std::string source = contents(kTests / program);
     EXPECT_NE(readme.find("```c\n" + source + "```\n"), std::string::npos) << program;
     EXPECT_LE(std::count(source.begin(), source.end(), '\n'), 32) << program;
   }
 }
 
 TEST(SocketReadme, ShowsCoroutinesThatRun) {
-  const std::string readme = contents(source_directory() / "../../../socket_api/README.md");
-  EXPECT_NE(readme.find("```cpp\n" + contents(source_directory() / "coroutine_echo.cpp") + "```\n"),
-            std::string::npos);
+  const std::string readme = contents(kRoom / "README.md");
+  EXPECT_NE(readme.find("```cpp\n" + contents(kTests / "coroutine_echo.cpp") + "```\n"), std::string::npos);
   std::array<int, 2> output{};
   ASSERT_EQ(pipe(output.data()), 0);
   const FileDescriptor read_end(output[0]);
