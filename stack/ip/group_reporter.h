@@ -17,8 +17,8 @@ namespace transom::ip {
 
 class GroupReporter {
  public:
-  GroupReporter(Context& context, ReportSender& sender, link::Interface& interface, IpFamily family)
-      : context_(context), sender_(sender), interface_(interface), family_(family) {}
+  GroupReporter(Context& context, ReportSender& sender, link::Interface& interface)
+      : context_(context), sender_(sender), interface_(interface) {}
   GroupReporter(const GroupReporter&) = delete;
   GroupReporter& operator=(const GroupReporter&) = delete;
 
@@ -67,7 +67,6 @@ class GroupReporter {
   Context& context_;
   ReportSender& sender_;
   link::Interface& interface_;
-  IpFamily family_;
   std::map<IpAddress, Group> groups_;
   Instant changes_due_ = kNever;
   Instant general_due_ = kNever;

@@ -34,7 +34,7 @@ Groups::PerInterface& Groups::at(link::Interface& interface) { return interfaces
 GroupReporter& Groups::reporter(link::Interface& interface, IpFamily family) {
   PerInterface& place = at(interface);
   auto& reporter = family == IpFamily::kIpv4 ? place.v4 : place.v6;
-  if (!reporter) reporter = std::make_unique<GroupReporter>(context_, sender_, interface, family);
+  if (!reporter) reporter = std::make_unique<GroupReporter>(context_, sender_, interface);
   return *reporter;
 }
 

@@ -63,7 +63,7 @@ std::uint32_t decode(std::uint32_t code, int mantissa_bits) {
 std::uint32_t encode(std::uint32_t value, int mantissa_bits) {
   const std::uint32_t highest = 8U << mantissa_bits;
   if (value < highest) return value;
-  const int exponent = std::bit_width(value) - mantissa_bits - 4;
+  const int exponent = static_cast<int>(std::bit_width(value)) - mantissa_bits - 4;
   if (exponent > 7) return 2 * highest - 1;
   const std::uint32_t mantissa = (value >> (exponent + 3)) & ((1U << mantissa_bits) - 1);
   return highest | static_cast<std::uint32_t>(exponent) << mantissa_bits | mantissa;

@@ -85,7 +85,7 @@ def run_in_namespace(entry, say):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-k", metavar="REGEX", default="", help="only tests whose name matches")
-    parser.add_argument("-j", type=int, default=2, help="tests at once")
+    parser.add_argument("-j", type=int, default=4, help="tests at once (4: they wait more than they work)")
     parser.add_argument("--quick", action="store_true", help="leave out the long ones")
     parser.add_argument("--all", action="store_true", help="with those that take minutes")
     parser.add_argument("--list", action="store_true", help="print the names and stop")
