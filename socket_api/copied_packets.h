@@ -2,9 +2,13 @@
 // and not kept.
 #pragma once
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 #include <algorithm>
 #include <vector>
 
+#include "socket_api/outcome.h"
 #include "socket_api/socket_address.h"
 #include "stack/base/packet.h"
 #include "stack/base/ring.h"
@@ -48,6 +52,17 @@ class CopiedPackets {
     packets_.pop_front();
   }
   std::size_t memory() const { return memory_; }
+  // FIONREAD and SIOCOUTQ of the socket that reads them.
+  Outcome<int> query(unsigned long request) const {
+    switch (request) {
+      case FIONREAD:
+        return empty() ? 0 : static_cast<int>(front().octets.size());
+      case SIOCOUTQ:
+        return 0;  // what is sent has left
+      default:
+        return fail(ENOTTY);
+    }
+  }
   std::uint64_t dropped() const { return dropped_; }
 
  private:

@@ -58,4 +58,12 @@ std::size_t scatter(Incoming& message, Bytes header, std::span<const Packet> pay
   return (message.flags & MSG_TRUNC) != 0 ? size : copied;
 }
 
+Outcome<void> shut_sides(int how, bool is_connected, bool& receive_shut, bool& send_shut) {
+  if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR) return fail(EINVAL);
+  receive_shut |= how != SHUT_WR;
+  send_shut |= how != SHUT_RD;
+  if (!is_connected) return fail(ENOTCONN);
+  return {};
+}
+
 }  // namespace transom::sockets

@@ -12,4 +12,7 @@ inline std::size_t scatter(Incoming& message, Bytes header, const Packet& payloa
   return scatter(message, header, std::span(&payload, 1));
 }
 
+// shutdown(2) of a socket that has no connection: as Linux, it counts even where it fails with ENOTCONN.
+Outcome<void> shut_sides(int how, bool is_connected, bool& receive_shut, bool& send_shut);
+
 }  // namespace transom::sockets

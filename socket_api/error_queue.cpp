@@ -33,21 +33,6 @@ struct Ipv6Report {
 
 }  // namespace
 
-Error error_of(ip::IcmpErrorKind kind) {
-  switch (kind) {
-    case ip::IcmpErrorKind::kNetworkUnreachable:
-      return Error::kNetworkUnreachable;
-    case ip::IcmpErrorKind::kProtocolUnreachable:
-      return Error::kProtocolUnreachable;
-    case ip::IcmpErrorKind::kPortUnreachable:
-      return Error::kConnectionRefused;
-    case ip::IcmpErrorKind::kPacketTooBig:
-      return Error::kMessageTooLong;
-    default:
-      return Error::kHostUnreachable;
-  }
-}
-
 int icmp_errno(bool is_v4, std::uint8_t type, std::uint8_t code) {
   if (is_v4) {
     if (type == ICMP_PARAMETERPROB) return EPROTO;

@@ -47,9 +47,6 @@ class ErrorQueue {
   std::size_t memory_ = 0;
 };
 
-// The pending error that an ICMP error leaves.
-Error error_of(ip::IcmpErrorKind kind);
-
 // The errno of an ICMP error as Linux has it. `is_v4`: ICMP, otherwise ICMPv6.
 int icmp_errno(bool is_v4, std::uint8_t type, std::uint8_t code);
 

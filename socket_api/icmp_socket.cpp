@@ -187,12 +187,9 @@ Outcome<std::size_t> IcmpSocket::receive(Session& session, Incoming& message) {
 }
 
 Outcome<void> IcmpSocket::shutdown(Session&, int how) {
-  if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR) return fail(EINVAL);
-  receive_shut_ |= how != SHUT_WR;
-  send_shut_ |= how != SHUT_RD;
+  const auto done = shut_sides(how, peer_.has_value(), receive_shut_, send_shut_);
   on_readiness();
-  if (!peer_) return fail(ENOTCONN);
-  return {};
+  return done;
 }
 
 Outcome<int> IcmpSocket::query(unsigned long request) const {

@@ -1,9 +1,7 @@
 #include "socket_api/packet_socket.h"
 
 #include <linux/if_ether.h>
-#include <linux/sockios.h>
 #include <net/if_arp.h>
-#include <sys/ioctl.h>
 
 #include <algorithm>
 
@@ -317,15 +315,6 @@ Outcome<std::size_t> PacketSocket::get_option(Session& session, int level, int n
   }
 }
 
-Outcome<int> PacketSocket::query(unsigned long request) const {
-  switch (request) {
-    case FIONREAD:
-      return packets_.empty() ? 0 : static_cast<int>(packets_.front().octets.size());
-    case SIOCOUTQ:
-      return 0;  // what is sent has left
-    default:
-      return fail(ENOTTY);
-  }
-}
+Outcome<int> PacketSocket::query(unsigned long request) const { return packets_.query(request); }
 
 }  // namespace transom::sockets

@@ -1,8 +1,5 @@
 #include "socket_api/raw_socket.h"
 
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
-
 #include <algorithm>
 
 #include "socket_api/datagram.h"
@@ -287,23 +284,11 @@ Outcome<void> RawSocket::send_packet(Session& session, const SocketAddress& to, 
 }
 
 Outcome<void> RawSocket::shutdown(Session&, int how) {
-  if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR) return fail(EINVAL);
-  receive_shut_ |= how != SHUT_WR;
-  send_shut_ |= how != SHUT_RD;
+  const auto done = shut_sides(how, peer_.has_value(), receive_shut_, send_shut_);
   on_readiness();
-  if (!peer_) return fail(ENOTCONN);
-  return {};
+  return done;
 }
 
-Outcome<int> RawSocket::query(unsigned long request) const {
-  switch (request) {
-    case FIONREAD:
-      return packets_.empty() ? 0 : static_cast<int>(packets_.front().octets.size());
-    case SIOCOUTQ:
-      return 0;  // what is sent has left
-    default:
-      return fail(ENOTTY);
-  }
-}
+Outcome<int> RawSocket::query(unsigned long request) const { return packets_.query(request); }
 
 }  // namespace transom::sockets

@@ -295,13 +295,9 @@ Outcome<std::size_t> UdpSocket::receive(Session& session, Incoming& message) {
 }
 
 Outcome<void> UdpSocket::shutdown(Session&, int how) {
-  if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR) return fail(EINVAL);
-  // As Linux: it counts even where it fails.
-  receive_shut_ |= how != SHUT_WR;
-  send_shut_ |= how != SHUT_RD;
+  const auto done = shut_sides(how, udp_->remote().has_value(), receive_shut_, send_shut_);
   on_readiness();
-  if (!udp_->remote()) return fail(ENOTCONN);
-  return {};
+  return done;
 }
 
 // ---------------------------------------------------------------- options

@@ -192,11 +192,6 @@ class DnsChannel::Implementation {
 
   static Implementation& self(void* data) { return *static_cast<Implementation*>(data); }
 
-  Socket* find(ares_socket_t number) {
-    const auto found = sockets_.find(number);
-    return found == sockets_.end() ? nullptr : found->second.socket.get();
-  }
-
   template <typename Result>
   static auto value_or_errno(const Outcome<Result>& outcome) -> ares_ssize_t {
     if (!outcome) {
@@ -223,64 +218,57 @@ class DnsChannel::Implementation {
     return number;
   }
 
-  static int close_socket(ares_socket_t number, void* data) {
+  // `call`: with the Session and the socket of that number. EBADF where there is none.
+  template <typename Call>
+  static ares_ssize_t with_socket(void* data, ares_socket_t number, Call call) {
     Implementation& channel = self(data);
     Session session(channel.stack_);
-    Socket* const socket = channel.find(number);
-    if (socket == nullptr) {
+    const auto found = channel.sockets_.find(number);
+    if (found == channel.sockets_.end()) {
       errno = EBADF;
       return -1;
     }
-    socket->close(session);
-    channel.sockets_.erase(number);
-    return 0;
+    return value_or_errno(call(session, *found->second.socket));
+  }
+
+  static int close_socket(ares_socket_t number, void* data) {
+    return static_cast<int>(with_socket(data, number, [&](Session& session, Socket& socket) {
+      socket.close(session);
+      self(data).sockets_.erase(number);
+      return Outcome<void>();
+    }));
   }
 
   static int connect_socket(ares_socket_t number, const sockaddr* address, ares_socklen_t length,
                             void* data) {
-    Implementation& channel = self(data);
-    Session session(channel.stack_);
-    Socket* const socket = channel.find(number);
-    if (socket == nullptr) {
-      errno = EBADF;
-      return -1;
-    }
-    auto to = read_address(socket->domain(), address, length);
-    if (to && to->scope == InterfaceId::kAny && to->endpoint.address.is_link_local())
-      to->scope = link_of(session, to->endpoint.address);
-    return static_cast<int>(
-        value_or_errno<void>(to ? socket->connect(session, *to) : std::unexpected(to.error())));
+    return static_cast<int>(with_socket(data, number, [&](Session& session, Socket& socket) -> Outcome<void> {
+      auto to = read_address(socket.domain(), address, length);
+      if (!to) return std::unexpected(to.error());
+      if (to->scope == InterfaceId::kAny && to->endpoint.address.is_link_local())
+        to->scope = link_of(session, to->endpoint.address);
+      return socket.connect(session, *to);
+    }));
   }
 
   static ares_ssize_t receive(ares_socket_t number, void* buffer, size_t size, int flags, sockaddr* from,
                               ares_socklen_t* length, void* data) {
-    Implementation& channel = self(data);
-    Session session(channel.stack_);
-    Socket* const socket = channel.find(number);
-    if (socket == nullptr) {
-      errno = EBADF;
-      return -1;
-    }
-    const MutableBytes piece(static_cast<std::uint8_t*>(buffer), size);
-    Incoming incoming{.buffers = {&piece, 1}, .flags = flags};
-    const auto received = socket->receive(session, incoming);
-    if (received && from != nullptr && length != nullptr && incoming.from)
-      (void)write_address(socket->domain(), *incoming.from, from, length);
-    return value_or_errno(received);
+    return with_socket(data, number, [&](Session& session, Socket& socket) {
+      const MutableBytes piece(static_cast<std::uint8_t*>(buffer), size);
+      Incoming incoming{.buffers = {&piece, 1}, .flags = flags};
+      const auto received = socket.receive(session, incoming);
+      if (received && from != nullptr && length != nullptr && incoming.from)
+        (void)write_address(socket.domain(), *incoming.from, from, length);
+      return received;
+    });
   }
 
   static ares_ssize_t send(ares_socket_t number, const iovec* pieces, int count, void* data) {
-    Implementation& channel = self(data);
-    Session session(channel.stack_);
-    Socket* const socket = channel.find(number);
-    if (socket == nullptr) {
-      errno = EBADF;
-      return -1;
-    }
-    std::vector<Bytes> spans;
-    for (int i = 0; i < count; ++i)
-      spans.emplace_back(static_cast<const std::uint8_t*>(pieces[i].iov_base), pieces[i].iov_len);
-    return value_or_errno(socket->send(session, {.pieces = spans, .flags = MSG_NOSIGNAL}));
+    return with_socket(data, number, [&](Session& session, Socket& socket) {
+      std::vector<Bytes> spans;
+      for (int i = 0; i < count; ++i)
+        spans.emplace_back(static_cast<const std::uint8_t*>(pieces[i].iov_base), pieces[i].iov_len);
+      return socket.send(session, {.pieces = spans, .flags = MSG_NOSIGNAL});
+    });
   }
 
   static void on_interest(void* data, ares_socket_t number, int readable, int writable) {

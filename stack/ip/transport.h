@@ -3,6 +3,7 @@
 
 #include "stack/base/address.h"
 #include "stack/base/bytes.h"
+#include "stack/base/error.h"
 #include "stack/base/packet.h"
 #include "stack/link/interface.h"
 
@@ -36,6 +37,9 @@ enum class IcmpErrorKind : std::uint8_t {
   kRedirect,  // no error: only asks whether something here has sent what it quotes
   kOther,
 };
+
+// What a user is told of it.
+Error error_of(IcmpErrorKind kind);
 
 // An error about a packet that we sent, delivered to the transport that it quotes.
 struct IcmpError {

@@ -409,35 +409,13 @@ namespace {
 // What a user is told when the connection times out after that (RFC 9293 MUST-47, SHLD-25).
 Error soft_error_of(ip::IcmpErrorKind kind) {
   switch (kind) {
-    case ip::IcmpErrorKind::kNetworkUnreachable:
-      return Error::kNetworkUnreachable;
-    case ip::IcmpErrorKind::kHostUnreachable:
-    case ip::IcmpErrorKind::kProhibited:
-    case ip::IcmpErrorKind::kTimeExceeded:
-      return Error::kHostUnreachable;
-    case ip::IcmpErrorKind::kPortUnreachable:
-      return Error::kConnectionRefused;
-    case ip::IcmpErrorKind::kProtocolUnreachable:
-      return Error::kProtocolUnreachable;
-    default:
+    case ip::IcmpErrorKind::kPacketTooBig:
+    case ip::IcmpErrorKind::kParameterProblem:
+    case ip::IcmpErrorKind::kRedirect:
+    case ip::IcmpErrorKind::kOther:
       return Error::kNone;
-  }
-}
-
-}  // namespace
-
-namespace {
-
-Error error_of(ip::IcmpErrorKind kind) {
-  switch (kind) {
-    case ip::IcmpErrorKind::kNetworkUnreachable:
-      return Error::kNetworkUnreachable;
-    case ip::IcmpErrorKind::kProtocolUnreachable:
-      return Error::kProtocolUnreachable;
-    case ip::IcmpErrorKind::kPortUnreachable:
-      return Error::kConnectionRefused;
     default:
-      return Error::kHostUnreachable;
+      return ip::error_of(kind);
   }
 }
 
@@ -459,7 +437,7 @@ bool Connection::icmp_error(const ip::IcmpError& error) {
   // As Linux: who has asked for errors is told at once of what would be soft, and the connection goes on.
   if (options_.receive_errors && !connecting && error.kind != ip::IcmpErrorKind::kPacketTooBig &&
       error.kind != ip::IcmpErrorKind::kRedirect) {
-    error_ = error_of(error.kind);
+    error_ = ip::error_of(error.kind);
     notify();
   }
   if (const Error soft = soft_error_of(error.kind); soft != Error::kNone) soft_error_ = soft;

@@ -97,24 +97,7 @@ void deliver_to_all(Core& core, const Flow& flow, const ip::Received& received, 
 }
 
 Error error_for(ip::IcmpErrorKind kind) {
-  switch (kind) {
-    case ip::IcmpErrorKind::kPortUnreachable:
-      return Error::kConnectionRefused;
-    case ip::IcmpErrorKind::kProtocolUnreachable:
-    case ip::IcmpErrorKind::kParameterProblem:
-      return Error::kProtocolUnreachable;
-    case ip::IcmpErrorKind::kNetworkUnreachable:
-      return Error::kNetworkUnreachable;
-    case ip::IcmpErrorKind::kPacketTooBig:
-      return Error::kMessageTooLong;
-    case ip::IcmpErrorKind::kHostUnreachable:
-    case ip::IcmpErrorKind::kProhibited:
-    case ip::IcmpErrorKind::kTimeExceeded:
-    case ip::IcmpErrorKind::kRedirect:
-    case ip::IcmpErrorKind::kOther:
-      break;
-  }
-  return Error::kHostUnreachable;
+  return kind == ip::IcmpErrorKind::kParameterProblem ? Error::kProtocolUnreachable : ip::error_of(kind);
 }
 
 }  // namespace

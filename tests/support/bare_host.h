@@ -38,16 +38,7 @@ class BareHost : public ::testing::Test {
   }
   void receive_frame(const MacAddress& destination, const MacAddress& source, wire::EtherType type,
                      const Octets& payload) {
-    wire::EthernetHeader header;
-    header.destination = destination;
-    header.source = source;
-    header.type = type;
-    Octets octets(header.size());
-    wire::Writer writer(octets);
-    header.write(writer);
-    octets = octets + payload;
-    octets.resize(std::max<std::size_t>(octets.size(), 60));
-    host_.receive(eth_, pool_.copy_of(octets), now_);
+    host_.receive(eth_, pool_.copy_of(ethernet_frame(destination, source, type, payload)), now_);
     advance(Duration::zero());
   }
 

@@ -24,8 +24,10 @@ MacAddress mac_towards(const IpAddress& to) {
   return kHostMac;
 }
 
-Octets frame(const MacAddress& destination, const MacAddress& source, wire::EtherType type,
-             const Octets& payload) {
+}  // namespace
+
+Octets ethernet_frame(const MacAddress& destination, const MacAddress& source, wire::EtherType type,
+                      const Octets& payload) {
   wire::EthernetHeader header;
   header.destination = destination;
   header.source = source;
@@ -38,8 +40,6 @@ Octets frame(const MacAddress& destination, const MacAddress& source, wire::Ethe
   if (octets.size() < kMinFrame) octets.resize(kMinFrame, 0xee);  // as a card that does not clear its padding
   return octets;
 }
-
-}  // namespace
 
 MacAddress mac_of(const IpAddress& station) {
   const auto& octets = station.octets();
@@ -101,7 +101,7 @@ void HostOnEthernet::receive_frame(const Octets& frame) {
 
 void HostOnEthernet::receive_frame(const MacAddress& destination, const MacAddress& source,
                                    wire::EtherType type, const Octets& payload) {
-  receive_frame(frame(destination, source, type, payload));
+  receive_frame(ethernet_frame(destination, source, type, payload));
 }
 
 void HostOnEthernet::receive(const Octets& packet, const FrameAddresses& addressing) {
@@ -272,7 +272,8 @@ void Bystander::send(const Fields& fields, Instant now) {
   sum.add(segment);
   wire::Writer(MutableBytes(segment).subspan(16, 2)).u16(sum.checksum());
   const Octets packet = ip_packet(local_.address, remote_.address, IpProtocol::kTcp, segment);
-  host_.receive(link_, pool_.copy_of(frame(kHostMac, mac_of(kBystander), wire::EtherType::kIpv4, packet)),
+  host_.receive(link_,
+                pool_.copy_of(ethernet_frame(kHostMac, mac_of(kBystander), wire::EtherType::kIpv4, packet)),
                 now);
 }
 

@@ -28,6 +28,9 @@ using namespace std::chrono_literals;
 
 inline constexpr MacAddress kHostMac({0x02, 0x11, 0x22, 0x33, 0x44, 0x55});
 MacAddress mac_of(const IpAddress& station);
+// Of at least 60 octets; the padding is not zero.
+Octets ethernet_frame(const MacAddress& destination, const MacAddress& source, wire::EtherType type,
+                      const Octets& payload);
 
 // A frame that the Host has sent.
 struct SentFrame {

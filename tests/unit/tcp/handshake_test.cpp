@@ -54,15 +54,9 @@ TEST_P(Handshake,
 TEST_P(Handshake, PassiveOpenMeasuresTheRoundTripWithoutTimestamps) {  // RFC 6298 §2
   auto& listener = world.listen(80, {}, 16, GetParam());
   ScriptedPeer peer(world, 4000, 80, GetParam());
-  peer.send({.flags = "S", .sequence = 1000});
-  peer.expected = peer.expect("SA").sequence() + 1;
-  world.advance(milliseconds(70));
-  peer.next = 1001;
-  peer.send_next(".");
-  const auto connection = world.with([&] { return listener.accept(); });
-  ASSERT_TRUE(connection);
-  EXPECT_EQ((*connection)->info().srtt, milliseconds(70));
-  EXPECT_EQ((*connection)->info().rto, milliseconds(270));  // 200 ms above it
+  const auto& connection = peer.connect_to(listener, {}, 65535, milliseconds(70));
+  EXPECT_EQ(connection.info().srtt, milliseconds(70));
+  EXPECT_EQ(connection.info().rto, milliseconds(270));  // 200 ms above it
 }
 
 TEST_P(Handshake, PassiveOpenMeasuresNothingWhenTheSynAckWentOutTwice) {  // RFC 6298 §3
