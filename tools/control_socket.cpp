@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -15,6 +16,7 @@
 #include <optional>
 #include <vector>
 
+#include "drivers/descriptor_message.h"
 #include "tools/failure.h"
 
 namespace transom::tools {
@@ -56,20 +58,9 @@ bool is_alive(const std::string& path) {
 
 // `descriptor` goes with the first octet, if there is one.
 bool send_all(int socket, std::string_view text, int descriptor = -1) {
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
   while (!text.empty()) {
-    iovec piece{const_cast<char*>(text.data()), text.size()};
-    msghdr message{};
-    message.msg_iov = &piece;
-    message.msg_iovlen = 1;
-    if (descriptor >= 0) {
-      message.msg_control = control.data();
-      message.msg_controllen = control.size();
-      cmsghdr* const header = CMSG_FIRSTHDR(&message);
-      *header = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-      std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
-    }
-    const ssize_t sent = sendmsg(socket, &message, MSG_NOSIGNAL);
+    const Bytes octets(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
+    const ssize_t sent = drivers::send_with_descriptor(socket, octets, descriptor, MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
     if (sent <= 0) return false;
     descriptor = -1;

@@ -5,11 +5,11 @@
 #include <sys/un.h>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <system_error>
 #include <unordered_map>
 
+#include "drivers/descriptor_message.h"
 #include "socket_api/run/preload_protocol.h"
 
 namespace transom::sockets::run {
@@ -40,21 +40,9 @@ class PreloadChannel final : public CallChannel {
 
  private:
   Outcome<void> answer(transom_answer text, int descriptor) const {
-    iovec piece{&text, sizeof text};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-    msghdr message{};
-    message.msg_iov = &piece;
-    message.msg_iovlen = 1;
-    if (descriptor >= 0) {
-      message.msg_control = control.data();
-      message.msg_controllen = control.size();
-      cmsghdr* const header = CMSG_FIRSTHDR(&message);
-      header->cmsg_level = SOL_SOCKET;
-      header->cmsg_type = SCM_RIGHTS;
-      header->cmsg_len = CMSG_LEN(sizeof(int));
-      std::copy_n(reinterpret_cast<const unsigned char*>(&descriptor), sizeof descriptor, CMSG_DATA(header));
-    }
-    if (sendmsg(connection_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return fail(ESRCH);
+    const Bytes octets(reinterpret_cast<const std::uint8_t*>(&text), sizeof text);
+    if (drivers::send_with_descriptor(connection_.get(), octets, descriptor, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+      return fail(ESRCH);
     return {};
   }
 
