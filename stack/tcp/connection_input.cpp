@@ -136,10 +136,12 @@ bool Connection::check_sequence(const Segment& segment) {
   const wire::TcpHeader& header = segment.header;
   if (header.flags.syn)
     return true;  // RFC 5961 §4.2: a challenge ACK whatever its sequence number; see check_syn
-  const std::uint32_t length =
-      header.flags.rst ? 0 : segment.length();  // SHLD-2: text of a reset does not count
-  const bool only_control = receiver_.window() == 0 && header.sequence == receiver_.nxt();
-  if (receiver_.is_acceptable(header.sequence, length) || only_control) {
+  const bool is_next = header.sequence == receiver_.nxt();
+  const bool acceptable = header.flags.rst  // RFC 5961 §3.2; its text does not count (SHLD-2)
+                              ? is_next || receiver_.is_in_window(header.sequence)
+                              : receiver_.is_acceptable(header.sequence, segment.length()) ||
+                                    (receiver_.window() == 0 && is_next);
+  if (acceptable) {
     if (negotiated_.timestamps && header.options.timestamps && !header.flags.rst) {
       receiver_.update_timestamp(header.options.timestamps->value, header.sequence, owner_.context.now);
     }

@@ -21,7 +21,10 @@ bool Receiver::is_in_window(SeqNum sequence) const {
 }
 
 bool Receiver::is_acceptable(SeqNum sequence, std::uint32_t length) const {
-  if (length == 0) return window() == 0 ? sequence == nxt_ : is_in_window(sequence);
+  // The right edge itself is let in, beyond the RFC's text: there stand the pure ACKs of a peer that has
+  // filled our window. Where both ends did so and lost all of it, these ACKs alone tell that the windows are
+  // full.
+  if (length == 0) return is_at_or_after(sequence, nxt_) && octets_between(nxt_, sequence) <= window();
   if (window() == 0) return false;
   return is_in_window(sequence) || is_in_window(sequence + (length - 1));
 }

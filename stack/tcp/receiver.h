@@ -40,7 +40,7 @@ class Receiver {
   std::uint8_t scale() const { return scale_; }
   std::uint32_t peer_segment() const { return peer_segment_; }  // octets of the largest that came
 
-  // RFC 9293 §3.10.7.4, first check: the four cases.
+  // RFC 9293 §3.10.7.4, first check: the four cases, and an empty segment at the right edge of the window.
   bool is_acceptable(SeqNum sequence, std::uint32_t length) const;
   // RFC 5961 §3: exactly at rcv_nxt, and merely inside the window.
   bool is_in_window(SeqNum sequence) const;
