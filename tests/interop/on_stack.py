@@ -71,6 +71,11 @@ class KernelWeb:
         self.program.__exit__(*arguments)
 
 
+def control_sockets():
+    """Where the hosts of this test have them."""
+    return pathlib.Path(os.environ["XDG_RUNTIME_DIR"])
+
+
 def processes_of(command):
     """The processes whose command line is this; `transom run` has more in front of it."""
     words = command.replace(" ", "\0") + "\0"

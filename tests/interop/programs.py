@@ -15,6 +15,7 @@ MIB = 1 << 20
 PYTHON = "/usr/bin/python3"
 CLIENTS = {4: "10.9.0.3", 6: "fd09::3"}  # of the second stack
 LENGTHS = {4: 24, 6: 64}
+BAD_NETWORK = ["--fault", "loss=2% reorder=2% seed=4"]
 
 PROGRAMS = {}
 

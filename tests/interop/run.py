@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -55,8 +56,14 @@ def run_here(name):
 def run_in_namespace(entry, say):
     directory = harness.LOGS / entry["name"].removeprefix("interop/").replace("/", "-").replace(" ", "_")
     shutil.rmtree(directory, ignore_errors=True)
-    (directory / "run").mkdir(parents=True, mode=0o700)
-    environment = dict(os.environ, TRANSOM_TEST_DIRECTORY=str(directory), XDG_RUNTIME_DIR=str(directory / "run"))
+    directory.mkdir(parents=True)
+    # The address of a control socket has room for 107 octets, wherever the build is.
+    with tempfile.TemporaryDirectory(prefix="transom-") as control_sockets:
+        run_with(entry, directory, control_sockets, say)
+
+
+def run_with(entry, directory, control_sockets, say):
+    environment = dict(os.environ, TRANSOM_TEST_DIRECTORY=str(directory), XDG_RUNTIME_DIR=control_sockets)
     environment.pop("TRANSOM_HOST", None)
     unshare = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--net"]
     # When the test ends, so does everything that it has started: it is all in one PID namespace.

@@ -5,7 +5,7 @@ import signal
 import subprocess
 
 from harness import KERNELS, TRANSOM, Program, check, run, test, wait_for_kernel_listener, wait_until, work
-from on_stack import MIB, on_stack, processes_of
+from on_stack import MIB, control_sockets, on_stack, processes_of
 
 
 @test()
@@ -41,7 +41,7 @@ def sockets_of_a_program_are_shown():
 
 def nothing_is_left():
     check(not os.path.exists("/sys/class/net/tap0"), "the device is left")
-    check(not list((work() / "run").rglob("*.sock")), "a control socket is left")
+    check(not list(control_sockets().rglob("*.sock")), "a control socket is left")
 
 
 def ends_with(program, status):
@@ -97,7 +97,7 @@ def nothing_is_left_when_the_supervisor_is_killed():
         wait_until(lambda: not os.path.exists("/sys/class/net/tap0"), "the end of the device")
     # Its control socket is left, for nobody could remove it; the next host of that name does.
     run(*on_stack("true", device=False))
-    check(not list((work() / "run").rglob("*.sock")), "a control socket is left")
+    check(not list(control_sockets().rglob("*.sock")), "a control socket is left")
 
 
 @test()

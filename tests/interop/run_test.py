@@ -3,7 +3,9 @@ over its loopback interface."""
 
 from harness import HOSTS, KERNELS, check, check_same, random_file, run, sha256, test, work
 from on_stack import LOOPBACK, MIB, KernelWeb, Server, on_stack, script
-from programs import bracket, make_ssh_keys, nginx_command
+from programs import BAD_NETWORK, KIB, bracket, make_ssh_keys, nginx_command
+
+NETWORKS = {"good": [], "bad": BAD_NETWORK}
 
 # ---------------------------------------------------------------- http
 
@@ -16,19 +18,19 @@ def curl_downloads_one_gibibyte():
     check(sha256(original) in output, "what arrived differs")
 
 
-@test()
-def curl_goes_on_where_it_was_cut_off():
-    original = random_file(16 * MIB)
+@test(timeout=90, each=[("good",), ("bad",)])
+def curl_goes_on_where_it_was_cut_off(network):
+    original = random_file((16 if network == "good" else 6) * MIB)
     with open(original, "rb") as source, open(work() / "got", "wb") as part:
         part.write(source.read(5 * MIB))
-    with Server(*nginx_command(original.parent), port=80):
+    with Server(*nginx_command(original.parent), port=80, flags=NETWORKS[network]):
         run("curl", "-sS", "--fail", "-C", "-", "-o", work() / "got", f"http://{HOSTS[4]}/{original.name}")
     check_same(work() / "got", original)
 
 
-@test()
-def a_hundred_curls_at_once():
-    original = random_file(MIB)
+@test(timeout=90, each=[("good",), ("bad",)])
+def a_hundred_curls_at_once(network):
+    original = random_file(MIB if network == "good" else 64 * KIB)
     with KernelWeb(original.parent):
         run(*on_stack("curl", "-sS", "--fail", "--parallel", "--parallel-max", "100",
                       *[word for number in range(100) for word in ("-o", work() / f"got{number}",
@@ -48,12 +50,12 @@ def curl_gives_up_when_nobody_answers():
     run(*on_stack("curl", "-sS", "--connect-timeout", "1", "http://10.9.0.77:80/"), expect=28)
 
 
-@test()
-def curl_takes_the_family_that_answers():  # happy eyeballs (RFC 8305)
+@test(each=[("good",), ("bad",)])
+def curl_takes_the_family_that_answers(network):  # happy eyeballs (RFC 8305)
     original = random_file(MIB)
     with KernelWeb(original.parent):
         run(*on_stack("curl", "-sS", "--fail", "-o", work() / "got", "--resolve", f"two.example:8000:[fd09::77],{KERNELS[4]}",
-                      f"http://two.example:8000/{original.name}"))
+                      f"http://two.example:8000/{original.name}", flags=NETWORKS[network]))
     check_same(work() / "got", original)
 
 
