@@ -1,10 +1,15 @@
-// Reads captures: pcap (by libpcap) and pcapng (by ours), micro- and nanoseconds, plain, gzip or zstd.
+// Reads captures: pcap and pcapng, micro- and nanoseconds, in either byte order, plain, gzip or zstd.
 //
 // A file is read in one pass with constant memory. What is wrong with it ends the reading with the offset and
-// the reason; the packets before it were good.
+// the reason; the packets before it were good. Nothing is allocated because a length in the file says so:
+// room grows with the octets that have really come.
+//
+// libpcap is not used for it: it tells no offsets, refuses pcapng whose interfaces differ, and passes over
+// comments.
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,12 +23,28 @@ struct CaptureError {
   std::string message;       // one line: what, why, what to do
   std::uint64_t offset = 0;  // octets from the start of the (uncompressed) file
 };
+// "message, at octet 24"
+std::string to_string(const CaptureError& error);
 
 struct CaptureInterface {
   std::string name;  // may be empty
   LinkType link_type = LinkType::kEthernet;
   std::uint32_t snap_length = 0;  // octets; 0: no limit
 };
+
+enum class CaptureFormat : std::uint8_t { kPcapMicroseconds, kPcapNanoseconds, kPcapng };
+
+// A block of pcapng that is neither section, interface nor packet: name resolutions, statistics, secrets, and
+// whatever else there is.
+struct OtherBlock {
+  std::uint32_t type = 0;
+  Bytes body;                         // without type and lengths; good during the call
+  bool is_big_endian = false;         // the byte order of its section
+  std::uint32_t first_interface = 0;  // what its section calls interface 0
+};
+using OtherBlockHandler = std::function<void(const OtherBlock&)>;
+
+class CaptureSource;
 
 class CaptureReader {
  public:
@@ -40,12 +61,15 @@ class CaptureReader {
   std::expected<std::optional<CapturedPacket>, CaptureError> next();
   // Those known so far: pcapng may declare more between packets.
   const std::vector<CaptureInterface>& interfaces() const;
+  CaptureFormat format() const;
+  // Without a handler such blocks are passed over.
+  void keep_other_blocks(OtherBlockHandler handler);
 
  private:
-  class Source;
-  explicit CaptureReader(std::unique_ptr<Source> source);
+  explicit CaptureReader(std::unique_ptr<CaptureSource> source);
+  static std::expected<CaptureReader, CaptureError> read(class InputFile file);
 
-  std::unique_ptr<Source> source_;
+  std::unique_ptr<CaptureSource> source_;
 };
 
 }  // namespace transom::drivers
