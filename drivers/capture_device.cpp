@@ -1,12 +1,11 @@
 #include "drivers/capture_device.h"
 
 #include <fmt/format.h>
-#include <pcap/pcap.h>
 
 #include <cerrno>
-#include <cstring>
 #include <vector>
 
+#include "drivers/capture/capture_writer.h"
 #include "drivers/frame_layout.h"
 #include "stack/link/segmentation.h"
 
@@ -26,52 +25,40 @@ Packet share(const Packet& packet) {
   return shared;
 }
 
-// The pcap file. Complains once, then keeps quiet.
+// The file. Complains once, then keeps quiet.
 class CaptureFile {
  public:
-  explicit CaptureFile(CaptureOptions options) : options_(std::move(options)) {}
-  ~CaptureFile() { flush(); }
+  CaptureFile(CaptureOptions options, CaptureWriter writer, link::LinkType type)
+      : options_(std::move(options)), writer_(std::move(writer)) {
+    const bool is_ethernet = type == link::LinkType::kEthernet;
+    writer_.add_interface({.name = {},
+                           .link_type = is_ethernet ? LinkType::kEthernet : LinkType::kRaw,
+                           .snap_length = options_.snap_length});
+    packet_.link_type = is_ethernet ? LinkType::kEthernet : LinkType::kRaw;
+  }
+  ~CaptureFile() {
+    if (const auto closed = writer_.close(); !closed) complain(closed.error(), kAdvice, EIO);
+  }
   CaptureFile(const CaptureFile&) = delete;
   CaptureFile& operator=(const CaptureFile&) = delete;
 
-  std::expected<void, DeviceError> open(link::LinkType type) {
-    const int data_link = type == link::LinkType::kEthernet ? DLT_EN10MB : DLT_RAW;
-    pcap_.reset(pcap_open_dead_with_tstamp_precision(data_link, static_cast<int>(options_.snap_length),
-                                                     PCAP_TSTAMP_PRECISION_NANO));
-    if (!pcap_) return std::unexpected(DeviceError{"cannot start a capture: out of memory", ENOMEM});
-    errno = 0;
-    dumper_.reset(pcap_dump_open(pcap_.get(), options_.path.c_str()));
-    if (dumper_) return {};
-    const int error = errno;
-    return std::unexpected(DeviceError{
-        fmt::format("cannot write the capture {}; choose a file in a directory that can be written to",
-                    pcap_geterr(pcap_.get())),
-        error});
-  }
-
-  void write(const Packet& frame, Instant now) {
+  void write(const Packet& frame, Instant now, bool is_outgoing) {
     scratch_.resize(std::min<std::size_t>(frame.size(), options_.snap_length));
     frame.copy_out(0, scratch_);
-    const Duration time = options_.wall_clock(now);
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
-    pcap_pkthdr header{};
-    header.ts.tv_sec = seconds.count();
-    header.ts.tv_usec = (time - seconds).count();  // nanoseconds, as the file's precision says
-    header.caplen = static_cast<bpf_u_int32>(scratch_.size());
-    header.len = static_cast<bpf_u_int32>(frame.size());
-    pcap_dump(reinterpret_cast<u_char*>(dumper_.get()), &header, scratch_.data());
+    ++packet_.number;
+    packet_.time = options_.wall_clock(now);
+    packet_.octets = scratch_;
+    packet_.original_length = static_cast<std::uint32_t>(frame.size());
+    packet_.is_outgoing = is_outgoing;
+    if (const auto written = writer_.write(packet_); !written)
+      complain(written.error(), "set the clock of this machine", EINVAL);
     if (flush_at_ == kNever) flush_at_ = now + kFlushInterval;
   }
 
   Instant flush_at() const { return flush_at_; }
   void flush() {
     flush_at_ = kNever;
-    if (!dumper_) return;
-    errno = 0;
-    // pcap_dump() itself does not say whether it wrote; the stream remembers.
-    if (pcap_dump_flush(dumper_.get()) != 0 || std::ferror(pcap_dump_file(dumper_.get())) != 0) {
-      complain(std::strerror(errno != 0 ? errno : EIO), "make room on the disk and start again", errno);
-    }
+    if (const auto flushed = writer_.flush(); !flushed) complain(flushed.error(), kAdvice, EIO);
   }
 
   void complain(const std::string& what, const std::string& advice, int error) {
@@ -82,14 +69,11 @@ class CaptureFile {
   }
 
  private:
-  struct Close {
-    void operator()(pcap_t* pcap) const { pcap_close(pcap); }
-    void operator()(pcap_dumper_t* dumper) const { pcap_dump_close(dumper); }
-  };
+  static constexpr const char* kAdvice = "make room on the disk and start again";
 
   CaptureOptions options_;
-  std::unique_ptr<pcap_t, Close> pcap_;
-  std::unique_ptr<pcap_dumper_t, Close> dumper_;
+  CaptureWriter writer_;
+  CapturedPacket packet_;
   std::vector<std::uint8_t> scratch_;
   Instant flush_at_ = kNever;
   bool has_complained_ = false;
@@ -111,7 +95,7 @@ class CaptureDevice final : public Device {
     const std::size_t count = device_->receive(pool, arrived, limit, now);
     while (!arrived.empty()) {
       Packet frame = arrived.pop();
-      record(share(frame), now);
+      record(share(frame), now, false);
       frames.push(std::move(frame));
     }
     flush_if_due(now);
@@ -136,22 +120,22 @@ class CaptureDevice final : public Device {
     }
     device_->transmit(frames, now);
     for (std::size_t taken = count - std::min(count, frames.size()); taken > 0 && !shared.empty(); --taken) {
-      record(shared.pop(), now);
+      record(shared.pop(), now, true);
     }
     flush_if_due(now);
   }
 
  private:
-  void record(Packet frame, Instant now) {
+  void record(Packet frame, Instant now, bool is_outgoing) {
     if (!frame) return out_of_buffers();
     const bool is_on_wire =
         frame.info().segment_size == 0 && frame.info().checksum != ChecksumState::kPartial;
     const auto ip_offset = ip_offset_of(frame.head(), type_);
-    if (is_on_wire || !ip_offset) return file_->write(frame, now);
+    if (is_on_wire || !ip_offset) return file_->write(frame, now, is_outgoing);
     PacketQueue segments;
     BufferPool& pool = frame.pool();
     if (!link::segment(pool, std::move(frame), *ip_offset, true, segments)) return out_of_buffers();
-    while (!segments.empty()) file_->write(segments.pop(), now);
+    while (!segments.empty()) file_->write(segments.pop(), now, is_outgoing);
   }
 
   void out_of_buffers() {
@@ -170,8 +154,10 @@ class CaptureDevice final : public Device {
 
 std::expected<std::unique_ptr<Device>, DeviceError> make_capture(std::unique_ptr<Device> device,
                                                                  CaptureOptions options) {
-  auto file = std::make_unique<CaptureFile>(std::move(options));
-  if (auto opened = file->open(device->properties().type); !opened) return std::unexpected(opened.error());
+  auto writer = CaptureWriter::create(options.path);
+  if (!writer) return std::unexpected(std::move(writer.error()));
+  auto file =
+      std::make_unique<CaptureFile>(std::move(options), std::move(*writer), device->properties().type);
   return std::make_unique<CaptureDevice>(std::move(device), std::move(file));
 }
 

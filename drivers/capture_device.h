@@ -1,4 +1,5 @@
-// A decorator that writes what passes a device, both ways, to a pcap file with nanosecond times.
+// A decorator that writes what passes a device, both ways, to a capture file, pcap or pcapng, with nanosecond
+// times.
 //
 // The file shows the wire: a super-frame is written as the segments that it stands for, and a partial
 // checksum is written completed, so that a reader finds neither oversize packets nor bad checksums. What
@@ -13,7 +14,8 @@
 namespace transom::drivers {
 
 struct CaptureOptions {
-  std::string path;                    // replaced if it exists; "-" is standard output
+  // Replaced if it exists; "-" is standard output. The name says the format, as CaptureWriter reads it.
+  std::string path;
   std::uint32_t snap_length = 262144;  // octets kept of each frame
   // Turns the Instants that the device is called with into nanoseconds since 1970-01-01 UTC.
   std::function<Duration(Instant)> wall_clock = [](Instant now) { return now.time_since_epoch(); };

@@ -109,7 +109,9 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
                   "Name server; repeatable (default: those that DHCP and routers name)")
       ->type_name("ADDR")
       ->group(group);
-  command.add_option("--pcap", options.capture, "Write what passes the device to this file")
+  command
+      .add_option("--pcap", options.capture,
+                  "Write what passes the device to this file (.pcap or .pcapng, also .gz, .zst)")
       ->type_name("FILE")
       ->group(group);
   command.add_option("--trace", options.traces, "Write what the stack decides, and why, to this file")

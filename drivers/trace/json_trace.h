@@ -2,8 +2,8 @@
 // version of that schema.
 #pragma once
 
+#include "drivers/capture/output_file.h"
 #include "drivers/trace/event_text.h"
-#include "drivers/trace/output_file.h"
 #include "drivers/trace/trace_sink.h"
 
 namespace transom::drivers {

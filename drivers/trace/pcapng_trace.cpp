@@ -31,7 +31,9 @@ void complete_checksum(MutableBytes frame, const PacketInfo& info) {
 
 PcapngTrace::PcapngTrace(OutputFile file, std::function<Duration(Instant)> wall_clock,
                          std::uint32_t snap_length)
-    : writer_(std::move(file), PcapngWriter::kEthernet, snap_length), wall_clock_(std::move(wall_clock)) {}
+    : writer_(std::move(file), CaptureFormat::kPcapng),
+      snap_length_(snap_length),
+      wall_clock_(std::move(wall_clock)) {}
 
 PcapngTrace::~PcapngTrace() { write_held(); }
 
@@ -65,8 +67,8 @@ void PcapngTrace::hold(std::string_view host, const PacketEvent& packet, const E
   held_id_ = event.id;
   held_time_ = event.time;
   held_interface_ = {std::string(host), packet.interface};
-  if (packet.direction == Direction::kOut)
-    held_comments_ = std::exchange(next_comments_[std::string(host)], {});
+  held_is_outgoing_ = packet.direction == Direction::kOut;
+  if (held_is_outgoing_) held_comments_ = std::exchange(next_comments_[std::string(host)], {});
 }
 
 void PcapngTrace::write_held() {
@@ -76,10 +78,19 @@ void PcapngTrace::write_held() {
     const auto& [host, interface] = held_interface_;
     const auto name =
         fmt::format("{}{}interface {}", host, host.empty() ? "" : " ", static_cast<std::uint16_t>(interface));
-    known = interfaces_.emplace(held_interface_, writer_.add_interface(name)).first;
+    known = interfaces_.emplace(held_interface_, static_cast<std::uint32_t>(interfaces_.size())).first;
+    // All alike, so that libpcap reads the file too.
+    writer_.add_interface({.name = name, .link_type = LinkType::kEthernet, .snap_length = snap_length_});
   }
-  writer_.packet(known->second, wall_clock_(held_time_), held_, held_.size(), held_comments_);
-  held_comments_.clear();
+  CapturedPacket packet;
+  packet.time = wall_clock_(held_time_);
+  packet.interface = known->second;
+  packet.octets = Bytes(held_).first(std::min<std::size_t>(held_.size(), snap_length_));
+  packet.original_length = static_cast<std::uint32_t>(held_.size());
+  packet.is_outgoing = held_is_outgoing_;
+  packet.comments = std::exchange(held_comments_, {});
+  // Refused are times before 1970 alone.
+  (void)writer_.write(packet);
 }
 
 }  // namespace transom::drivers

@@ -8,8 +8,8 @@
 #include <map>
 #include <vector>
 
+#include "drivers/capture/capture_writer.h"
 #include "drivers/trace/event_text.h"
-#include "drivers/trace/pcapng_writer.h"
 #include "drivers/trace/trace_sink.h"
 
 namespace transom::drivers {
@@ -27,7 +27,8 @@ class PcapngTrace final : public TraceSink {
   void hold(std::string_view host, const PacketEvent& packet, const Event& event);
   void write_held();
 
-  PcapngWriter writer_;
+  CaptureWriter writer_;
+  std::uint32_t snap_length_;
   std::function<Duration(Instant)> wall_clock_;
   EventText words_;
   using HostInterface = std::pair<std::string, InterfaceId>;
@@ -36,6 +37,7 @@ class PcapngTrace final : public TraceSink {
   bool holds_ = false;
   std::uint64_t held_id_ = 0;
   Instant held_time_{};
+  bool held_is_outgoing_ = false;
   HostInterface held_interface_;
   std::vector<std::uint8_t> held_;
   std::vector<std::string> held_comments_;

@@ -1,8 +1,8 @@
 // A trace as lines for a person: time, connection, what happened and why.
 #pragma once
 
+#include "drivers/capture/output_file.h"
 #include "drivers/trace/event_text.h"
-#include "drivers/trace/output_file.h"
 #include "drivers/trace/trace_sink.h"
 
 namespace transom::drivers {

@@ -7,7 +7,6 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "drivers/trace/pcapng_writer.h"
 #include "drivers/trace/trace_sinks.h"
 #include "stack/base/context.h"
 
