@@ -16,6 +16,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include "drivers/network_setup.h"
 #include "drivers/tap_device.h"
@@ -39,33 +40,43 @@ pid_t fork_into(unsigned long namespaces) {
 
 // ---------------------------------------------------------------- within the namespaces
 
+// A file can be bound from a mount of this namespace alone. So it is made on one that is there for a moment,
+// above a directory that there is everywhere.
 void bind_over(const std::string& path, const std::string& content) {
-  const int file = static_cast<int>(syscall(SYS_memfd_create, "transom", 0U));
-  if (file < 0 || write(file, content.data(), content.size()) != static_cast<ssize_t>(content.size()) ||
-      mount(fmt::format("/proc/self/fd/{}", file).c_str(), path.c_str(), nullptr, MS_BIND, nullptr) != 0) {
-    throw Failure(Exit::kEnvironment, problem(fmt::format("give the program its own {}", path).c_str()));
-  }
-  close(file);
+  constexpr const char* kPlace = "/proc";
+  const auto check = [&path](bool is_good) {
+    if (!is_good)
+      throw Failure(Exit::kEnvironment, problem(fmt::format("give the program its own {}", path).c_str()));
+  };
+  check(mount("none", kPlace, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755") == 0);
+  const std::string made = fmt::format("{}/file", kPlace);
+  const drivers::FileDescriptor file(open(made.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+  const bool is_bound =
+      file && write(file.get(), content.data(), content.size()) == static_cast<ssize_t>(content.size()) &&
+      mount(made.c_str(), path.c_str(), nullptr, MS_BIND, nullptr) == 0;
+  const int error = errno;
+  (void)umount2(kPlace, MNT_DETACH);
+  errno = error;
+  check(is_bound);
 }
 
-// Whose answers would come from the network outside.
+// Whose answers would come from the network outside. resolv.conf may be a link to a file of theirs.
 void hide_name_services() {
+  const std::string links_to = std::filesystem::weakly_canonical("/etc/resolv.conf").native();
   for (const char* const path : {"/run/nscd", "/var/run/nscd", "/run/systemd/resolve"}) {
     struct stat status{};
-    if (stat(path, &status) == 0) (void)mount("none", path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755");
+    if (stat(path, &status) != 0 || mount("none", path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755") != 0)
+      continue;
+    if (links_to.starts_with(std::string(path) + '/'))
+      const drivers::FileDescriptor empty(open(links_to.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
   }
 }
 
-void set_up_files(const GuestOptions& options) {
+void set_up_files() {
   if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
     throw Failure(Exit::kEnvironment, problem("have mounts of its own"));
   if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0)
     throw Failure(Exit::kEnvironment, problem("mount a /proc of its own"));
-  if (options.name_servers.empty()) return;
-  std::string servers;
-  for (const IpAddress& server : options.name_servers) servers += fmt::format("nameserver {}\n", server);
-  bind_over("/etc/resolv.conf", servers);
-  hide_name_services();
 }
 
 // Kept open for as long as the namespace is to have it.
@@ -78,9 +89,56 @@ std::unique_ptr<drivers::Device> set_up_network(const GuestOptions& options) {
   auto mirror = drivers::open_tap({.name = options.interface, .tun = true, .offload = false});
   check(mirror);
   check(drivers::set_link_up(options.interface));
-  for (const IpPrefix& address : options.addresses)
-    check(drivers::add_link_address(options.interface, address));
   return std::move(*mirror);
+}
+
+// What the host has got from elsewhere is known when it is up, and by then this process asks the host for its
+// sockets. So another one, made before, waits for it and sets it up. How it comes: a letter and its value in
+// each line; "A" is an address of the mirror, "R" a line of resolv.conf, and the last is ".".
+std::string written_down(const std::string& interface, const GuestNetwork& network) {
+  std::string lines;
+  for (const IpPrefix& address : network.addresses) lines += fmt::format("A{}\n", address);
+  for (const IpAddress& server : network.name_servers) {
+    lines += fmt::format("Rnameserver {}", server);
+    if (server.is_link_local() && server.is_v6()) lines += "%" + interface;
+    lines += '\n';
+  }
+  if (!network.name_servers.empty() && !network.search_domains.empty())
+    lines += fmt::format("Rsearch {}\n", fmt::join(network.search_domains, " "));
+  return lines + ".\n";
+}
+
+void set_up_learnt(const std::string& interface, const std::string& lines) {
+  std::string names;
+  for (std::size_t at = 0, end; (end = lines.find('\n', at)) != std::string::npos; at = end + 1) {
+    const std::string value = lines.substr(at + 1, end - at - 1);
+    if (lines[at] == 'R') names += value + '\n';
+    if (lines[at] != 'A' || interface.empty()) continue;
+    if (const auto address = IpPrefix::parse(value)) {
+      if (const auto added = drivers::add_link_address(interface, *address); !added)
+        throw Failure(Exit::kEnvironment, added.error().message);
+    }
+  }
+  if (names.empty()) return;
+  hide_name_services();
+  bind_over("/etc/resolv.conf", names);
+}
+
+pid_t start_setter(const GuestOptions& options, int go) {
+  const pid_t setter = fork();
+  if (setter != 0) return setter;
+  std::string lines;
+  std::array<char, 4096> text{};
+  for (ssize_t size; (size = read(go, text.data(), text.size())) > 0;)
+    lines.append(text.data(), static_cast<std::size_t>(size));
+  if (!lines.ends_with(".\n")) _exit(kCannotRun);  // whoever starts it is gone
+  try {
+    set_up_learnt(options.interface, lines);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "transom: {}\n", error.what());
+    _exit(kCannotRun);
+  }
+  _exit(0);
 }
 
 // ---------------------------------------------------------------- the preloaded library
@@ -178,9 +236,12 @@ void set_up_preload(const std::string& program) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   std::unique_ptr<drivers::Device> mirror;
   int listener = -1;
+  pid_t setter = -1;
   try {
-    set_up_files(options);
+    set_up_files();
     mirror = set_up_network(options);
+    setter = start_setter(options, go);
+    if (setter < 0) throw Failure(Exit::kEnvironment, problem("start a process"));
     const bool is_preload = options.interception == sockets::run::Interception::kPreload;
     auto installed = is_preload ? sockets::run::listen_for_preload() : sockets::run::install_filter();
     if (!installed) {
@@ -191,8 +252,8 @@ void set_up_preload(const std::string& program) {
     listener = installed->get();
     const std::string report = fmt::format("L{}", listener);
     (void)!write(reports, report.data(), report.size());
-    char byte = 0;
-    if (read(go, &byte, 1) != 1) _exit(kCannotRun);
+    int status = 0;
+    if (waitpid(setter, &status, 0) != setter || status != 0) _exit(kCannotRun);
   } catch (const std::exception& error) {
     const std::string report = fmt::format("E{}", error.what());
     (void)!write(reports, report.data(), report.size());
@@ -211,6 +272,7 @@ void set_up_preload(const std::string& program) {
 
 GuestProgram::GuestProgram(const GuestOptions& options) {
   const bool is_preload = options.interception == sockets::run::Interception::kPreload;
+  interface_ = options.interface;
   if (is_preload) set_up_preload(options.command.front());
   std::array<int, 2> reports{};
   std::array<int, 2> go{};
@@ -266,9 +328,10 @@ drivers::FileDescriptor GuestProgram::take_listener() {
   return std::move(*listener);
 }
 
-void GuestProgram::start() {
-  constexpr char kGo = 1;
-  (void)!write(go_.get(), &kGo, 1);
+void GuestProgram::start(const GuestNetwork& network) {
+  const std::string lines = written_down(interface_, network);
+  (void)!write(go_.get(), lines.data(), lines.size());
+  go_.reset();
 }
 
 }  // namespace transom::tools

@@ -20,10 +20,15 @@ namespace transom::tools {
 
 struct GuestOptions {
   std::vector<std::string> command;
-  std::vector<IpAddress> name_servers;  // what /etc/resolv.conf says; empty: what it says outside
-  std::string interface;                // of the mirror; empty: none
-  std::vector<IpPrefix> addresses;      // of the mirror
+  std::string interface;  // of the mirror; empty: none
   sockets::run::Interception interception = sockets::run::Interception::kSeccomp;
+};
+
+// What the program finds in its network, as the host has it when the program starts.
+struct GuestNetwork {
+  std::vector<IpPrefix> addresses;      // of the mirror
+  std::vector<IpAddress> name_servers;  // what /etc/resolv.conf says; empty: what it says outside
+  std::vector<std::string> search_domains;
 };
 
 class GuestProgram {
@@ -36,13 +41,15 @@ class GuestProgram {
 
   // On which the supervisor hears of its calls. Once.
   drivers::FileDescriptor take_listener();
-  void start();
+  // Once. What cannot be set up is told on standard error, and ends the program with status 127.
+  void start(const GuestNetwork& network);
   // Ends with the exit status of the program, or 128 + n when signal n killed it.
   pid_t process() const { return process_; }
   void was_reaped() { process_ = 0; }
 
  private:
   pid_t process_ = 0;
+  std::string interface_;
   drivers::FileDescriptor reports_;  // from the program's side: the listener's number, or what went wrong
   drivers::FileDescriptor go_;
 };

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "socket_api/names/resolver.h"
 #include "tools/failure.h"
 #include "tools/host_changes.h"
 #include "tools/snapshot.h"
@@ -17,6 +18,12 @@ json settings_as_json(Host& host) {
   json settings = json::object();
   for (const Setting& setting : settings_of(host)) settings[setting.name] = setting.value;
   return settings;
+}
+
+json names_as_json(const sockets::ResolverConfig& resolver) {
+  json servers = json::array();
+  for (const Endpoint& server : resolver.servers) servers.push_back(to_string(server.address));
+  return {{"servers", servers}, {"search", resolver.search_domains.value_or(std::vector<std::string>())}};
 }
 
 TapRequest tap_request(Host& host, const json& request) {
@@ -68,6 +75,7 @@ json HostRequests::answer(const json& request) {
 
 json HostRequests::show(const json& request) {
   const auto what = request.at("show").get<std::string>();
+  if (what == "names") return names_as_json(sockets::effective_resolver(stack_));
   if (what == "process") return {{"pid", getpid()}, {"uid", getuid()}, {"name", "transom"}};
   if (what != "settings" && what != "route") return take_snapshot(stack_, what);
   sockets::Session session(stack_);

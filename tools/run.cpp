@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "socket_api/names/resolver.h"
 #include "socket_api/run/supervisor.h"
 #include "tools/attached_programs.h"
 #include "tools/child.h"
@@ -36,12 +37,18 @@ constexpr Duration kDrain = std::chrono::seconds(30);
 
 GuestOptions guest_options(const RunOptions& options, const std::vector<std::string>& command) {
   return {.command = command,
-          .name_servers = options.device.name_servers,
           .interface = options.device.is_private()  ? ""
                        : options.device.tap.empty() ? options.device.tun
                                                     : options.device.tap,
-          .addresses = options.device.addresses,
           .interception = options.interception()};
+}
+
+GuestNetwork network_of(LocalHost& host) {
+  GuestNetwork network{.addresses = host.addresses(), .name_servers = {}, .search_domains = {}};
+  const sockets::ResolverConfig resolver = sockets::effective_resolver(host.stack());
+  for (const Endpoint& server : resolver.servers) network.name_servers.push_back(server.address);
+  network.search_domains = resolver.search_domains.value_or(std::vector<std::string>());
+  return network;
 }
 
 int run_on_own_host(const RunOptions& options, const std::vector<std::string>& command) {
@@ -61,7 +68,7 @@ int run_on_own_host(const RunOptions& options, const std::vector<std::string>& c
   {
     const sockets::run::Supervisor supervisor(
         host.stack(), sockets::run::make_call_source(options.interception(), std::move(listener)));
-    guest.start();
+    guest.start(network_of(host));
     bool is_well = true;
     status = wait_for_end(guest.process(), [&] {
       attached.forget_ended();
@@ -76,19 +83,28 @@ int run_on_own_host(const RunOptions& options, const std::vector<std::string>& c
   return status;
 }
 
-// The interface that the mirror is to be like: the first that is not the loopback interface.
-void describe_interface(const std::string& path, GuestOptions& options) {
+// Of the running host at `path`. The interface that the mirror is to be like is the first that is not the
+// loopback interface.
+GuestNetwork network_of(const std::string& path, std::string& interface_name) {
+  GuestNetwork network;
   for (const nlohmann::json& interface : ask_host(path, {{"show", "addresses"}})) {
     if (interface.at("type") == "loopback") continue;
-    options.interface = interface.at("name");
+    interface_name = interface.at("name");
     for (const nlohmann::json& address : interface.at("addresses")) {
       if (address.at("scope") == "link") continue;
       const auto prefix = IpPrefix::parse(fmt::format("{}/{}", address.at("address").get<std::string>(),
                                                       address.at("prefix_length").get<int>()));
-      if (prefix) options.addresses.push_back(*prefix);
+      if (prefix) network.addresses.push_back(*prefix);
     }
-    return;
+    break;
   }
+  const nlohmann::json names = ask_host(path, {{"show", "names"}});
+  for (const nlohmann::json& server : names.at("servers")) {
+    if (const auto address = IpAddress::parse(server.get<std::string>()))
+      network.name_servers.push_back(*address);
+  }
+  network.search_domains = names.at("search").get<std::vector<std::string>>();
+  return network;
 }
 
 int run_on_host_of(const RunOptions& options, const std::vector<std::string>& command) {
@@ -98,18 +114,15 @@ int run_on_host_of(const RunOptions& options, const std::vector<std::string>& co
     fail(Exit::kUsage, "the host of --attach has its device already; give the device's flags to transom up");
   }
   const std::string path = find_host(options.attach);
-  GuestOptions guest_options{.command = command,
-                             .name_servers = options.device.name_servers,
-                             .interface = {},
-                             .addresses = {},
-                             .interception = options.interception()};
-  describe_interface(path, guest_options);
+  GuestOptions guest_options{.command = command, .interface = {}, .interception = options.interception()};
+  GuestNetwork network = network_of(path, guest_options.interface);
+  if (!device.name_servers.empty()) network.name_servers = device.name_servers;
   setenv("TRANSOM_HOST", path.c_str(), 1);
   join_user_namespace(process_of_host(path));
   GuestProgram guest(guest_options);
   const drivers::FileDescriptor host =
       hand_to_host(path, {{"attach", options.preload ? "preload" : "seccomp"}}, guest.take_listener().get());
-  guest.start();
+  guest.start(network);
   bool is_well = true;
   const int status = wait_for_end(guest.process(), [&] {
     char octet = 0;

@@ -34,12 +34,12 @@ class SeccompChannel final : public CallChannel {
     finish(id, 0, error);
     return fail(error);
   }
-  Outcome<void> replace(std::uint64_t id, int number, int descriptor) const override {
+  Outcome<void> replace(std::uint64_t id, int number, int descriptor, bool close_on_exec) const override {
     seccomp_notif_addfd request{.id = id,
                                 .flags = SECCOMP_ADDFD_FLAG_SETFD,
                                 .srcfd = static_cast<std::uint32_t>(descriptor),
                                 .newfd = static_cast<std::uint32_t>(number),
-                                .newfd_flags = 0};
+                                .newfd_flags = close_on_exec ? static_cast<std::uint32_t>(O_CLOEXEC) : 0};
     if (ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_ADDFD, &request) < 0) return fail(errno);
     return {};
   }

@@ -7,7 +7,7 @@
 //
 // FRESH, CONNECTING and LISTENING have a closed gate: the program's end is not writable. When a non-blocking
 // connect() has failed, the program has learnt it from the reset of its end: the next connect() gets a new
-// pair.
+// pair, under the same numbers and in the same epolls.
 #pragma once
 
 #include <cstddef>

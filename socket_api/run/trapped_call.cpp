@@ -30,6 +30,18 @@ pid_t process_of(pid_t thread) {
   return process;
 }
 
+// FD_CLOEXEC of a descriptor of another process, of which a copy knows nothing.
+bool is_closed_on_exec(pid_t id, int number) {
+  std::FILE* const info = std::fopen(fmt::format("/proc/{}/fdinfo/{}", id, number).c_str(), "re");
+  if (info == nullptr) return false;
+  unsigned flags = 0;
+  for (char line[256]; std::fgets(line, sizeof line, info) != nullptr;) {
+    if (std::sscanf(line, "flags: %o", &flags) == 1) break;
+  }
+  std::fclose(info);
+  return (flags & O_CLOEXEC) != 0;
+}
+
 }  // namespace
 
 bool TrappedCall::is_alive() const { return channel_->is_alive(id_); }
@@ -46,7 +58,7 @@ Outcome<void> TrappedCall::give(int descriptor, bool close_on_exec) const {
 Outcome<void> TrappedCall::replace(int number, int descriptor) const {
   const auto old = take_descriptor(number);
   if (!old) return std::unexpected(old.error());
-  return channel_->replace(id_, number, descriptor);
+  return channel_->replace(id_, number, descriptor, is_closed_on_exec(thread_, number));
 }
 
 Outcome<void> TrappedCall::read(std::uint64_t address, MutableBytes out) const {

@@ -12,8 +12,6 @@ PYTHON = "/usr/bin/python3"
 CANNOT = [
     "*VSOCK*",    # not a protocol of the internet; hangs on many kernels as well
     "*UDPLITE*",  # UDP-Lite (RFC 3828) is not in the stack
-    # Connects twice with one descriptor that an epoll holds: the second time it is another file (docs/run.md).
-    "*EPollEventLoopTests.test_sock_client_connect_racing",
     # Counts the events of an edge-triggered epoll: there are more of EPOLLOUT here (docs/run.md).
     "*TestEPoll.test_control_and_wait",
     "*PollTests.test_poll2",  # of pipes alone, and takes ten seconds

@@ -89,6 +89,47 @@ def nc_takes_names_and_says_when_there_is_none():
         check("no name server is known; give one with --dns" in shown, shown)
 
 
+LOOK_ROUND = "ip -br address show dev tap0; cat /etc/resolv.conf; getent ahostsv4 www.lan.test; getent ahosts one"
+
+
+def check_what_a_program_finds(shown, servers):
+    check(re.search(r"10\.9\.0\.(5\d|60)/24", shown), "the address of the lease is not to be seen")
+    check(len(set(re.findall(r"fd09::[0-9a-f:]+/64", shown))) == 2, "one stable and one temporary address are not to be seen")
+    for server in servers:
+        check(f"nameserver {server}" in shown, f"{server} is not in resolv.conf")
+    check("search lan.test" in shown, "the search domain is not in resolv.conf")
+    check(re.search(r"10\.9\.0\.1 +STREAM www.lan.test", shown), "the name was not looked up")
+    check(re.search(r"10\.9\.0\.1 +STREAM one", shown), "nor that in the search domain")
+
+
+@test()
+def a_program_finds_what_dhcp_and_routers_have_told():
+    with Dnsmasq() as server:
+        shown = run(TRANSOM, "run", "--tap", "tap0", "--dhcp", "--slaac", "--", "sh", "-c", LOOK_ROUND)
+        check_what_a_program_finds(shown, ["10.9.0.1", "fe80::"])
+        shown = run(TRANSOM, "run", "--tap", "tap0", "--slaac", "--", "getent", "ahostsv6", "www.lan.test")
+        check(re.search(r"query\[AAAA\] www.lan.test from fe80::", server.said()) and "fd09::1" in shown, "the router was not asked")
+
+
+@test()
+def a_program_on_a_running_host_finds_it_too():
+    with Dnsmasq(), Host("--dhcp", "--slaac"):
+        check_what_a_program_finds(run(TRANSOM, "run", "--attach", "host", "--", "sh", "-c", LOOK_ROUND), ["10.9.0.1", "fe80::"])
+        shown = run(TRANSOM, "run", "--attach", "host", "--dns", "10.9.0.9", "--", "cat", "/etc/resolv.conf")
+        check(shown.startswith("nameserver 10.9.0.9\n") and "10.9.0.1" not in shown, "the server that was given is not the one")
+
+
+@test()
+def resolv_conf_may_be_a_link_to_that_of_a_service_which_is_hidden():
+    shown = run("unshare", "--mount", "sh", "-ec", f"""
+        mount -t tmpfs none /mnt; cp -a /etc/. /mnt; mount --bind /mnt /etc
+        mount -t tmpfs none /run; mkdir -p /run/systemd/resolve
+        echo nameserver 127.0.0.53 > /run/systemd/resolve/stub-resolv.conf
+        ln -sf ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
+        {TRANSOM} run --dns 10.9.0.1 -- sh -c 'cat /etc/resolv.conf; ls /run/systemd/resolve'""")
+    check("nameserver 10.9.0.1" in shown and "127.0.0.53" not in shown, "the server that was given is not the one")
+
+
 @test(timeout=90)
 def without_a_server_it_says_so():
     run("ip", "tuntap", "add", "tap0", "mode", "tap")

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -124,6 +125,44 @@ TEST(RunSmallBehaviours, ASecondConnectTellsWhyTheFirstFailed) {
               return ""s;
             }),
             "");
+}
+
+TEST(RunSmallBehaviours, ASecondConnectKeepsThePlacesOfTheFirst) {  // epolls, duplicates, options
+  EXPECT_EQ(
+      run_on_stack([] {
+        const sockaddr_in nowhere = nobody(SOCK_STREAM);
+        sockaddr_in address{};
+        const int listener = bound(SOCK_STREAM, address);
+        listen(listener, 8);
+        const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        const int copy = dup(fd);
+        constexpr timeval kSecond{.tv_sec = 1, .tv_usec = 0};
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kSecond, sizeof kSecond);
+        const int epoll = epoll_create1(0);
+        epoll_event event{.events = EPOLLIN | EPOLLOUT, .data = {.u64 = 0x123456789abcdef}};
+        REQUIRE_HERE(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0);
+        REQUIRE_HERE(connect_to(fd, nowhere) == -1 && errno == EINPROGRESS);
+        REQUIRE_HERE(epoll_wait(epoll, &event, 1, 2000) == 1 && (event.events & EPOLLHUP) != 0);
+        REQUIRE_HERE(error_of(fd) == ECONNREFUSED);
+        REQUIRE_HERE(connect_to(fd, address) == -1 && errno == ECONNABORTED);
+        REQUIRE_HERE(connect_to(fd, address) == -1 && errno == EINPROGRESS);
+        REQUIRE_HERE(epoll_wait(epoll, &event, 1, 2000) == 1 && event.events == EPOLLOUT);
+        REQUIRE_HERE(event.data.u64 == 0x123456789abcdef);
+        const int server = accept(listener, nullptr, nullptr);
+        REQUIRE_HERE(write(copy, "a", 1) == 1);
+        char octet = 0;
+        REQUIRE_HERE(read(server, &octet, 1) == 1 && octet == 'a');
+        REQUIRE_HERE(write(server, "b", 1) == 1);
+        REQUIRE_HERE((wait_for(fd, POLLIN) & POLLIN) != 0);
+        REQUIRE_HERE(epoll_wait(epoll, &event, 1, 2000) == 1 && (event.events & EPOLLIN) != 0);
+        REQUIRE_HERE(epoll_ctl(epoll, EPOLL_CTL_DEL, fd, nullptr) == 0);  // by the number that it had
+        timeval timeout{};
+        socklen_t size = sizeof timeout;
+        REQUIRE_HERE(getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, &size) == 0 && timeout.tv_sec == 1);
+        REQUIRE_HERE(fcntl(fd, F_GETFD) == FD_CLOEXEC && fcntl(copy, F_GETFD) == 0);
+        return ""s;
+      }),
+      "");
 }
 
 TEST(RunSmallBehaviours, AConnectedSocketSaysSoUntilItIsClosed) {
