@@ -25,6 +25,7 @@ class IcmpSocket final : public Socket, private ip::IcmpErrorListener {
   Outcome<SocketAddress> remote_address() const override;
   Outcome<int> query(unsigned long request) const override;
   Readiness readiness() const override;
+  bool has_reports() const override { return !errors_.empty(); }
 
  protected:
   void on_close(Session& session) override;

@@ -28,6 +28,7 @@ class RawSocket final : public Socket, private ip::RawReceiver {
   Outcome<std::size_t> get_option(Session& session, int level, int name, MutableBytes out) override;
   Outcome<int> query(unsigned long request) const override;
   Readiness readiness() const override;
+  bool has_reports() const override { return !errors_.empty(); }
 
  protected:
   void on_close(Session& session) override;

@@ -117,6 +117,8 @@ class Socket : public Pollable, protected ReadinessListener {
   virtual Outcome<int> query(unsigned long request) const = 0;
 
   virtual Readiness readiness() const = 0;
+  // Something waits for MSG_ERRQUEUE.
+  virtual bool has_reports() const { return false; }
   short events() override { return poll_events(readiness()); }
   Socket* as_socket() override { return this; }
   bool is_non_blocking() const { return settings_.is_non_blocking; }

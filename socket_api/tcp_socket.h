@@ -75,7 +75,7 @@ class TcpSocket final : public Socket, private ip::IcmpErrorListener, private tc
   void on_icmp_error(const ip::IcmpError& error) override;
   void on_progress() override;
   void note_write(std::size_t octets);
-  bool has_reports() const { return reports_ && !reports_->queue.empty(); }
+  bool has_reports() const override { return reports_ && !reports_->queue.empty(); }
   Outcome<std::size_t> receive_report(Session& session, Incoming& message);
   void write_stream_control(Session& session, Incoming& message) const;
   Outcome<std::size_t> receive_octets(Session& session, Incoming& message);

@@ -16,6 +16,8 @@ class CallChannel {
   virtual void resume(std::uint64_t id) const = 0;
   // ESRCH when nobody waits any more; else the errno that the program is told.
   virtual Outcome<void> give(std::uint64_t id, int descriptor, bool close_on_exec) const = 0;
+  // What replace() does has happened when it returns.
+  virtual bool replaces_at_once() const = 0;
   virtual Outcome<void> replace(std::uint64_t id, int number, int descriptor, bool close_on_exec) const = 0;
 };
 

@@ -46,6 +46,7 @@ void DatagramGuest::shutdown(Session&, const TrappedCall& call) {
     is_read_shut_ = true;
     finish_held({});
   }
+  if (how != SHUT_RD) is_write_shut_ = socket_->remote_address().has_value();
   if (socket_->remote_address()) return call.resume();
   if (const auto theirs = call.take_descriptor(call.int_argument(0)); theirs && how != SHUT_WR)
     (void)::shutdown(theirs->get(), SHUT_RD);
@@ -61,27 +62,6 @@ void DatagramGuest::query(const TrappedCall& call) {
   const int size = waiting_.empty() ? 0 : static_cast<int>(waiting_.front().size);
   call.finish(call.write_value(call.argument(2), size));
 }
-
-// ---------------------------------------------------------------- errors
-
-// Whoever waits for the socket is woken by an empty record: a pair cannot be in error and go on. Calls that
-// come here tell the error; a plain read() finds an empty datagram.
-void DatagramGuest::wake_for_error() {
-  if (write_end(end_.get(), {}) == 0)
-    waiting_.push_back({.size = 0, .from = std::nullopt, .control = {}, .is_error = true});
-}
-
-int DatagramGuest::take_error(int theirs) {
-  if (theirs >= 0) forget_taken(theirs);
-  if (!waiting_.empty() && waiting_.front().is_error) {
-    char octet = 0;
-    if (theirs >= 0) (void)recv(theirs, &octet, 1, MSG_DONTWAIT);
-    waiting_.pop_front();
-  }
-  return std::exchange(error_, 0);
-}
-
-int DatagramGuest::pending_error() { return error_ == 0 ? 0 : take_error(borrow_their_end().get()); }
 
 // ---------------------------------------------------------------- arguments
 
@@ -185,6 +165,7 @@ Outcome<std::size_t> DatagramGuest::send_from(Session& session, const TrappedCal
 
 // What the program has sent with write() or send(), on a connected socket.
 void DatagramGuest::move_out(Session& session) {
+  if (is_shown_) return;
   const MutableBytes octets = chunk();
   while (true) {
     const ssize_t size = recv(end_.get(), octets.data(), octets.size(), MSG_DONTWAIT);
@@ -193,6 +174,7 @@ void DatagramGuest::move_out(Session& session) {
       pollfd look{.fd = end_.get(), .events = POLLIN | POLLRDHUP, .revents = 0};
       if (poll(&look, 1, 0) > 0 && (look.revents & (POLLRDHUP | POLLHUP)) != 0) return;
     }
+    last_heard_ = session.now();
     const Bytes data = octets.first(static_cast<std::size_t>(size));
     (void)socket_->send(session,
                         {.pieces = {&data, 1}, .flags = MSG_DONTWAIT});  // an error is for a later call
@@ -379,6 +361,7 @@ bool DatagramGuest::relay_one(Session& session) {
 }
 
 void DatagramGuest::move_in(Session& session) {
+  if (is_shown_) return;
   if (waiting_.size() >= kMaxWaiting) {
     if (const drivers::FileDescriptor theirs = borrow_their_end()) forget_taken(theirs.get());
   }
@@ -389,6 +372,12 @@ void DatagramGuest::move_in(Session& session) {
 // ---------------------------------------------------------------- events
 
 void DatagramGuest::on_end(Session& session, std::uint32_t events) {
+  if (is_shown_) {
+    if ((events & EPOLLHUP) == 0) return;
+    if (!is_where_it_was()) return close_socket(session);
+    end_.reset();  // it has read by itself what would have told
+    return owner_.is_broken(*this);
+  }
   if ((events & EPOLLOUT) != 0) end_writable_ = true;
   move_out(session);
   if ((events & (EPOLLHUP | EPOLLERR)) != 0) return close_socket(session);
@@ -404,6 +393,7 @@ void DatagramGuest::on_socket(Session& session) {
     held_.erase(held_.begin());
     *received ? call.finish(**received) : call.finish(received->error());
   }
+  show_reports(session);
   move_in(session);
 }
 

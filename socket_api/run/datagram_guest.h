@@ -3,6 +3,11 @@
 // The pair keeps the boundaries of datagrams but knows no addresses. Those of the datagrams that wait in it
 // are remembered here in the same order; read() and recv() of the program take datagrams without a word, so
 // how many are left is asked of the pair itself.
+//
+// A pair can show POLLERR only by breaking. That is done for errors that wait for MSG_ERRQUEUE: whoever asked
+// for them comes with a call of ours to read them, and gets a new pair then. Since send() fails until then,
+// it is done when the program is likely to wait, and not in the midst of what it sends. Other errors wake
+// with an empty record: datagram_errors.cpp.
 #pragma once
 
 #include <deque>
@@ -15,6 +20,7 @@ class DatagramGuest final : public GuestSocket {
  public:
   using GuestSocket::GuestSocket;
 
+  void prepare(Session& session, const TrappedCall& call) override;
   void connect(Session& session, const TrappedCall& call) override;
   void send(Session& session, const TrappedCall& call) override;
   void receive(Session& session, const TrappedCall& call) override;
@@ -25,6 +31,7 @@ class DatagramGuest final : public GuestSocket {
 
   void on_end(Session& session, std::uint32_t events) override;
   void on_socket(Session& session) override;
+  Instant next_deadline() const override { return std::min(GuestSocket::next_deadline(), show_at_); }
 
  private:
   // What came with a datagram that waits in the pair.
@@ -44,6 +51,8 @@ class DatagramGuest final : public GuestSocket {
   void move_out(Session& session);
   void move_in(Session& session);
   bool relay_one(Session& session);
+  void show_reports(Session& session);
+  Outcome<void> renew_pair(const TrappedCall& call);
   void wake_for_error();
   int take_error(int theirs);
   void forget_taken(int theirs);
@@ -62,7 +71,12 @@ class DatagramGuest final : public GuestSocket {
   std::deque<Waiting> waiting_;
   bool end_writable_ = true;
   bool is_read_shut_ = false;
-  int error_ = 0;  // of the socket, for the next call that can be told
+  bool is_write_shut_ = false;
+  bool is_shown_ = false;     // the pair is broken for it; end_ tells when the program has closed its own
+  Instant show_at_ = kNever;  // if nothing is heard of the program until then
+  Instant last_heard_{};
+  bool may_show_ = false;  // and can be replaced
+  int error_ = 0;          // of the socket, for the next call that can be told
 };
 
 }  // namespace transom::sockets::run

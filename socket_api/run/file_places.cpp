@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cinttypes>
+#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -85,6 +87,8 @@ void enter_epolls(const FilePlaces& places, int socket) {
       if (dup2(file, places.epolls[i].number) >= 0)
         (void)epoll_ctl(epolls[i], EPOLL_CTL_ADD, places.epolls[i].number, &event);
     }
+    // join() does not wait for them, and what is closed here is to be closed when it returns.
+    (void)syscall(SYS_close_range, 0U, UINT_MAX, 0U);
   }).join();
 }
 

@@ -10,6 +10,8 @@
 
 #include <fmt/format.h>
 
+#include "socket_api/run/file_places.h"
+
 namespace transom::sockets::run {
 
 // Tells the owner when the socket is ready for anything.
@@ -88,6 +90,38 @@ drivers::FileDescriptor GuestSocket::borrow_their_end() const {
   }
   // It was moved (dup2) or passed on: the process that had it is the likeliest to have it still.
   return find_descriptor(hint_.thread, cookie_);
+}
+
+namespace {
+
+// What is kept in the pair itself: see is_of_pair() and concerns_pair().
+void copy_kept_options(int from, int to) {
+  for (const int name : {SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, SO_OOBINLINE}) {
+    std::array<char, sizeof(timeval)> value{};
+    socklen_t size = value.size();
+    if (getsockopt(from, SOL_SOCKET, name, value.data(), &size) == 0)
+      (void)setsockopt(to, SOL_SOCKET, name, value.data(), size);
+  }
+}
+
+}  // namespace
+
+Outcome<void> GuestSocket::replace_end(const TrappedCall& call, int theirs) {
+  const int number = call.int_argument(0);
+  const auto old = call.take_descriptor(number);
+  if (!old) return std::unexpected(old.error());
+  copy_kept_options(old->get(), theirs);
+  FilePlaces places = find_places(call.thread(), old->get());
+  if (std::ranges::find(places.numbers, number) == places.numbers.end()) places.numbers.push_back(number);
+  for (const int place : places.numbers) {
+    if (const auto replaced = call.replace(place, theirs); !replaced) return replaced;
+  }
+  enter_epolls(places, theirs);
+  return {};
+}
+
+void GuestSocket::move_to(const TrappedCall& call) {
+  if (const drivers::FileDescriptor theirs = borrow_their_end()) (void)replace_end(call, theirs.get());
 }
 
 bool GuestSocket::is_where_it_was() const {

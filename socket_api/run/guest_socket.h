@@ -25,7 +25,7 @@ class GuestOwner {
   // Look at it again soon: its socket may have become ready. Called under the lock, perhaps from within the
   // stack.
   virtual void note(GuestSocket& guest) = 0;
-  // It has begun to hold calls.
+  // It has begun to hold calls, or has a deadline.
   virtual void waits(GuestSocket& guest) = 0;
   // A connection that was accepted, or a guest with a new pair: known from now on.
   virtual void adopt(std::shared_ptr<GuestSocket> guest, std::uint64_t former_cookie = 0) = 0;
@@ -59,6 +59,11 @@ class GuestSocket : public std::enable_shared_from_this<GuestSocket> {
   bool is_noted = false;    // the owner's
   bool is_waiting = false;  // the owner's
 
+  // Before each of its calls.
+  virtual void prepare(Session&, const TrappedCall&) {}
+  // The program's end becomes what the descriptor of `call` is, which is an end of a former pair.
+  void move_to(const TrappedCall& call);
+
   // --- calls of the program; each answers `call`, or holds it
   virtual void connect(Session& session, const TrappedCall& call);
   virtual void listen(Session& session, const TrappedCall& call);
@@ -80,7 +85,7 @@ class GuestSocket : public std::enable_shared_from_this<GuestSocket> {
   virtual void on_socket(Session& session) = 0;
   bool holds_calls() const { return !held_.empty(); }
   // When on_socket() wants to be called although nothing has happened.
-  Instant next_deadline() const;
+  virtual Instant next_deadline() const;
   // The program has closed it and the stack has what was written.
   bool is_over() const { return is_over_; }
   void close_socket(Session& session);
@@ -99,6 +104,8 @@ class GuestSocket : public std::enable_shared_from_this<GuestSocket> {
   bool is_where_it_was() const;
   // The program's end, for a moment. Empty when it cannot be found.
   drivers::FileDescriptor borrow_their_end() const;
+  // `theirs`, a descriptor of ours, takes all the places that the descriptor of `call` has in its process.
+  static Outcome<void> replace_end(const TrappedCall& call, int theirs);
   // O_NONBLOCK of the program's descriptor that the call names.
   static bool may_block(const TrappedCall& call, int flags = 0);
   void hold(Session& session, const TrappedCall& call, Duration timeout, int late_error = 0);
@@ -109,7 +116,7 @@ class GuestSocket : public std::enable_shared_from_this<GuestSocket> {
   GuestOwner& owner_;
   std::shared_ptr<Socket> socket_;
   drivers::FileDescriptor end_;
-  std::uint64_t cookie_;
+  std::uint64_t cookie_;  // changes with the pair
   std::vector<HeldCall> held_;
   bool is_over_ = false;
 

@@ -34,6 +34,7 @@ class PreloadChannel final : public CallChannel {
   Outcome<void> give(std::uint64_t, int descriptor, bool close_on_exec) const override {
     return answer({.value = close_on_exec, .error = 0, .kind = TRANSOM_GIVE}, descriptor);
   }
+  bool replaces_at_once() const override { return false; }
   Outcome<void> replace(std::uint64_t, int number, int descriptor, bool) const override {  // it knows
     return answer({.value = number, .error = 0, .kind = TRANSOM_REPLACE}, descriptor);
   }

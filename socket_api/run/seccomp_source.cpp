@@ -34,6 +34,7 @@ class SeccompChannel final : public CallChannel {
     finish(id, 0, error);
     return fail(error);
   }
+  bool replaces_at_once() const override { return true; }
   Outcome<void> replace(std::uint64_t id, int number, int descriptor, bool close_on_exec) const override {
     seccomp_notif_addfd request{.id = id,
                                 .flags = SECCOMP_ADDFD_FLAG_SETFD,

@@ -11,23 +11,8 @@
 #include <utility>
 
 #include "socket_api/run/end_io.h"
-#include "socket_api/run/file_places.h"
 
 namespace transom::sockets::run {
-
-namespace {
-
-// What is kept in the pair itself: see is_of_pair() and concerns_pair().
-void copy_kept_options(int from, int to) {
-  for (const int name : {SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, SO_OOBINLINE}) {
-    std::array<char, sizeof(timeval)> value{};
-    socklen_t size = value.size();
-    if (getsockopt(from, SOL_SOCKET, name, value.data(), &size) == 0)
-      (void)setsockopt(to, SOL_SOCKET, name, value.data(), size);
-  }
-}
-
-}  // namespace
 
 StreamGuest::StreamGuest(GuestOwner& owner, std::shared_ptr<Socket> socket, drivers::FileDescriptor end,
                          std::uint64_t cookie, Gate gate)
@@ -128,22 +113,13 @@ void StreamGuest::fail_connection(Errno error) {
 }
 
 // The old pair has told of the failure by being closed. The new one takes its places in the process that
-// calls; another that shares the socket keeps the old one.
+// calls; another that shares the socket gets it with its next call.
 Outcome<void> StreamGuest::renew_pair(const TrappedCall& call) {
   auto pair = make_pair(SOCK_STREAM | (may_block(call) ? 0 : SOCK_NONBLOCK));
   if (!pair) return std::unexpected(pair.error());
   Gate gate;
   gate.close(*pair);
-  const auto old = call.take_descriptor(call.int_argument(0));
-  if (!old) return std::unexpected(old.error());
-  copy_kept_options(old->get(), pair->theirs.get());
-  FilePlaces places = find_places(call.thread(), old->get());
-  if (std::ranges::find(places.numbers, call.int_argument(0)) == places.numbers.end())
-    places.numbers.push_back(call.int_argument(0));
-  for (const int number : places.numbers) {
-    if (const auto replaced = call.replace(number, pair->theirs.get()); !replaced) return replaced;
-  }
-  enter_epolls(places, pair->theirs.get());
+  if (const auto replaced = replace_end(call, pair->theirs.get()); !replaced) return replaced;
   const std::uint64_t former_cookie = std::exchange(cookie_, cookie_of(pair->theirs.get()));
   end_ = std::move(pair->ours);
   set_send_buffer(end_.get(), receive_room_);

@@ -26,6 +26,8 @@ namespace {
 
 // Whose program cannot tell us any more that it has closed them.
 constexpr std::size_t kMaxBroken = 1024;
+// Of pairs that others have taken the place of.
+constexpr std::size_t kMaxFormer = 1024;
 // How often it is looked whether somebody still waits for the calls that are held.
 constexpr Duration kLook = std::chrono::seconds(1);
 
@@ -126,9 +128,12 @@ void Supervisor::work(Session& session) {
     remove_if_over(guest);
   }
   while (broken_.size() > kMaxBroken) forget_oldest_broken(session);
-  if (session.now() < next_look_) return;
-  next_look_ = session.now() + kLook;
-  for (const std::shared_ptr<GuestSocket>& guest : waiting_) note(*guest);
+  const Instant now = session.now();
+  const bool is_time_to_look = now >= next_look_;
+  if (is_time_to_look) next_look_ = now + kLook;
+  for (const std::shared_ptr<GuestSocket>& guest : waiting_) {
+    if (is_time_to_look || guest->next_deadline() <= now) note(*guest);
+  }
 }
 
 void Supervisor::forget_oldest_broken(Session& session) {
@@ -141,7 +146,7 @@ void Supervisor::forget_oldest_broken(Session& session) {
 
 Instant Supervisor::next_deadline() {
   std::erase_if(waiting_, [](const std::shared_ptr<GuestSocket>& guest) {
-    guest->is_waiting = guest->holds_calls();
+    guest->is_waiting = guest->holds_calls() || guest->next_deadline() != kNever;
     return !guest->is_waiting;
   });
   Instant earliest = kNever;
@@ -167,7 +172,15 @@ void Supervisor::waits(GuestSocket& guest) {
 }
 
 void Supervisor::adopt(std::shared_ptr<GuestSocket> guest, std::uint64_t former_cookie) {
-  if (former_cookie != 0) guests_.erase(former_cookie);
+  if (former_cookie != 0) {
+    guests_.erase(former_cookie);
+    former_[former_cookie] = guest;
+    former_order_.push_back(former_cookie);
+    if (former_order_.size() > kMaxFormer) {
+      former_.erase(former_order_.front());
+      former_order_.pop_front();
+    }
+  }
   watch(events_.get(), guest->end(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET, guest->cookie());
   guests_[guest->cookie()] = std::move(guest);
 }
@@ -176,14 +189,25 @@ void Supervisor::is_broken(GuestSocket& guest) { broken_.push_back(guest.cookie(
 
 // ---------------------------------------------------------------- calls
 
+// Whose descriptor it is that the call names; nullptr when it is none of ours.
+std::shared_ptr<GuestSocket> Supervisor::find(const TrappedCall& call) {
+  const auto theirs = call.take_descriptor(call.int_argument(0));
+  if (!theirs) return nullptr;
+  const std::uint64_t cookie = cookie_of(theirs->get());
+  if (const auto found = guests_.find(cookie); found != guests_.end()) return found->second;
+  const auto former = former_.find(cookie);
+  if (former == former_.end()) return nullptr;
+  auto guest = former->second.lock();
+  if (guest) guest->move_to(call);
+  return guest;
+}
+
 void Supervisor::handle(Session& session, const TrappedCall& call) {
   if (call.number() == SYS_socket) return make_socket(session, call);
-  const auto theirs = call.take_descriptor(call.int_argument(0));
-  if (!theirs) return call.resume();
-  const auto found = guests_.find(cookie_of(theirs->get()));
-  if (found == guests_.end()) return call.resume();
-  const std::shared_ptr<GuestSocket> guest = found->second;
+  const std::shared_ptr<GuestSocket> guest = find(call);
+  if (!guest) return call.resume();
   guest->remember(call.thread(), call.int_argument(0));
+  guest->prepare(session, call);
   handle_on(session, *guest, call);
   remove_if_over(guest);
 }

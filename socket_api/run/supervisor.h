@@ -40,6 +40,7 @@ class Supervisor final : private GuestOwner {
   void remove_if_over(const std::shared_ptr<GuestSocket>& guest);
   void forget_oldest_broken(Session& session);
 
+  std::shared_ptr<GuestSocket> find(const TrappedCall& call);
   void handle(Session& session, const TrappedCall& call);
   void make_socket(Session& session, const TrappedCall& call);
   void handle_on(Session& session, GuestSocket& guest, const TrappedCall& call);
@@ -51,8 +52,11 @@ class Supervisor final : private GuestOwner {
   bool is_stopping_ = false;
   Waiter* waiter_ = nullptr;
   std::unordered_map<std::uint64_t, std::shared_ptr<GuestSocket>> guests_;
+  // By the cookies of pairs that they had: another process may have an end still.
+  std::unordered_map<std::uint64_t, std::weak_ptr<GuestSocket>> former_;
+  std::deque<std::uint64_t> former_order_;  // the oldest first
   std::vector<std::shared_ptr<GuestSocket>> noted_;
-  std::vector<std::shared_ptr<GuestSocket>> waiting_;  // hold calls, or did a moment ago
+  std::vector<std::shared_ptr<GuestSocket>> waiting_;  // hold calls or have a deadline, or did a moment ago
   std::deque<std::uint64_t> broken_;                   // cookies, the oldest first
   Instant next_look_{};
   std::thread thread_;

@@ -46,6 +46,7 @@ class TrappedCall {
   // `descriptor` takes the place of the program's `number`, and is closed on exec if that was; the call is
   // still to be answered.
   Outcome<void> replace(int number, int descriptor) const;
+  bool replaces_at_once() const { return channel_->replaces_at_once(); }
 
   // --- the program's memory. EFAULT as the kernel would say it.
   Outcome<void> read(std::uint64_t address, MutableBytes out) const;

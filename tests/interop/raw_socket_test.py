@@ -1,8 +1,9 @@
 """Raw and packet sockets of unmodified programs on the stack: `transom run`, with the kernel on the other side of the device."""
 
+import os
 import sys
 
-from harness import KERNELS, TRANSOM, check, run, test, work
+from harness import KERNELS, TRANSOM, Program, check, run, test, wait_until, work
 
 DEVICE = ["--tap", "tap0", "--ip", "10.9.0.2/24", "--ip", "fd09::2/64"]
 
@@ -29,10 +30,24 @@ def busybox_pings_ipv6_with_a_raw_socket():
     check("3 packets received" in output, "not all came back")
 
 
-@test(each=[("-I",), ("-T",)])
-def traceroute_reaches_the_kernel(way):
-    output = run(*on_stack("traceroute", "-n", "-m", "3", "-w", "2", way, KERNELS[4]))
-    check(f"1  {KERNELS[4]}" in output, "the first hop is not the kernel")
+@test(each=[("-I",), ("-T",), ("-U",)])
+def traceroute_sees_the_way(way):
+    """Through the kernel, to a namespace behind it."""
+    with Program("unshare", "--net", "sleep", "1000") as far:
+        through_the_kernel(far.process.pid, way)
+
+
+def through_the_kernel(far, way):
+    wait_until(lambda: os.readlink(f"/proc/{far}/ns/net") != os.readlink("/proc/self/ns/net"), "the namespace")
+    run("ip", "link", "add", "near", "type", "veth", "peer", "name", "behind", "netns", far)
+    for words in (["addr", "add", "10.55.0.1/24", "dev", "near"], ["link", "set", "near", "up"]):
+        run("ip", *words)
+    for words in (["addr", "add", "10.55.0.2/24", "dev", "behind"], ["link", "set", "behind", "up"],
+                  ["route", "add", "default", "via", "10.55.0.1"]):
+        run("nsenter", "--target", far, "--net", "ip", *words)
+    run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+    output = run(TRANSOM, "run", *DEVICE, "--gateway", KERNELS[4], "--", "traceroute", "-n", "-m", "3", "-w", "2", way, "10.55.0.2")
+    check(f" 1  {KERNELS[4]}" in output and " 2  10.55.0.2" in output, "the hops are not the kernel and what is behind it")
 
 
 @test()

@@ -5,8 +5,10 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <thread>
 
@@ -276,6 +278,135 @@ TEST(RunSmallBehaviours, DatagramsAreSizedAndJoinedOneByOne) {
               char octets[8];
               REQUIRE_HERE(recv(receiver, octets, 8, 0) == 5);
               REQUIRE_HERE(ioctl(receiver, FIONREAD, &size) == 0 && size == 1);
+              return ""s;
+            }),
+            "");
+}
+
+// A UDP socket with IP_RECVERR, and the error of what it has sent in its queue.
+int with_a_report(sockaddr_in& nowhere) {
+  sockaddr_in own{};
+  const int fd = bound(SOCK_DGRAM, own);
+  const int on = 1;
+  setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on);
+  nowhere = nobody(SOCK_DGRAM);
+  sendto(fd, "lost", 4, 0, reinterpret_cast<const sockaddr*>(&nowhere), sizeof nowhere);
+  return (wait_for(fd, POLLERR) & POLLERR) != 0 ? fd : -1;
+}
+
+ssize_t read_report(int fd) {
+  std::array<char, 16> octets{};
+  std::array<char, 256> control{};
+  iovec piece{octets.data(), octets.size()};
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  return recvmsg(fd, &message, MSG_ERRQUEUE);
+}
+
+TEST(RunSmallBehaviours, WhatWaitsForTheErrorQueueShowsAsPollerrUntilItIsRead) {
+  EXPECT_EQ(
+      run_on_stack([] {
+        sockaddr_in nowhere{};
+        const int fd = with_a_report(nowhere);
+        REQUIRE_HERE(fd >= 0);
+        const int epoll = epoll_create1(0);
+        epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
+        REQUIRE_HERE(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0);
+        REQUIRE_HERE(epoll_wait(epoll, &event, 1, 0) == 1 && (event.events & EPOLLERR) != 0);
+        sockaddr_in own{};
+        socklen_t size = sizeof own;
+        getsockname(fd, reinterpret_cast<sockaddr*>(&own), &size);
+        sockaddr_in from{};
+        const int other = bound(SOCK_DGRAM, from);
+        const auto* to = reinterpret_cast<const sockaddr*>(&own);
+        REQUIRE_HERE(sendto(other, "one", 3, 0, to, size) == 3 && sendto(other, "", 0, 0, to, size) == 0);
+        usleep(20000);
+        REQUIRE_HERE((wait_for(fd, 0) & POLLERR) != 0);  // they do not hide it
+        REQUIRE_HERE(read_report(fd) == 4);
+        REQUIRE_HERE(read_report(fd) == -1 && errno == EAGAIN);
+        REQUIRE_HERE(wait_for(fd, POLLIN) == POLLIN);
+        REQUIRE_HERE(epoll_wait(epoll, &event, 1, 0) == 1 && event.events == EPOLLIN);
+        std::array<char, 8> octets{};
+        REQUIRE_HERE(recv(fd, octets.data(), octets.size(), 0) == 3);
+        REQUIRE_HERE(recv(fd, octets.data(), octets.size(), 0) == 0);
+        REQUIRE_HERE(recv(fd, octets.data(), octets.size(), MSG_DONTWAIT) == -1 && errno == EAGAIN);
+        return ""s;
+      }),
+      "");
+}
+
+TEST(RunSmallBehaviours, EachReportIsShownAndNothingThatWaitsIsLost) {
+  EXPECT_EQ(
+      run_on_stack([] {
+        sockaddr_in nowhere{};
+        sockaddr_in from{};
+        const int fd = with_a_report(nowhere);
+        const int other = bound(SOCK_DGRAM, from);
+        REQUIRE_HERE(read_report(fd) == 4);
+        sockaddr_in own{};
+        socklen_t size = sizeof own;
+        getsockname(fd, reinterpret_cast<sockaddr*>(&own), &size);
+        for (char octet = 'a'; octet < 'd'; ++octet) {
+          REQUIRE_HERE(sendto(other, &octet, 1, 0, reinterpret_cast<sockaddr*>(&own), size) == 1);
+          REQUIRE_HERE((wait_for(fd, POLLIN) & POLLIN) != 0);
+          while (sendto(fd, "lost", 4, 0, reinterpret_cast<const sockaddr*>(&nowhere), sizeof nowhere) < 0) {
+          }  // the error of the one before is told here, too
+          REQUIRE_HERE((wait_for(fd, 0) & POLLERR) != 0);
+        }
+        for (int i = 0; i < 3; ++i) {
+          REQUIRE_HERE((wait_for(fd, 0) & POLLERR) != 0);
+          REQUIRE_HERE(read_report(fd) == 4);
+        }
+        for (char octet = 'a', got = 0; octet < 'd'; ++octet)
+          REQUIRE_HERE(recv(fd, &got, 1, 0) == 1 && got == octet);
+        REQUIRE_HERE(connect_to(fd, from) == 0 && send(fd, "there", 5, 0) == 5);
+        std::array<char, 8> octets{};
+        REQUIRE_HERE(recv(other, octets.data(), octets.size(), 0) == 5);
+        return ""s;
+      }),
+      "");
+}
+
+TEST(RunSmallBehaviours, ASocketThatIsClosedWithAReportLeavesItsPort) {
+  EXPECT_EQ(run_on_stack([] {
+              sockaddr_in nowhere{};
+              const int fd = with_a_report(nowhere);
+              sockaddr_in own{};
+              socklen_t size = sizeof own;
+              getsockname(fd, reinterpret_cast<sockaddr*>(&own), &size);
+              wait_for(fd, 0);
+              close(fd);
+              const int again = socket(AF_INET, SOCK_DGRAM, 0);
+              REQUIRE_HERE(bind(again, reinterpret_cast<const sockaddr*>(&own), size) == 0);
+              return ""s;
+            }),
+            "");
+}
+
+TEST(RunSmallBehaviours, AProcessThatSharesTheSocketGetsTheNewPairToo) {
+  EXPECT_EQ(run_on_stack([] {
+              sockaddr_in nowhere{};
+              const int fd = with_a_report(nowhere);
+              std::array<int, 2> turns{};
+              REQUIRE_HERE(pipe(turns.data()) == 0);
+              const pid_t child = fork();
+              if (child == 0) {  // once the parent has the new pair
+                char turn = 0;
+                sockaddr_in own{};
+                socklen_t size = sizeof own;
+                const bool is_good = read(turns[0], &turn, 1) == 1 &&
+                                     getsockname(fd, reinterpret_cast<sockaddr*>(&own), &size) == 0 &&
+                                     sendto(fd, "self", 4, 0, reinterpret_cast<sockaddr*>(&own), size) == 4 &&
+                                     recv(fd, &turn, 1, 0) == 1 && turn == 's';
+                _exit(is_good ? 0 : 1);
+              }
+              REQUIRE_HERE(read_report(fd) == 4);
+              REQUIRE_HERE(write(turns[1], "t", 1) == 1);
+              int status = -1;
+              REQUIRE_HERE(waitpid(child, &status, 0) == child && status == 0);
               return ""s;
             }),
             "");
