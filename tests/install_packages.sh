@@ -4,7 +4,7 @@
 #   tests/install_packages.sh [build|all]     "build": only what the build needs; "all": also Go (450 MB), for the tests of a Go program
 set -euo pipefail
 
-build=(g++ cmake ninja-build ccache pkg-config libfmt-dev libpcap-dev zlib1g-dev libzstd-dev libc-ares-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev)
+build=(g++ cmake ninja-build ccache pkg-config libfmt-dev libpcap-dev zlib1g-dev libzstd-dev libc-ares-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libpugixml-dev)
 run=(iproute2 iputils-ping curl tcpdump ethtool)
 test=(libgtest-dev libgmock-dev clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev tshark nmap wrk netcat-openbsd traceroute
       dnsmasq-base python3 binutils util-linux

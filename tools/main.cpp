@@ -52,6 +52,7 @@ int run(int argc, char** argv) {
   add_dump(app, selected);
   add_sim(app, selected);
   add_link(app, selected);
+  add_judge(app, selected);
   add_doctor(app, selected);
 
   try {

@@ -1,0 +1,24 @@
+// Resets: where they point, and who believes them (RFC 9293 §3.5.2, RFC 5961 §3).
+#pragma once
+
+#include "drivers/judge/scene.h"
+
+namespace transom::drivers::judge {
+
+class ResetRules {
+ public:
+  void judge(const Scene& scene);
+
+ private:
+  struct OneSide {
+    // Of who was sent a reset: within its window, but not where the next segment begins.
+    std::optional<std::uint64_t> challenged_by;  // the frame
+    // Of who has sent a reset at the end of its own stream.
+    std::optional<Position> reset_at;
+  };
+  void judge_reset(const Scene& scene);
+
+  std::array<OneSide, 2> sides_;
+};
+
+}  // namespace transom::drivers::judge

@@ -1,0 +1,23 @@
+// What a rule sees: a segment, the two ends as they were before it, and where to put what it finds.
+#pragma once
+
+#include "drivers/judge/report.h"
+#include "drivers/judge/segment.h"
+
+namespace transom::drivers::judge {
+
+struct Scene {
+  const Segment& segment;
+  const PassiveEndpoint& from;  // who sends the segment
+  const PassiveEndpoint& to;
+  const Agreement& agreed;
+  Report& report;
+  bool is_complete = false;  // the user says that the capture missed nothing
+  bool has_offload =
+      true;  // super-packets may have been captured before they were cut, or after they were joined
+
+  // What `from` has received is just what passed: nothing was lost behind the capture, nothing missed by it.
+  bool shows_what_came() const { return from.is_captured_here || is_complete; }
+};
+
+}  // namespace transom::drivers::judge

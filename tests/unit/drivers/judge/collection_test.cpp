@@ -1,0 +1,53 @@
+// The captures of the collection: the kernel and the programs in them break no rule, whatever the network
+// did. What is found wrong is what an attacker sent, under its own address or that of the client, 192.0.2.1.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <set>
+
+#include "drivers/capture/capture_reader.h"
+#include "drivers/judge/judge.h"
+
+namespace transom::drivers::judge::test {
+namespace {
+
+// "rule frame 7: text" for each violation that `is_wrong` picks.
+std::string violations(const std::filesystem::path& directory, bool (*is_wrong)(const Finding&)) {
+  std::string text;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with("input.")) continue;
+    auto reader = CaptureReader::open(entry.path());
+    if (!reader) return fmt::format("{} cannot be read", name);
+    Judge judge;
+    while (true) {
+      const auto packet = reader->next();
+      if (!packet || !*packet) break;
+      judge.take(**packet);
+    }
+    judge.end();
+    for (const Finding& finding : judge.findings())
+      if (finding.verdict == Verdict::kViolation && is_wrong(finding))
+        text += fmt::format("{} frame {}: {}\n", finding.rule->id, finding.frame, finding.text);
+  }
+  return text;
+}
+
+TEST(JudgeCollection, NobodyButAnAttackerBreaksARule) {
+  std::size_t seen = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(TRANSOM_SOURCE_DIR "/captures")) {
+    if (!entry.is_directory()) continue;
+    ++seen;
+    const std::string name = entry.path().filename();
+    const bool is_attack = name.starts_with("attack-");
+    const auto anybody = [](const Finding&) { return true; };
+    const auto the_victim = [](const Finding& finding) {
+      return finding.from.address == IpAddress::v4(192, 0, 2, 2);
+    };
+    EXPECT_EQ(violations(entry.path(), is_attack ? +the_victim : +anybody), "") << name;
+  }
+  EXPECT_GE(seen, 60U);
+}
+
+}  // namespace
+}  // namespace transom::drivers::judge::test

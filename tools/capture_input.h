@@ -1,0 +1,24 @@
+// The capture that a subcommand reads: its path, and the reading of it.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <string>
+
+#include "drivers/capture/captured_packet.h"
+
+namespace transom::tools {
+
+struct CaptureInput {
+  std::string path;
+
+  // The positional argument of the command.
+  CLI::Option* add_to(CLI::App& command);
+  bool is_standard_input() const { return path == "-"; }
+  // Calls `take` for each packet that the filter wants. Throws Failure (kUsage) when the capture cannot be
+  // read or the filter makes no sense.
+  void read(const std::function<void(const drivers::CapturedPacket&)>& take) const;
+};
+
+}  // namespace transom::tools
