@@ -112,7 +112,7 @@ int transom_getnameinfo(transom_stack* stack, const struct sockaddr* address, so
  * soon as that has failed; the first to answer is used (RFC 8305). Blocks, for at most `timeout` milliseconds
  * after the name was found; negative: as long as it takes. A descriptor, or -1: `lookup_error`, if not null,
  * is then an EAI_ value when the name was not found (errno: EHOSTUNREACH), or 0 and errno is that of the last
- * attempt, or ETIMEDOUT. */
+ * attempt (of one that had a route, if any had), or ETIMEDOUT. */
 int transom_connect_by_name(transom_stack* stack, const char* node, unsigned short port, int timeout,
                             int* lookup_error);
 

@@ -18,6 +18,8 @@ class AttachedPrograms {
   // What the control socket is asked: {"attach": "seccomp" | "preload"}, with the listener of the program's
   // calls, and everything that HostRequests knows. From any thread. Throws Failure.
   nlohmann::json answer(ControlServer::Call& call);
+  // The program that this process has started itself; nullptr: no more.
+  void also(const sockets::run::Supervisor* own);
   // To be called now and then: programs that have ended are no longer supervised.
   void forget_ended();
 
@@ -30,8 +32,11 @@ class AttachedPrograms {
     sockets::run::Supervisor supervisor;
   };
 
+  void add_inodes(nlohmann::json& sockets);
+
   sockets::Stack& stack_;
   HostRequests& requests_;
+  const sockets::run::Supervisor* own_ = nullptr;
   std::mutex mutex_;
   std::list<Program> programs_;
 };

@@ -73,10 +73,27 @@ json HostRequests::answer(const json& request) {
   return show(request);
 }
 
+// As nstat of iproute2 keeps it, but here and not in a file: {"reset": BOOL, "update": BOOL}.
+json HostRequests::counters_since_last(const json& history) {
+  const json now = take_snapshot(stack_, "counters");
+  if (history.value("reset", false)) last_counters_ = json();
+  json since = now;
+  for (auto& [group, counters] : since.items()) {
+    for (auto& [name, value] : counters.items()) {
+      const json::json_pointer place = json::json_pointer() / group / name;
+      if (last_counters_.contains(place))
+        value = value.get<std::uint64_t>() - last_counters_.at(place).get<std::uint64_t>();
+    }
+  }
+  if (history.value("update", true)) last_counters_ = now;
+  return since;
+}
+
 json HostRequests::show(const json& request) {
   const auto what = request.at("show").get<std::string>();
   if (what == "names") return names_as_json(sockets::effective_resolver(stack_));
   if (what == "process") return {{"pid", getpid()}, {"uid", getuid()}, {"name", "transom"}};
+  if (what == "counters" && request.contains("history")) return counters_since_last(request.at("history"));
   if (what != "settings" && what != "route") return take_snapshot(stack_, what);
   sockets::Session session(stack_);
   if (what == "settings") return settings_as_json(session.host());

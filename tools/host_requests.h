@@ -19,9 +19,11 @@ class HostRequests {
 
  private:
   nlohmann::json show(const nlohmann::json& request);
+  nlohmann::json counters_since_last(const nlohmann::json& history);
 
   sockets::Stack& stack_;
   PacketTap tap_;
+  nlohmann::json last_counters_;  // when nstat asked last
 };
 
 }  // namespace transom::tools

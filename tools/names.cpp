@@ -24,6 +24,14 @@ void check_target(const std::string& text) {
   }
 }
 
+bool is_name(const std::string& text) { return !is_numeric_only(text); }
+
+void fail_lookup(sockets::Stack& stack, const std::string& text, int error) {
+  if (error == EAI_AGAIN && sockets::effective_resolver(stack).servers.empty())
+    fail(Exit::kFailed, "cannot look up {}: no name server is known; give one with --dns", text);
+  fail(Exit::kFailed, "cannot look up {}: {}", text, gai_strerror(error));
+}
+
 IpAddress find_target(LocalHost& host, const std::string& text, bool only_v4, bool only_v6) {
   const int family = only_v4 ? AF_INET : only_v6 ? AF_INET6 : AF_UNSPEC;
   const auto found = sockets::resolve(host.stack(), text, family);
@@ -32,9 +40,7 @@ IpAddress find_target(LocalHost& host, const std::string& text, bool only_v4, bo
     fail(Exit::kUsage, "{} is not of the family that -{} asks for; leave the flag out", text,
          only_v4 ? 4 : 6);
   }
-  if (found.error() == EAI_AGAIN && sockets::effective_resolver(host.stack()).servers.empty())
-    fail(Exit::kFailed, "cannot look up {}: no name server is known; give one with --dns", text);
-  fail(Exit::kFailed, "cannot look up {}: {}", text, gai_strerror(found.error()));
+  fail_lookup(host.stack(), text, found.error());
 }
 
 }  // namespace transom::tools

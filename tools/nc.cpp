@@ -111,6 +111,28 @@ class Netcat {
     return status;
   }
 
+  // All addresses of the name in turn, of both families, until one answers (RFC 8305).
+  int connect_by_name_and_run(const std::string& name, Port port) {
+    const int limit = options_.patience > 0 ? static_cast<int>(std::ceil(options_.patience * 1e3)) : -1;
+    int lookup_error = 0;
+    const int socket = transom_connect_by_name(&stack_, name.c_str(), to_number(port), limit, &lookup_error);
+    if (socket < 0) {
+      const int error = errno;
+      if (lookup_error != 0) fail_lookup(stack_.stack, name, lookup_error);
+      if (options_.scan && !options_.verbose) return static_cast<int>(Exit::kFailed);
+      fail(Exit::kFailed, "cannot connect to {} port {}: {}; is something listening there?", name,
+           to_number(port), std::strerror(error));
+    }
+    set_options(socket);
+    SocketName peer;
+    peer.length = sizeof peer.storage;
+    transom_getpeername(&stack_, socket, peer.get(), &peer.length);
+    note("Connection to {}, {} (TCP) succeeded", name, endpoint_of(peer));
+    const int status = options_.scan ? 0 : converse(socket);
+    transom_close(&stack_, socket);
+    return status;
+  }
+
   int listen_and_run(const std::optional<IpAddress>& address, Port port) {
     const bool is_v6 = address ? address->is_v6() : !options_.only_v4;
     domain_ = is_v6 ? AF_INET6 : AF_INET;
@@ -150,6 +172,11 @@ class Netcat {
   int make_socket() {
     const int socket = transom_socket(&stack_, domain_, options_.udp ? SOCK_DGRAM : SOCK_STREAM, 0);
     if (socket < 0) fail(Exit::kFailed, "cannot make a socket: {}", std::strerror(errno));
+    set_options(socket);
+    return socket;
+  }
+
+  void set_options(int socket) {
     const int on = 1;
     transom_setsockopt(&stack_, socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (domain_ == AF_INET6 && options_.only_v6) {
@@ -172,7 +199,6 @@ class Netcat {
       transom_setsockopt(&stack_, socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
       transom_setsockopt(&stack_, socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     }
-    return socket;
   }
 
   bool opens_fast() const { return options_.fast_open && !options_.udp && !options_.scan; }
@@ -330,6 +356,10 @@ int run(const NcOptions& options) {
     fail(Exit::kUsage, "an address and a port are needed; write: transom nc 10.9.0.1 {}", to_number(port));
   if (options.listen && options.scan) fail(Exit::kUsage, "-l listens and -z connects; leave one out");
   LocalHost host(options.device);
+  const bool wants_one = options.only_v4 || options.only_v6 || !options.source.empty() ||
+                         options.source_port != 0 || options.udp || options.fast_open;
+  if (has_target && !options.listen && !wants_one && is_name(options.where[0]))
+    return Netcat(host, options).connect_by_name_and_run(options.where[0], port);
   std::optional<IpAddress> address;
   if (has_target) address = find_target(host, options.where[0], options.only_v4, options.only_v6);
   Netcat netcat(host, options);

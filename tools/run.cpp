@@ -68,6 +68,7 @@ int run_on_own_host(const RunOptions& options, const std::vector<std::string>& c
   {
     const sockets::run::Supervisor supervisor(
         host.stack(), sockets::run::make_call_source(options.interception(), std::move(listener)));
+    attached.also(&supervisor);
     guest.start(network_of(host));
     bool is_well = true;
     status = wait_for_end(guest.process(), [&] {
@@ -76,6 +77,7 @@ int run_on_own_host(const RunOptions& options, const std::vector<std::string>& c
       if (!failure.empty()) fmt::print(stderr, "transom: {}\n", failure);
       return is_well = failure.empty();
     });
+    attached.also(nullptr);
     if (!is_well) return status;
     guest.was_reaped();
   }

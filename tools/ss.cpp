@@ -6,6 +6,7 @@
 #include "tools/control_socket.h"
 #include "tools/failure.h"
 #include "tools/socket_filter.h"
+#include "tools/socket_users.h"
 #include "tools/table.h"
 
 namespace transom::tools {
@@ -172,16 +173,43 @@ std::string memory_text(const json& socket) {
                      socket["send_q"].get<std::uint64_t>(), socket.value("dropped", 0ULL));
 }
 
-// All sockets are of the process that the host lives in.
-std::string owner_text(const SsOptions& options, const json& process) {
-  std::string text;
-  if (options.processes)
-    text = fmt::format("users:((\"{}\",pid={},fd=0))", process["name"].get<std::string>(),
-                       process["pid"].get<int>());
-  if (options.extended)
-    text += fmt::format("{}uid:{}", text.empty() ? "" : " ", process["uid"].get<unsigned>());
-  return text;
-}
+// Whose each socket is. One that no program has is of the process that the host lives in.
+class Owners {
+ public:
+  explicit Owners(const SsOptions& options) : options_(options) {
+    if (!options.processes && !options.extended) return;
+    host_ = ask_host(options.host, {{"show", "process"}});
+    users_ = find_socket_users();
+  }
+
+  std::string text_of(const json& socket) const {
+    const std::uint64_t inode = socket.value("inode", std::uint64_t{0});
+    const auto found = users_.find(inode);
+    std::vector<std::string> parts;
+    uid_t user = host_.at("uid").get<uid_t>();
+    if (found == users_.end()) {
+      parts.push_back(process_text(host_.at("name").get<std::string>(), host_.at("pid").get<int>(), 0));
+    } else {
+      user = found->second.front().user;
+      for (const SocketUser& one : found->second)
+        parts.push_back(process_text(one.name, one.process, one.descriptor));
+    }
+    std::string text;
+    if (options_.processes) text = fmt::format("users:({})", fmt::join(parts, ","));
+    if (!options_.extended) return text;
+    text += fmt::format("{}uid:{}", text.empty() ? "" : " ", user);
+    return inode == 0 ? text : text + fmt::format(" ino:{}", inode);
+  }
+
+ private:
+  static std::string process_text(const std::string& name, int process, int descriptor) {
+    return fmt::format("(\"{}\",pid={},fd={})", name, process, descriptor);
+  }
+
+  const SsOptions& options_;
+  json host_;
+  std::map<std::uint64_t, std::vector<SocketUser>> users_;
+};
 
 void print_summary(const json& sockets) {
   std::map<std::string, std::map<std::string, int>> counts;
@@ -209,9 +237,7 @@ int run_ss(SsOptions options) {
     return 0;
   }
   const bool has_protocol = options.tcp == options.udp;  // as ss: not when there is only one
-  std::string owner;
-  if (options.processes || options.extended)
-    owner = owner_text(options, ask_host(options.host, {{"show", "process"}}));
+  const Owners owners(options);
   std::vector<std::vector<std::string>> rows;
   if (!options.no_header)
     rows.push_back({"Netid", "State", "Recv-Q", "Send-Q", "Local Address:Port", "Peer Address:Port"});
@@ -221,7 +247,7 @@ int run_ss(SsOptions options) {
                     std::to_string(socket["send_q"].get<std::uint64_t>()), endpoint(socket["local"]),
                     endpoint(socket["peer"])});
     std::vector<std::string>& row = rows.back();
-    if (options.processes || options.extended) row.push_back(owner);
+    if (options.processes || options.extended) row.push_back(owners.text_of(socket));
     if (options.extended) row.push_back("dev:" + socket.value("interface", std::string("*")));
     if (options.timers || options.extended) row.push_back(timer_text(socket));
     if (options.memory) row.push_back(memory_text(socket));
@@ -280,7 +306,7 @@ void add_filters(CLI::App& command, SsOptions& options) {
   command.add_flag("-l,--listening", options.listening, "Listening sockets only");
   command.add_flag("-a,--all", options.all, "Listening sockets too");
   command.add_flag("-n,--numeric", options.numeric, "Numbers instead of names (always so)");
-  command.add_flag("-p,--processes", options.processes, "The process that the host lives in");
+  command.add_flag("-p,--processes", options.processes, "The processes that have them");
   command.add_flag("-4,--ipv4", options.only_v4, "IPv4 only");
   command.add_flag("-6,--ipv6", options.only_v6, "IPv6 only");
   command.add_flag("-H,--no-header", options.no_header, "No header");

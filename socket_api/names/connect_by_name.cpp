@@ -60,7 +60,7 @@ class Race {
     (*socket)->set_non_blocking(true);
     const auto connected = (*socket)->connect(session_, to);
     if (connected || connected.error() == Errno{EINPROGRESS}) return running_.push_back(*socket);
-    last_error_ = to_number(connected.error());
+    if (!has_heard_) last_error_ = to_number(connected.error());  // there is no way: says less than an answer
     (*socket)->close(session_);
   }
 
@@ -78,6 +78,7 @@ class Race {
                                MutableBytes(reinterpret_cast<std::uint8_t*>(&error), sizeof error));
       if (error == 0) return socket;
       last_error_ = error;
+      has_heard_ = true;
       socket->close(session_);
     }
     return nullptr;
@@ -90,6 +91,7 @@ class Race {
   Instant next_start_{};
   std::vector<std::shared_ptr<Socket>> running_;
   int last_error_ = ECONNREFUSED;
+  bool has_heard_ = false;  // last_error_ is what an attempt came to
 };
 
 }  // namespace

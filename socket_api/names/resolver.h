@@ -37,8 +37,8 @@ std::expected<std::string, int> name_of(Stack& stack, const IpAddress& address);
 
 // Connects a TCP socket to the first address of a name that answers (RFC 8305): both families in turn, the
 // next one after 250 ms or when one has failed; the first to be connected stays. `error` is an errno:
-// that of the last attempt, or ETIMEDOUT when `limit` has passed, or 0 when `lookup_error` is one of
-// resolve().
+// that of the last attempt that got an answer or none in time, else of the last; or ETIMEDOUT when `limit`
+// has passed, or 0 when `lookup_error` is one of resolve().
 struct ConnectFailure {
   int error = 0;
   int lookup_error = 0;

@@ -59,8 +59,7 @@ Outcome<void> DatagramGuest::renew_pair(const TrappedCall& call) {
   if (is_read_shut_) (void)::shutdown(pair->theirs.get(), SHUT_RD);
   if (is_write_shut_) (void)::shutdown(pair->theirs.get(), SHUT_WR);
   if (const auto replaced = replace_end(call, pair->theirs.get()); !replaced) return replaced;
-  const std::uint64_t former_cookie = std::exchange(cookie_, cookie_of(pair->theirs.get()));
-  end_ = std::move(pair->ours);
+  const std::uint64_t former_cookie = change_pair(std::move(pair->ours), pair->theirs.get());
   end_writable_ = true;
   is_shown_ = false;
   owner_.adopt(shared_from_this(), former_cookie);

@@ -27,16 +27,23 @@ class GuestSocket::ReadinessNote final : public Watcher {
 };
 
 GuestSocket::GuestSocket(GuestOwner& owner, std::shared_ptr<Socket> socket, drivers::FileDescriptor end,
-                         std::uint64_t cookie)
+                         int theirs)
     : owner_(owner),
       socket_(std::move(socket)),
       end_(std::move(end)),
-      cookie_(cookie),
+      cookie_(cookie_of(theirs)),
+      inode_(inode_of(theirs)),
       note_(std::make_unique<ReadinessNote>(*this, owner)) {
   socket_->set_non_blocking(true);
 }
 
 GuestSocket::~GuestSocket() = default;
+
+std::uint64_t GuestSocket::change_pair(drivers::FileDescriptor end, int theirs) {
+  end_ = std::move(end);
+  inode_ = inode_of(theirs);
+  return std::exchange(cookie_, cookie_of(theirs));
+}
 
 void GuestSocket::connect(Session&, const TrappedCall& call) { call.finish(Errno{EOPNOTSUPP}); }
 void GuestSocket::listen(Session&, const TrappedCall& call) { call.finish(Errno{EOPNOTSUPP}); }

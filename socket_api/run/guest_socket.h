@@ -46,14 +46,14 @@ struct HeldCall {
 
 class GuestSocket : public std::enable_shared_from_this<GuestSocket> {
  public:
-  // `cookie`: of the program's end.
-  GuestSocket(GuestOwner& owner, std::shared_ptr<Socket> socket, drivers::FileDescriptor end,
-              std::uint64_t cookie);
+  // `theirs`: the program's end, which is not kept.
+  GuestSocket(GuestOwner& owner, std::shared_ptr<Socket> socket, drivers::FileDescriptor end, int theirs);
   virtual ~GuestSocket();
   GuestSocket(const GuestSocket&) = delete;
   GuestSocket& operator=(const GuestSocket&) = delete;
 
   std::uint64_t cookie() const { return cookie_; }
+  std::uint64_t inode() const { return inode_; }  // of the program's end
   int end() const { return end_.get(); }
   Socket& socket() { return *socket_; }
   bool is_noted = false;    // the owner's
@@ -109,6 +109,8 @@ class GuestSocket : public std::enable_shared_from_this<GuestSocket> {
   // O_NONBLOCK of the program's descriptor that the call names.
   static bool may_block(const TrappedCall& call, int flags = 0);
   void hold(Session& session, const TrappedCall& call, Duration timeout, int late_error = 0);
+  // The pair is another. Returns the former cookie.
+  std::uint64_t change_pair(drivers::FileDescriptor end, int theirs);
   // Answers those that have waited too long, with `error`, and forgets those that nobody waits for.
   void expire_held(Session& session, int error);
   void finish_held(const Outcome<void>& outcome);
@@ -117,6 +119,7 @@ class GuestSocket : public std::enable_shared_from_this<GuestSocket> {
   std::shared_ptr<Socket> socket_;
   drivers::FileDescriptor end_;
   std::uint64_t cookie_;  // changes with the pair
+  std::uint64_t inode_;
   std::vector<HeldCall> held_;
   bool is_over_ = false;
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -33,6 +34,11 @@ std::uint64_t cookie_of(int descriptor) {
   std::uint64_t cookie = 0;
   socklen_t size = sizeof cookie;
   return getsockopt(descriptor, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 ? cookie : 0;
+}
+
+std::uint64_t inode_of(int descriptor) {
+  struct stat status{};
+  return fstat(descriptor, &status) == 0 ? status.st_ino : 0;
 }
 
 void Gate::close(const Pair& pair) {

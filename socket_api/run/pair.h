@@ -45,6 +45,8 @@ void set_send_buffer(int descriptor, int size);
 // The kernel's unchangeable name of a socket: the same through dup, fork, exec and passing. 0 for what is
 // not a socket.
 std::uint64_t cookie_of(int descriptor);
+// The number by which /proc/PID/fd names a socket. 0 for what is not one.
+std::uint64_t inode_of(int descriptor);
 
 class Gate {
  public:

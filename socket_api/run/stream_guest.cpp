@@ -15,8 +15,8 @@
 namespace transom::sockets::run {
 
 StreamGuest::StreamGuest(GuestOwner& owner, std::shared_ptr<Socket> socket, drivers::FileDescriptor end,
-                         std::uint64_t cookie, Gate gate)
-    : GuestSocket(owner, std::move(socket), std::move(end), cookie),
+                         int theirs, Gate gate)
+    : GuestSocket(owner, std::move(socket), std::move(end), theirs),
       phase_(gate.is_closed() ? Phase::kFresh : Phase::kConnected),
       gate_(gate) {}
 
@@ -120,8 +120,7 @@ Outcome<void> StreamGuest::renew_pair(const TrappedCall& call) {
   Gate gate;
   gate.close(*pair);
   if (const auto replaced = replace_end(call, pair->theirs.get()); !replaced) return replaced;
-  const std::uint64_t former_cookie = std::exchange(cookie_, cookie_of(pair->theirs.get()));
-  end_ = std::move(pair->ours);
+  const std::uint64_t former_cookie = change_pair(std::move(pair->ours), pair->theirs.get());
   set_send_buffer(end_.get(), receive_room_);
   gate_ = gate;
   error_ = 0;
@@ -171,8 +170,8 @@ void StreamGuest::accept_all(Session& session) {
       accepted->socket->close(session);
       break;
     }
-    const auto guest = std::make_shared<StreamGuest>(
-        owner_, std::move(accepted->socket), std::move(pair->ours), cookie_of(pair->theirs.get()), Gate{});
+    const auto guest = std::make_shared<StreamGuest>(owner_, std::move(accepted->socket),
+                                                     std::move(pair->ours), pair->theirs.get(), Gate{});
     set_send_buffer(pair->theirs.get(), send_room_);
     guest->send_room_ = send_room_;
     guest->buffer_is(SO_RCVBUF, receive_room_);

@@ -43,8 +43,8 @@ class Leftover {
 class StreamGuest final : public GuestSocket {
  public:
   // A fresh one, whose pair has `gate`; or, with an open gate, one that a listener has accepted.
-  StreamGuest(GuestOwner& owner, std::shared_ptr<Socket> socket, drivers::FileDescriptor end,
-              std::uint64_t cookie, Gate gate);
+  StreamGuest(GuestOwner& owner, std::shared_ptr<Socket> socket, drivers::FileDescriptor end, int theirs,
+              Gate gate);
   ~StreamGuest() override;
 
   void connect(Session& session, const TrappedCall& call) override;

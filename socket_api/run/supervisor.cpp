@@ -70,6 +70,21 @@ Supervisor::~Supervisor() {
   for (const auto& [cookie, guest] : guests_) guest->close_socket(session);
 }
 
+std::vector<Supervisor::ProgramSocket> Supervisor::sockets(Session&) const {
+  std::vector<ProgramSocket> list;
+  for (const auto& [cookie, guest] : guests_) {
+    Socket& socket = guest->socket();
+    const auto local = socket.local_address();
+    if (!local) continue;
+    const auto remote = socket.remote_address();
+    list.push_back({.kind = socket.kind(),
+                    .local = local->endpoint,
+                    .remote = remote ? std::optional(remote->endpoint) : std::nullopt,
+                    .inode = guest->inode()});
+  }
+  return list;
+}
+
 // ---------------------------------------------------------------- the thread
 
 void Supervisor::serve() {
@@ -223,15 +238,15 @@ void Supervisor::make_socket(Session& session, const TrappedCall& call) {
     (*socket)->close(session);
     return call.finish(pair.error());
   }
-  const std::uint64_t cookie = cookie_of(pair->theirs.get());
+  const int theirs = pair->theirs.get();
   GuestOwner& self = *this;
   std::shared_ptr<GuestSocket> guest;
   if (is_stream) {
     Gate gate;
     gate.close(*pair);
-    guest = std::make_shared<StreamGuest>(self, *socket, std::move(pair->ours), cookie, gate);
+    guest = std::make_shared<StreamGuest>(self, *socket, std::move(pair->ours), theirs, gate);
   } else {
-    guest = std::make_shared<DatagramGuest>(self, *socket, std::move(pair->ours), cookie);
+    guest = std::make_shared<DatagramGuest>(self, *socket, std::move(pair->ours), theirs);
   }
   // Known before the program has it: it may call with it at once. If nobody has it, our end tells.
   adopt(guest, 0);

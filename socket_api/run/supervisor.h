@@ -26,6 +26,15 @@ class Supervisor final : private GuestOwner {
   // Stops, and resets what is still open.
   ~Supervisor();
 
+  // What the programs have, by the inode under which /proc/PID/fd shows it.
+  struct ProgramSocket {
+    SocketKind kind;
+    Endpoint local;
+    std::optional<Endpoint> remote;
+    std::uint64_t inode = 0;
+  };
+  std::vector<ProgramSocket> sockets(Session& session) const;
+
  private:
   void note(GuestSocket& guest) override;
   void waits(GuestSocket& guest) override;

@@ -130,7 +130,7 @@ class Host:
         return json.loads(run(TRANSOM, *command, "--host", "host", "--json"))
 
     def counter(self, name):
-        return self.show("nstat", "-z", name)[name]
+        return self.show("nstat", "-asz", name)[name]
 
 
 # ---------------------------------------------------------------- files

@@ -52,6 +52,22 @@ def ss_has_the_fields_of_iproute2():
 
 
 @test()
+def nstat_counts_from_the_last_time_as_that_of_iproute2():
+    def received(*flags):
+        run("ping", "-c", "1", "-W", "2", HOSTS[4])
+        shown = transom("nstat", *flags, "IcmpInEcho*")
+        return [int(line.split()[1]) for line in shown.splitlines() if line.startswith("IcmpInEchos")]
+
+    with Host():
+        check(received() == [1], "the first time it is all there was")
+        check(received("-s") == [1] and received() == [2], "what was not to count as the last time did")
+        check(received("-n") == [] and transom("nstat", "IcmpInEcho*") == "#transom\n", "it counted from elsewhere")
+        check(received("-a") == [5], "-a is not from the start")
+        check(received("-r") == [6] and received("-j") == [], "the history was not forgotten")
+        check(json.loads(transom("nstat", "-z", "--json", "IcmpInEchos")) == {"IcmpInEchos": 0}, "nothing new is not 0")
+
+
+@test()
 def settings_of_a_running_host_can_be_changed():
     with Host("--serve", "echo=7"):
         check(transom("sysctl", "net.ipv4.tcp_sack") == "net.ipv4.tcp_sack = 1\n", "sysctl shows it otherwise")

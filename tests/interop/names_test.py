@@ -83,6 +83,14 @@ def nc_takes_names_and_says_when_there_is_none():
         with Program("ncat", "-l", "10.9.0.1", "5000", "-c", "cat"):
             wait_until(lambda: ":5000 " in run("ss", "-Hnlt"), "ncat listening")
             run(TRANSOM, "nc", *flags, "-4", "-z", "-w", "5", "one.lan.test", "5000")
+        # Both families in turn (RFC 8305): that one which nobody answers does not keep the other waiting.
+        with Program("ncat", "-4", "-lk", "10.9.0.1", "5001"):
+            wait_until(lambda: ":5001 " in run("ss", "-Hnlt"), "ncat listening")
+            run("ip", "-6", "route", "add", "blackhole", "fd09::2")
+            shown = run(TRANSOM, "nc", *flags, "--ip", "fd09::2/64", "-z", "-v", "-w", "10", "www.lan.test", "5001")
+            check("www.lan.test, 10.9.0.1:5001" in shown, f"not the address that answers: {shown}")
+        shown = run(TRANSOM, "nc", *flags, "www.lan.test", "5002", expect=1)
+        check("cannot connect to www.lan.test port 5002: Connection refused" in shown, shown)
         shown = run(TRANSOM, "nc", *flags, "missing.lan.test", "5000", expect=1)
         check("cannot look up missing.lan.test" in shown, shown)
         shown = run(TRANSOM, "nc", "--tap", "tap0", "--ip", "10.9.0.2/24", "www.lan.test", "5000", expect=1)

@@ -1,10 +1,11 @@
 """How `transom run` begins and ends, also when somebody is killed: nothing is left, and it says what has happened."""
 
 import os
+import re
 import signal
 import subprocess
 
-from harness import KERNELS, TRANSOM, Program, check, run, test, wait_for_kernel_listener, wait_until, work
+from harness import HOSTS, KERNELS, Host, TRANSOM, Program, check, run, test, wait_for_kernel_listener, wait_until, work
 from on_stack import MIB, control_sockets, on_stack, processes_of
 
 
@@ -32,8 +33,31 @@ def interfaces_are_listed_as_the_stack_has_them():
 
 @test()
 def sockets_of_a_program_are_shown():
-    output = run(*on_stack("sh", "-c", f"nc -l 7000 & sleep 0.5; {TRANSOM} ss -tl; kill $!", device=False))
-    check(":7000" in output, "ss does not show the listener")
+    """With the process that has each, as within the program's own namespaces."""
+    output = run(*on_stack("sh", "-c", f"""
+        nc -u -l 7000 & N=$!
+        python3 -c 'import socket, os, time; s = socket.create_server(("127.0.0.1", 7001)); os.fork(); time.sleep(1000)' & P=$!
+        for i in $(seq 100); do {TRANSOM} ss -tln | grep -q :7001 && {TRANSOM} ss -uln | grep -q :7000 && break; sleep 0.05; done
+        nc 127.0.0.1 7001 & C=$!
+        for i in $(seq 100); do {TRANSOM} ss -tn | grep -q ESTAB && break; sleep 0.05; done
+        echo $N $P $C $(readlink /proc/$C/fd/3); {TRANSOM} ss -tuanpe; kill $N $P $C""", device=False))
+    numbers = next(line.split() for line in output.splitlines() if line.endswith("]"))
+    shown = {line.split()[0] + line.split()[1]: line for line in output.splitlines() if "users:" in line}
+    check(f'users:(("nc",pid={numbers[0]},fd=3))' in shown["udpUNCONN"], "who has the UDP socket is not shown")
+    check(re.search(rf'users:\(\("python3",pid={numbers[1]},fd=3\),\("python3",pid=\d+,fd=3\)\)', shown["tcpLISTEN"]),
+          "both processes that have the listener are not shown")
+    ours = next(line for line in output.splitlines() if f"pid={numbers[2]}," in line)
+    check("ESTAB" in ours and f"ino:{re.sub('[^0-9]', '', numbers[3])}" in ours and "uid:0" in ours, "nor its inode")
+
+
+@test()
+def sockets_of_attached_programs_are_shown_as_theirs():
+    with Host("--ip", f"{HOSTS[4]}/24", "--serve", "echo=7"), Program(TRANSOM, "run", "--attach", "host", "--", "nc", "-l", "7000") as program:
+        wait_until(lambda: ":7000 " in run(TRANSOM, "ss", "--host", "host", "-tln"), "nc listening")
+        output = run(TRANSOM, "ss", "--host", "host", "-tlnp")
+        theirs = next(line for line in output.splitlines() if ":7000 " in line)
+        check('("nc",pid=' in theirs and f"pid={program.process.pid}," not in theirs, "it is not nc's")
+        check('("transom",pid=' in next(line for line in output.splitlines() if ":7 " in line), "the host's own is not the host's")
 
 
 # ---------------------------------------------------------------- killed
