@@ -26,6 +26,7 @@ void add_sysctl(CLI::App& app, Selection& selected);
 void add_dump(CLI::App& app, Selection& selected);
 void add_ip(CLI::App& app, Selection& selected);
 void add_sim(CLI::App& app, Selection& selected);
+void add_replay(CLI::App& app, Selection& selected);
 void add_link(CLI::App& app, Selection& selected);
 void add_judge(CLI::App& app, Selection& selected);
 void add_doctor(CLI::App& app, Selection& selected);

@@ -53,6 +53,7 @@ int run(int argc, char** argv) {
   add_sim(app, selected);
   add_link(app, selected);
   add_judge(app, selected);
+  add_replay(app, selected);
   add_doctor(app, selected);
 
   try {

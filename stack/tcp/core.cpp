@@ -145,6 +145,7 @@ bool Core::comes_from_too_far(const Segment& segment, const Options& options) {
 
 // `minimum`: where the numbers must begin after a TIME-WAIT.
 SeqNum Core::new_sequence(const FourTuple& tuple, std::optional<SeqNum> minimum) const {
+  if (const auto chosen = secrets.chosen_sequence(tuple)) return *chosen;
   const SeqNum iss = secrets.initial_sequence(tuple, context.now);
   return minimum && is_before(iss, *minimum) ? *minimum : iss;
 }

@@ -38,6 +38,9 @@ SeqNum Secrets::initial_sequence(const FourTuple& tuple, Instant now) const {
 }
 
 std::uint32_t Secrets::timestamp_offset(const FourTuple& tuple) const {
+  if (chosen_ != nullptr) {
+    if (const auto offset = chosen_->timestamp_offset(tuple)) return *offset;
+  }
   FourTuple hosts = tuple;
   hosts.local.port = hosts.remote.port = Port::kNone;
   return static_cast<std::uint32_t>(hash_tuple(timestamp_key_, hosts));

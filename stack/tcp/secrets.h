@@ -3,6 +3,8 @@
 // its own.
 #pragma once
 
+#include <optional>
+
 #include "stack/base/random.h"
 #include "stack/base/seq_num.h"
 #include "stack/tcp/types.h"
@@ -10,6 +12,19 @@
 namespace transom::tcp {
 
 std::uint64_t hash_tuple(const SipKey& key, const FourTuple& tuple);
+
+// Numbers that are not left to chance, for a run that must repeat another one: the replay of a capture, whose
+// packets carry acknowledgments and echoes of them. Asked once per connection, never per segment.
+class ChosenNumbers {
+ public:
+  // Of our SYN; nullopt leaves it to the hash.
+  virtual std::optional<SeqNum> initial_sequence(const FourTuple& tuple) = 0;
+  // What is added to timestamp_ticks().
+  virtual std::optional<std::uint32_t> timestamp_offset(const FourTuple& tuple) = 0;
+
+ protected:
+  ~ChosenNumbers() = default;
+};
 
 class Secrets {
  public:
@@ -19,6 +34,12 @@ class Secrets {
         port_key_(random.key()),
         label_key_(random.key()),
         cookie_key_(random.key()) {}
+
+  // Outlives the layer, or is taken away before (nullptr).
+  void choose_numbers(ChosenNumbers* numbers) { chosen_ = numbers; }
+  std::optional<SeqNum> chosen_sequence(const FourTuple& tuple) const {
+    return chosen_ != nullptr ? chosen_->initial_sequence(tuple) : std::nullopt;
+  }
 
   // M + F(tuple, secret), where M counts every 4 us (RFC 9293 §3.4.1).
   SeqNum initial_sequence(const FourTuple& tuple, Instant now) const;
@@ -36,6 +57,7 @@ class Secrets {
   SipKey derived_key(std::uint64_t purpose) const;
 
   SipKey sequence_key_, timestamp_key_, port_key_, label_key_, cookie_key_;
+  ChosenNumbers* chosen_ = nullptr;
 };
 
 // The timestamp clock: 1 ms per tick (RFC 7323 §5.4).

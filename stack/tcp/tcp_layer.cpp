@@ -55,6 +55,7 @@ Result<void> TcpLayer::add_congestion_control(const CongestionFactory& factory) 
 
 const FastOpenConfig& TcpLayer::fast_open_config() const { return core_->config.fast_open; }
 const FastOpenKeys& TcpLayer::fast_open_keys() const { return core_->fast_open_keys(); }
+void TcpLayer::choose_numbers(ChosenNumbers* numbers) { core_->secrets.choose_numbers(numbers); }
 void TcpLayer::set_fast_open_keys(const FastOpenKeys& keys) { core_->set_fast_open_keys(keys); }
 
 void TcpLayer::flush() { core_->flush(); }

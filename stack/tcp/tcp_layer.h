@@ -23,6 +23,7 @@
 
 namespace transom::tcp {
 
+class ChosenNumbers;
 class Connection;
 class Core;
 class Listener;
@@ -133,6 +134,9 @@ class TcpLayer final : public ip::Transport {
   const FastOpenKeys& fast_open_keys() const;
   const FastOpenConfig& fast_open_config() const;
   void set_fast_open_keys(const FastOpenKeys& keys);
+
+  // Of connections from now on; nullptr: none. See secrets.h. It outlives the layer, or is taken away before.
+  void choose_numbers(ChosenNumbers* numbers);
 
   // Sends what the calls and segments since the last flush have made due. Host calls it after each batch.
   void flush();

@@ -26,6 +26,25 @@ class SecretsTest : public testing::Test {
   Secrets secrets_{random_};
 };
 
+TEST_F(SecretsTest, NumbersThatWereChosenAreUsedAndTheOthersLeftAlone) {
+  struct One final : ChosenNumbers {
+    std::optional<SeqNum> initial_sequence(const FourTuple& tuple) override {
+      return tuple == kTuple ? std::optional(SeqNum(7)) : std::nullopt;
+    }
+    std::optional<std::uint32_t> timestamp_offset(const FourTuple& tuple) override {
+      return tuple == kTuple ? std::optional(9U) : std::nullopt;
+    }
+  } chosen;
+  const std::uint32_t other = secrets_.timestamp_offset({kTuple.remote, kTuple.local});
+  secrets_.choose_numbers(&chosen);
+  EXPECT_EQ(secrets_.chosen_sequence(kTuple), SeqNum(7));
+  EXPECT_EQ(secrets_.chosen_sequence(with_port(1)), std::nullopt);
+  EXPECT_EQ(secrets_.timestamp_offset(kTuple), 9U);
+  EXPECT_EQ(secrets_.timestamp_offset({kTuple.remote, kTuple.local}), other);
+  secrets_.choose_numbers(nullptr);
+  EXPECT_EQ(secrets_.chosen_sequence(kTuple), std::nullopt);
+}
+
 TEST_F(SecretsTest, InitialNumbersOfOneConnectionGrowByOneEachFourMicroseconds) {  // RFC 9293 §3.4.1
   const SeqNum first = secrets_.initial_sequence(kTuple, Instant(1s));
   EXPECT_EQ(secrets_.initial_sequence(kTuple, Instant(1s) + 4us), first + 1);

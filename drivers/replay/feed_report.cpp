@@ -1,0 +1,59 @@
+#include "drivers/replay/feed_report.h"
+
+namespace transom::drivers::replay {
+
+bool FlowReport::octets_are_equal() const {
+  if (!is_tcp || !tcp.is_playable) return true;
+  const auto needed = static_cast<std::uint64_t>(std::max<std::int64_t>(acknowledged - 1, 0));
+  return tcp.received.different() == 0 && tcp.received.length(StreamCheck::Side::kActual) >= needed;
+}
+
+Likeness FlowReport::likeness() const {
+  if (is_tcp && !tcp.is_playable) return Likeness::kUnknown;
+  Likeness worst = comparison.likeness();
+  if (!octets_are_equal() || !tcp.stall.empty()) worst = Likeness::kViolation;
+  return worst;
+}
+
+void FeedRecorder::recorded(std::optional<std::size_t> flow, const PacketRecord& record) {
+  if (!flow) return;
+  Records& records = flows_[*flow];
+  (record.is_ours ? records.ours_recorded : records.theirs).push_back(record);
+}
+
+void FeedRecorder::happened(std::optional<std::size_t> flow, const PacketRecord& record,
+                            const CapturedPacket& /*packet*/, const PacketView* /*view*/) {
+  if (flow && record.is_ours) flows_[*flow].ours_actual.push_back(record);
+}
+
+std::vector<FlowReport> FeedRecorder::reports(const Scene& scene, const Cast& cast, FeedOutcome& outcome) {
+  std::vector<FlowReport> reports;
+  for (std::size_t number = 0; number < scene.flows.size(); ++number) {
+    const auto ours = cast.ours(number);
+    if (!ours) continue;
+    Records& records = flows_[number];
+    FlowReport report;
+    report.number = number;
+    report.flow = scene.flows[number];
+    report.ours = *ours;
+    if (const auto found = outcome.tcp.find(number); found != outcome.tcp.end()) {
+      report.is_tcp = true;
+      report.tcp = std::move(found->second);
+      const TcpEnd& end = scene.tcp.at(number).ends[*ours];
+      const TcpEnd& other = scene.tcp.at(number).ends[1 - *ours];
+      // The peer's FIN is none of the octets.
+      report.acknowledged = end.acknowledged - (other.fin && end.acknowledged > *other.fin ? 1 : 0);
+    }
+    if (!report.is_tcp || report.tcp.is_playable) {
+      report.comparison =
+          compare(records.ours_recorded, records.ours_actual,
+                  {.has_failed = report.tcp.error != Error::kNone || !report.tcp.stall.empty()});
+    }
+    report.theirs = std::move(records.theirs);
+    reports.push_back(std::move(report));
+  }
+  flows_.clear();
+  return reports;
+}
+
+}  // namespace transom::drivers::replay
