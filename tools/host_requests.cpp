@@ -28,7 +28,8 @@ json names_as_json(const sockets::ResolverConfig& resolver) {
 
 TapRequest tap_request(Host& host, const json& request) {
   TapRequest tap{.socket = request.at("socket").get<std::string>(),
-                 .snap_length = request.value("snap_length", 262144U)};
+                 .snap_length = request.value("snap_length", 262144U),
+                 .wants_decisions = request.value("decisions", false)};
   if (const std::string name = request.value("interface", ""); name != "any") {
     for (const auto& interface : host.link().interfaces()) {
       if (interface->name() == name) tap.interface = interface->id();

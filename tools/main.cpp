@@ -34,6 +34,10 @@ int run(int argc, char** argv) {
     selected.neighbour_command = take_neighbour_command(arguments);
   }
 
+  // CLI11 takes no such name.
+  if (!arguments.empty() && arguments.front() == "dump")
+    std::ranges::replace(arguments, std::string("-#"), std::string("--number"));
+
   CLI::App app("A TCP/IP stack that lives in a process, on a TAP or TUN device.", "transom");
   app.require_subcommand(1);
   app.set_version_flag("--version", "transom " TRANSOM_VERSION);
@@ -50,6 +54,9 @@ int run(int argc, char** argv) {
   add_sysctl(app, selected);
   add_ip(app, selected);
   add_dump(app, selected);
+  add_check_capture(app, selected);
+  add_rewrite(app, selected);
+  add_scrub(app, selected);
   add_sim(app, selected);
   add_link(app, selected);
   add_judge(app, selected);

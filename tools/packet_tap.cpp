@@ -62,6 +62,7 @@ class PacketTap::Watcher {
   }
 
   void take(Instant time, const PacketEvent& event, bool is_loopback) {
+    is_last_shown_ = false;
     const bool is_out = event.direction == Direction::kOut;
     if (request_.interface != InterfaceId::kAny && event.interface != request_.interface) return;
     if (is_loopback && is_out) return;  // it comes in again
@@ -81,22 +82,32 @@ class PacketTap::Watcher {
       if (wanted == 0) return;
       captured = std::min<std::size_t>(captured, wanted);
     }
-    push({.time = (time.time_since_epoch() + offset_).count(),
-          .captured = static_cast<std::uint32_t>(captured),
-          .length = static_cast<std::uint32_t>(length),
-          .left_out = 0,
-          .is_outgoing = is_out,
-          .has_ethernet_header = event.has_ethernet_header && !is_cut,
-          .interface = static_cast<std::uint16_t>(event.interface)});
+    is_last_shown_ = push({.time = (time.time_since_epoch() + offset_).count(),
+                           .captured = static_cast<std::uint32_t>(captured),
+                           .length = static_cast<std::uint32_t>(length),
+                           .left_out = 0,
+                           .is_outgoing = is_out,
+                           .has_ethernet_header = event.has_ethernet_header && !is_cut,
+                           .interface = static_cast<std::uint16_t>(event.interface)});
+  }
+
+  // What was decided about the packet that was taken last.
+  void take_decision(std::string_view text) {
+    if (!request_.wants_decisions || !is_last_shown_) return;
+    scratch_.assign(text.begin(), text.end());
+    TappedHeader header;
+    header.captured = header.length = static_cast<std::uint32_t>(scratch_.size());
+    header.is_comment = 1;
+    push(header);
   }
 
  private:
-  void push(TappedHeader header) {
+  bool push(TappedHeader header) {
     const std::lock_guard lock(mutex_);
-    if (is_over_) return;
+    if (is_over_) return false;
     if (queued_ + header.captured > kMaxQueued) {
-      ++left_out_;
-      return;
+      left_out_ += header.is_comment != 0 ? 0 : 1;
+      return false;
     }
     header.left_out = std::exchange(left_out_, 0);
     std::vector<std::uint8_t> record(sizeof header + header.captured);
@@ -105,6 +116,7 @@ class PacketTap::Watcher {
     queued_ += record.size();
     queue_.push_back(std::move(record));
     there_is_more_.notify_one();
+    return true;
   }
 
   void write_all() {
@@ -136,6 +148,7 @@ class PacketTap::Watcher {
   drivers::FileDescriptor socket_;
   Duration offset_;
   std::vector<std::uint8_t> scratch_;  // of take(), which has the stack's lock
+  bool is_last_shown_ = false;         // likewise
 
   std::mutex mutex_;
   std::condition_variable there_is_more_;
@@ -179,9 +192,18 @@ void PacketTap::watch(TapRequest request) {
 void PacketTap::on_event(const Event& event) {
   if (next_ != nullptr) next_->on_event(event);
   const auto* const packet = std::get_if<PacketEvent>(&event.what);
-  if (packet == nullptr) return;
+  if (packet == nullptr) {
+    if (const auto decision = decisions_.decision(event)) {
+      for (const auto& watcher : watchers_) watcher->take_decision(*decision);
+    }
+    return;
+  }
   constexpr auto kLoopback = InterfaceId{1};
-  for (const auto& watcher : watchers_) watcher->take(event.time, *packet, packet->interface == kLoopback);
+  const std::vector<std::string> reasons = decisions_.frame(*packet, event.id);
+  for (const auto& watcher : watchers_) {
+    watcher->take(event.time, *packet, packet->interface == kLoopback);
+    for (const std::string& reason : reasons) watcher->take_decision(reason);
+  }
 }
 
 }  // namespace transom::tools

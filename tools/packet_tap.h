@@ -4,6 +4,8 @@
 //   transom dump
 //              └► the observer that was there before
 //
+// Who asks for them gets the stack's decisions too, each behind the packet that it is about.
+//
 // The stack waits for nobody: what a watcher is too slow for is left out, and counted.
 #pragma once
 
@@ -18,6 +20,7 @@
 #include <pcap/pcap.h>
 
 #include "drivers/file_descriptor.h"
+#include "drivers/trace/decision_sorter.h"
 #include "socket_api/stack_instance.h"
 
 namespace transom::tools {
@@ -31,6 +34,7 @@ struct TappedHeader {
   std::uint8_t is_outgoing = 0;
   std::uint8_t has_ethernet_header = 0;
   std::uint16_t interface = 0;
+  std::uint32_t is_comment = 0;  // what follows is no packet, but a decision about the one before, in words
 };
 
 enum class TapDirection : std::uint8_t { kBoth, kIn, kOut };
@@ -40,6 +44,7 @@ struct TapRequest {
   InterfaceId interface{};  // kAny: all; what is handed on begins at the IP header then
   std::uint32_t snap_length = 262144;
   TapDirection direction = TapDirection::kBoth;
+  bool wants_decisions = false;
   std::vector<bpf_insn> filter = {};  // empty: everything
 };
 
@@ -61,6 +66,7 @@ class PacketTap final : private Observer {
 
   sockets::Stack& stack_;
   Observer* next_ = nullptr;
+  drivers::DecisionSorter decisions_;
   std::vector<std::unique_ptr<Watcher>> watchers_;  // changed within a Session
 };
 

@@ -162,12 +162,15 @@ class Parser {
     bool has_pseudo_header = true;
     switch (view_.protocol) {
       case IpProtocol::kTcp: {
-        const auto header = wire::TcpHeader::parse(reader);
-        if (!header) return;
-        view_.tcp = *header;
-        // By its data offset: unknown options are not in the header that was parsed.
-        behind_header(reader.position());
-        checksum = header->checksum;
+        if (const auto header = wire::TcpHeader::parse(reader)) {
+          view_.tcp = *header;
+          // By its data offset: unknown options are not in the header that was parsed.
+          behind_header(reader.position());
+        }
+        // It covers a header that cannot be read, too.
+        constexpr std::size_t kChecksum = wire::TcpHeader::kChecksumOffset;
+        if (octets_.size() < kChecksum + 2) return;
+        checksum = wire::Reader(octets_.subspan(kChecksum)).u16();
         break;
       }
       case IpProtocol::kUdp: {

@@ -9,8 +9,6 @@
 namespace transom::drivers {
 
 namespace {
-constexpr std::size_t kMaxComments = 64;  // of one frame
-
 // A checksum that is left to the device, as it will be on the wire. Super-segments have none of their own.
 void complete_checksum(MutableBytes frame, const PacketInfo& info) {
   if (info.checksum != ChecksumState::kPartial || info.segment_size != 0) return;
@@ -39,17 +37,9 @@ PcapngTrace::~PcapngTrace() { write_held(); }
 
 void PcapngTrace::write(std::string_view host, const Event& event) {
   if (const auto* packet = std::get_if<PacketEvent>(&event.what)) return hold(host, *packet, event);
-  // Timers are set with every ACK: too much to read beside each frame.
-  if (std::holds_alternative<TcpTimerSetEvent>(event.what)) return;
-  std::string text = words_.text(event);
-  if (text.empty()) return;
-  auto& next = next_comments_[std::string(host)];
-  const bool is_because_of_held = holds_ && event.cause == held_id_ && host == held_interface_.first;
-  auto& comments = is_because_of_held ? held_comments_ : next;
-  // Why something is sent belongs to the frame that carries it, whatever caused it.
-  const bool is_send = std::holds_alternative<TcpSendEvent>(event.what);
-  auto& target = is_send ? next : comments;
-  if (target.size() < kMaxComments) target.push_back(std::move(text));
+  const bool is_held = holds_ && host == held_interface_.first;
+  if (auto text = sorters_[std::string(host)].decision(event, is_held))
+    held_comments_.push_back(std::move(*text));
 }
 
 void PcapngTrace::hold(std::string_view host, const PacketEvent& packet, const Event& event) {
@@ -64,11 +54,10 @@ void PcapngTrace::hold(std::string_view host, const PacketEvent& packet, const E
   }
   complete_checksum(held_, packet.packet.info());
   holds_ = true;
-  held_id_ = event.id;
   held_time_ = event.time;
   held_interface_ = {std::string(host), packet.interface};
   held_is_outgoing_ = packet.direction == Direction::kOut;
-  if (held_is_outgoing_) held_comments_ = std::exchange(next_comments_[std::string(host)], {});
+  held_comments_ = sorters_[std::string(host)].frame(packet, event.id);
 }
 
 void PcapngTrace::write_held() {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "drivers/capture/capture_writer.h"
-#include "drivers/trace/event_text.h"
+#include "drivers/trace/decision_sorter.h"
 #include "drivers/trace/trace_sink.h"
 
 namespace transom::drivers {
@@ -30,19 +30,16 @@ class PcapngTrace final : public TraceSink {
   CaptureWriter writer_;
   std::uint32_t snap_length_;
   std::function<Duration(Instant)> wall_clock_;
-  EventText words_;
   using HostInterface = std::pair<std::string, InterfaceId>;
   std::map<HostInterface, std::uint32_t> interfaces_;
   // The last frame, until it is known what followed from it.
   bool holds_ = false;
-  std::uint64_t held_id_ = 0;
   Instant held_time_{};
   bool held_is_outgoing_ = false;
   HostInterface held_interface_;
   std::vector<std::uint8_t> held_;
   std::vector<std::string> held_comments_;
-  // For the next frame that goes out of each host. The ids of events are a host's own, too.
-  std::map<std::string, std::vector<std::string>> next_comments_;
+  std::map<std::string, DecisionSorter> sorters_;  // one for each host: the ids of events are its own
 };
 
 }  // namespace transom::drivers
