@@ -31,6 +31,8 @@ void add_ip(CLI::App& app, Selection& selected);
 void add_sim(CLI::App& app, Selection& selected);
 void add_replay(CLI::App& app, Selection& selected);
 void add_link(CLI::App& app, Selection& selected);
+void add_ladder(CLI::App& app, Selection& selected);
+void add_fsm(CLI::App& app, Selection& selected);
 void add_judge(CLI::App& app, Selection& selected);
 void add_doctor(CLI::App& app, Selection& selected);
 

@@ -309,7 +309,7 @@ void add_judge(CLI::App& app, Selection& selected) {
   command->add_flag("--rules", options->lists_rules, "List the rules, and judge nothing")->excludes(capture);
   command->footer(
       "Exit codes: 0 nothing at or above --fail-on, 1 something, 2 the capture cannot be read.\n"
-      "docs/judge.md has the rules. Example: transom judge --at 10.0.0.1 capture.pcapng");
+      "docs/judge.md has the rules. Example: transom judge --at 10.0.0.1 capture.pcapng tcp port 80");
   command->callback([options, &selected] {
     if (!options->lists_rules && options->input.path.empty())
       fail(Exit::kUsage, "which capture? As in: transom judge capture.pcap");

@@ -61,6 +61,8 @@ int run(int argc, char** argv) {
   add_link(app, selected);
   add_judge(app, selected);
   add_replay(app, selected);
+  add_ladder(app, selected);
+  add_fsm(app, selected);
   add_doctor(app, selected);
 
   try {

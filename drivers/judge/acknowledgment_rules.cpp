@@ -4,13 +4,27 @@
 
 namespace transom::drivers::judge {
 
+namespace {
+
+// Which block holds the first one, if any; else 0.
+std::size_t block_around_duplicate(const Segment& segment, const StreamNumbers& numbers) {
+  const auto blocks = segment.header().options.sacks();
+  const Position left = numbers.position(blocks[0].left), right = numbers.position(blocks[0].right);
+  for (std::size_t i = 1; i < blocks.size(); ++i) {
+    if (left < right && left >= numbers.position(blocks[i].left) &&
+        right <= numbers.position(blocks[i].right))
+      return i;
+  }
+  return 0;
+}
+
+}  // namespace
+
 bool has_duplicate_block(const Segment& segment, const StreamNumbers& numbers) {
   const auto blocks = segment.header().options.sacks();
   if (blocks.empty() || !segment.ack) return false;
-  const Position left = numbers.position(blocks[0].left), right = numbers.position(blocks[0].right);
-  if (right <= *segment.ack) return true;
-  return blocks.size() > 1 && left >= numbers.position(blocks[1].left) &&
-         right <= numbers.position(blocks[1].right);
+  if (numbers.position(blocks[0].right) <= *segment.ack) return true;
+  return block_around_duplicate(segment, numbers) != 0;
 }
 
 void AcknowledgmentRules::judge(const Scene& scene) {
@@ -54,6 +68,9 @@ void AcknowledgmentRules::judge_blocks(const Scene& scene) {
   const auto blocks = segment.header().options.sacks();
   if (blocks.empty() || !scene.to.numbers.is_anchored()) return;
   const bool has_duplicate = has_duplicate_block(segment, scene.to.numbers);
+  if (has_duplicate && block_around_duplicate(segment, scene.to.numbers) > 1)
+    scene.report.noteworthy(rule::kDuplicateApart, segment, "it is block {}",
+                            block_around_duplicate(segment, scene.to.numbers) + 1);
   std::vector<PositionRange> seen;
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     const PositionRange block{scene.to.numbers.position(blocks[i].left),

@@ -9,7 +9,8 @@ void CongestionRules::judge(const Scene& scene) {
   if (segment.is_copy || !scene.agreed.is_known || segment.flags().syn || segment.flags().rst) return;
   OneSide& peer = sides_[index_of(other(segment.side))];
   if (segment.ack && *segment.ack > 1) peer.is_acknowledged = true;
-  if (segment.header().options.sack_count > 0) peer.is_over = true;
+  const bool is_duplicate = segment.is_pure_ack() && scene.from.acked == segment.ack && *segment.ack > 1;
+  if (segment.header().options.sack_count > 0 || is_duplicate) peer.is_over = true;
 
   OneSide& side = sides_[index_of(segment.side)];
   if (side.is_over || segment.text_length() == 0) return;

@@ -254,9 +254,11 @@ void Connection::take_damaged(const CapturedPacket& packet, const PacketView& vi
   PassiveEndpoint& from = ends_[index_of(side)];
   Damaged& damaged = damaged_[index_of(side)];
   constexpr std::uint32_t kSurely = 4;
-  damaged.copies = damaged.copies > 0 && damaged.sequence == view.tcp->sequence ? damaged.copies + 1 : 1;
-  damaged.sequence = view.tcp->sequence;
-  if (damaged.copies == kSurely && view.payload_length > 0) {
+  constexpr std::chrono::milliseconds kSentAgain{200};  // sooner, it is the same packet at another place
+  const bool is_again = damaged.copies > 0 && damaged.sequence == view.tcp->sequence;
+  const bool is_counted = view.payload_length > 0 && (!is_again || packet.time - damaged.time >= kSentAgain);
+  if (is_counted) damaged = {view.tcp->sequence, is_again ? damaged.copies + 1 : 1, packet.time};
+  if (is_counted && damaged.copies == kSurely) {
     Report::Place place(segment);
     place.is_verified = true;
     report_.add(rule::kChecksum, Verdict::kViolation, false, place,
@@ -289,6 +291,7 @@ void Connection::apply(const Segment& segment) {
   ++from.segments;
   from.octets += segment.text_length();
   from.last_sent = segment.time();
+  damaged_[index_of(segment.side)].copies = 0;
   if (segment.flags().rst) {
     apply_states(segment, event);
     from.has_reset = true;

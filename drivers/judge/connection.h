@@ -75,7 +75,8 @@ class Connection {
   std::array<std::deque<Fingerprint>, 2> passed_;
   struct Damaged {
     SeqNum sequence;
-    std::uint32_t copies = 0;
+    std::uint32_t copies = 0;  // since one was not damaged
+    Duration time{};
   };
   std::array<Damaged, 2> damaged_;
   std::optional<wire::TcpHeader> foreign_syn_;

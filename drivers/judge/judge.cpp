@@ -142,7 +142,11 @@ void Judge::State::found(const Rule& rule, Verdict verdict, const CapturedPacket
     finding.side = (*known->second)->side_of(from);
   }
   finding.text = std::move(text);
-  keep({.finding = std::move(finding), .doubts = {}});
+  // The checksum of IPv4 covers its header; IPv6 has none.
+  const bool is_checked = view.transport_checksum == ChecksumVerdict::kGood ||
+                          view.transport_checksum == ChecksumVerdict::kUnfilled ||
+                          (view.network_checksum == ChecksumVerdict::kGood && !(rule == rule::kUdpLength));
+  keep({.finding = std::move(finding), .doubts = {.is_damaged = !is_checked}});
 }
 
 void Judge::State::icmp_error(const CapturedPacket& packet, const Endpoint& from, const Endpoint& to,

@@ -33,6 +33,7 @@ bool is_whole(const CapturedPacket& packet, const PacketView& view) {
 
 void PacketRules::judge(const CapturedPacket& packet, const PacketView& view) {
   judge_header(packet, view);
+  if (view.network_checksum == ChecksumVerdict::kBad) return;
   if (view.is_fragment) judge_fragment(packet, view);
   if (view.fragment_offset != 0) return;
   switch (view.protocol) {

@@ -69,6 +69,7 @@ constexpr std::array kAll{
     &rule::kSackOverlap,
     &rule::kSackBeyondSent,
     &rule::kSackBeyondReceived,
+    &rule::kDuplicateApart,
     &rule::kReneging,
     &rule::kBeyondWindow,
     &rule::kWindowShrunk,

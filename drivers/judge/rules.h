@@ -146,6 +146,8 @@ inline constexpr Rule kSackBeyondSent{"rfc2018-3-block-beyond-sent", "RFC 2018 �
                                       "a SACK block reports what was never sent", kMust};
 inline constexpr Rule kSackBeyondReceived{"rfc2018-3-block-beyond-received", "RFC 2018 §3",
                                           "a SACK block reports what cannot have come", kMust};
+inline constexpr Rule kDuplicateApart{"rfc2883-4-block-around-duplicate", "RFC 2883 §4",
+                                      "the block around a D-SACK block is not the second", kShould};
 inline constexpr Rule kReneging{"rfc2018-8-reneging", "RFC 2018 §8",
                                 "what was reported is not reported any more", kShould};
 

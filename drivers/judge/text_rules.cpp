@@ -35,7 +35,7 @@ void TextRules::judge_fin(const Scene& scene) {
   if (!segment.flags().fin) return;
   if (fin_at && segment.text_end != *fin_at)
     scene.report.violation(rule::kFinMoves, segment, "FIN at {} after {}", segment.text_end, *fin_at);
-  else if (!fin_at && segment.text_end < scene.from.sent_end)
+  else if (!fin_at && segment.end < scene.from.sent_end)  // a later ACK has the number behind the FIN
     scene.report.violation(rule::kDataAfterFin, segment, "FIN at {}, sent were {}", segment.text_end,
                            scene.from.sent_end);
 }

@@ -142,12 +142,21 @@ void Receiver::ack_sent() {
 }
 
 std::size_t Receiver::sack_blocks(std::span<wire::SackBlock> out) {
-  std::size_t count = 0;
-  if (has_duplicate_ && !out.empty()) {
-    out[count++] = duplicate_;
+  const bool reports_duplicate = has_duplicate_ && !out.empty();
+  if (reports_duplicate) out[0] = duplicate_;
+  const std::size_t first = reports_duplicate ? 1 : 0;
+  const auto held = out.subspan(first);
+  const std::size_t count = reassembly_.empty() ? 0 : reassembly_.sack_blocks(held);
+  // RFC 2883 §4 (4): the block around it comes second, also when another has grown since.
+  if (reports_duplicate) {
+    const auto around = std::ranges::find_if(held.first(count), [&](const wire::SackBlock& block) {
+      return is_at_or_before(block.left, duplicate_.left) && is_at_or_after(block.right, duplicate_.right);
+    });
+    if (around != held.begin() + static_cast<std::ptrdiff_t>(count))
+      std::rotate(held.begin(), around, around + 1);
     has_duplicate_ = false;
   }
-  return count + (reassembly_.empty() ? 0 : reassembly_.sack_blocks(out.subspan(count)));
+  return first + count;
 }
 
 // ---------------------------------------------------------------- timestamps

@@ -387,6 +387,29 @@ TEST_F(WithSack, DuplicateDataIsReportedAsDsack) {  // R2883-01
             (wire::SackBlock{SeqNum(peer.next - 9), SeqNum(peer.next)}));
 }
 
+TEST_F(WithSack, TheBlockAroundADuplicateComesSecondAlsoWhenAnotherGrewLater) {  // R2883-01
+  const std::uint32_t base = peer.next;
+  const auto arrive = [&](std::uint32_t at) {
+    peer.send(
+        {.flags = "A", .sequence = base + at, .acknowledgment = peer.expected, .payload = pattern(100)});
+  };
+  arrive(200);
+  arrive(300);
+  peer.receive_all();
+  world.batch([&] {
+    arrive(300);
+    arrive(600);
+  });
+  const auto answer = peer.expect("A");
+  ASSERT_EQ(answer.header.options.sack_count, 3);
+  const auto block = [&](std::uint32_t from, std::uint32_t to) {
+    return wire::SackBlock{SeqNum(base + from), SeqNum(base + to)};
+  };
+  EXPECT_EQ(answer.header.options.sack_blocks[0], block(300, 400));
+  EXPECT_EQ(answer.header.options.sack_blocks[1], block(200, 400));
+  EXPECT_EQ(answer.header.options.sack_blocks[2], block(600, 700));
+}
+
 TEST_F(WithSack, InvalidSackBlocksDoNothing) {  // R2018-05, ATK-TCP-39, 40, 88
   write(world, connection, pattern(5000));
   peer.receive_all();

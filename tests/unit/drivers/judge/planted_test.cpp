@@ -737,6 +737,17 @@ const Planted kPlanted[] = {
        talk.second({.sack = {{201, 301}}});
      },
      complete()},
+    {"BlockAroundADuplicateIsThird", "rfc2883-4-block-around-duplicate", kLegal,
+     [](Talk& talk) {
+       talk.open_with_sack();
+       talk.first({.length = 900});
+       talk.second({.ack = 1, .sack = {{251, 301}, {601, 701}, {201, 401}}});
+     },
+     [](Talk& talk) {
+       talk.open_with_sack();
+       talk.first({.length = 900});
+       talk.second({.ack = 1, .sack = {{251, 301}, {201, 401}, {601, 701}}});
+     }},
     {"Reneging", "rfc2018-8-reneging", kLegal,
      [](Talk& talk) {
        talk.open_with_sack();
@@ -803,6 +814,17 @@ const Planted kPlanted[] = {
        talk.open();
        talk.first({.flags = "FA", .length = 100});
        talk.first({.seq = 1, .length = 100, .after = 1s});
+     }},
+    {"DataBehindTheFinThatCameLate", "rfc9293-3.6-data-after-fin", kViolation,
+     [](Talk& talk) {
+       talk.open();
+       talk.first({.seq = 101, .length = 100});
+       talk.first({.flags = "FA", .seq = 1, .length = 100});
+     },
+     [](Talk& talk) {  // an acknowledgment that has overtaken the FIN has the number behind it
+       talk.open();
+       talk.first({.seq = 102});
+       talk.first({.flags = "FA", .seq = 1, .length = 100});
      }},
     {"FinMoves", "rfc9293-3.6-fin-moves", kViolation,
      [](Talk& talk) {

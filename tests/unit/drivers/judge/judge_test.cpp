@@ -1,0 +1,184 @@
+// What a Judge cannot know, it does not say; and what it remembers is bounded.
+#include "drivers/judge/sent_text.h"
+#include "tests/unit/drivers/judge/talk.h"
+
+namespace transom::drivers::judge::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(PositionRanges, JoinSplitAndFindHoles) {
+  PositionRanges ranges;
+  ranges.add(0, 10);
+  ranges.add(20, 30);
+  ranges.add(10, 12);
+  EXPECT_EQ(ranges.list(), (std::vector<PositionRange>{{0, 12}, {20, 30}}));
+  EXPECT_EQ(ranges.missing(5, 40), (std::vector<PositionRange>{{12, 20}, {30, 40}}));
+  EXPECT_TRUE(ranges.missing(2, 8).empty());
+  ranges.remove(5, 25);
+  EXPECT_EQ(ranges.list(), (std::vector<PositionRange>{{0, 5}, {25, 30}}));
+  EXPECT_TRUE(ranges.contains(26, 30));
+  EXPECT_FALSE(ranges.contains(24, 30));
+  EXPECT_TRUE(ranges.overlaps(24, 26));
+  EXPECT_FALSE(ranges.overlaps(5, 25));
+  EXPECT_EQ(ranges.total(), 10);
+}
+
+TEST(PositionRanges, AreBounded) {
+  PositionRanges ranges;
+  for (Position i = 0; i < 10000; ++i) ranges.add(i * 2, i * 2 + 1);
+  EXPECT_LE(ranges.count(), PositionRanges::kMaxRanges);
+  EXPECT_TRUE(ranges.contains(19998, 19999));
+}
+
+TEST(SentText, FindsWhatDiffersAndKeepsToTheBudget) {
+  TextBudget budget{.limit = 1000};
+  {
+    SentText text(budget);
+    text.keep(100, transom::test::pattern(400));
+    text.keep(300, transom::test::pattern(400, 9));  // only 500:700 is new
+    EXPECT_EQ(text.first_difference(100, transom::test::pattern(400)), std::nullopt);
+    EXPECT_EQ(budget.used, 600U);
+    Octets other = transom::test::pattern(400);
+    other[250] ^= 1;
+    EXPECT_EQ(text.first_difference(100, other), 350);
+    text.keep(700, transom::test::pattern(500));  // beyond the budget
+    EXPECT_EQ(budget.used, 600U);
+    text.forget_below(500);
+    EXPECT_EQ(text.first_difference(100, other), std::nullopt);
+  }
+  EXPECT_EQ(budget.used, 0U);
+}
+
+TEST(Judge, AViolationThatAMissedPacketWouldExplainIsUnknown) {
+  const auto play = [](bool is_lossy) {
+    Talk talk;
+    talk.open();
+    if (is_lossy) {
+      talk.first({.length = 100});
+      talk.first({.seq = 201, .length = 100});  // the capture missed 101:201
+      talk.second({});
+    }
+    talk.open({.seq = 0}, {.seq = 0});
+    talk.first({.length = 60000});
+    talk.first({.length = 60000});
+    return talk.verdict_of("rfc9293-3.8.6-beyond-window");
+  };
+  EXPECT_EQ(play(false), Verdict::kViolation);
+  EXPECT_EQ(play(true), Verdict::kUnknown);
+}
+
+TEST(Judge, OneDirectionAloneSaysNothingAboutTheOther) {
+  Talk talk;
+  talk.second({.flags = "SA", .ack = 1});
+  for (int i = 0; i < 5; ++i) talk.second({.ack = 100 + i * 50, .length = 1000});
+  EXPECT_EQ(talk.text(), "");
+}
+
+TEST(Judge, NothingIsSaidOfWindowsWithoutTheirScale) {
+  Talk talk;  // begins within the connection
+  talk.first({.seq = 1, .length = 100});
+  talk.second({.seq = 1, .window = 1});
+  for (int i = 0; i < 5; ++i) talk.first({.length = 1000});
+  EXPECT_EQ(talk.text(), "");
+}
+
+TEST(Judge, PacketsThatPassedTwiceAreOne) {
+  Talk talk;
+  talk.open();
+  for (int i = 0; i < 20; ++i) {
+    talk.first({.length = 100, .id = static_cast<std::uint16_t>(500 + i)});
+    talk.packet(talk.last());
+    talk.second({.ack = 1 + 100 * (i + 1)});
+    talk.packet(talk.last());
+  }
+  EXPECT_EQ(talk.text(), "");
+}
+
+TEST(Judge, ADamagedSegmentIsNotLookedInto) {
+  Talk talk;
+  talk.open();
+  talk.first({.flags = "FA", .seq = 40000, .ack = 70000, .is_damaged = true});
+  talk.first({.seq = 1, .length = 100});
+  talk.second({.ack = 101});
+  EXPECT_EQ(talk.findings().size(), 1U) << talk.text();
+}
+
+TEST(Judge, ACutPacketCanBeDoubted) {
+  const auto play = [](bool is_damaged_elsewhere) {
+    Talk talk;
+    talk.open();
+    if (is_damaged_elsewhere) talk.first({.length = 10, .is_damaged = true});
+    talk.first({.length = 100, .mss = 100});  // MSS outside of a SYN
+    const Octets packet = talk.last();
+    Talk cut;
+    cut.open();
+    if (is_damaged_elsewhere) cut.first({.length = 10, .is_damaged = true});
+    cut.packet(packet, 60);
+    return cut.verdict_of("rfc9293-3.2-mss-outside-syn");
+  };
+  EXPECT_EQ(play(false), Verdict::kViolation);
+  EXPECT_EQ(play(true), Verdict::kUnknown);
+}
+
+TEST(Judge, NumbersWrapWithoutNotice) {
+  Talk talk;
+  talk.begin_again(0xffffff00, 0xfffffff0);
+  talk.open();
+  for (int i = 0; i < 50; ++i) {
+    talk.first({.length = 1000});
+    talk.second({.length = 10});
+  }
+  EXPECT_EQ(talk.text(), "");
+}
+
+TEST(Judge, PortsThatAreUsedAgainAreANewConnection) {
+  Talk talk;
+  talk.open();
+  talk.first({.flags = "FA"});
+  talk.second({.flags = "FA"});
+  talk.first({});
+  talk.wait(1min);
+  talk.begin_again(500000, 3);
+  talk.open();
+  talk.first({.length = 100});
+  EXPECT_EQ(talk.text(), "");
+  ASSERT_EQ(talk.judge().connections().size(), 2U);
+  EXPECT_EQ(talk.judge().connections()[1].ends[0].octets, 100U);
+}
+
+TEST(Judge, TheSilentConnectionIsGivenUpWhenThereAreTooMany) {
+  Talk talk({.max_connections = 1});
+  talk.open();
+  wire::TcpHeader header;
+  header.source_port = Port{9};
+  header.destination_port = Port{10};
+  header.flags.syn = true;
+  Octets segment(wire::TcpHeader::kMinSize);
+  wire::Writer writer(segment);
+  header.write(writer);
+  const IpAddress a = IpAddress::v4(10, 0, 0, 8), b = IpAddress::v4(10, 0, 0, 9);
+  wire::ChecksumSum sum = wire::pseudo_header_sum(a, b, IpProtocol::kTcp, wire::TcpHeader::kMinSize);
+  sum.add(segment);
+  wire::Writer(MutableBytes(segment).subspan(16, 2)).u16(sum.checksum());
+  talk.packet(transom::test::ip_packet(a, b, IpProtocol::kTcp, segment));
+  talk.first({.length = 10});
+  talk.findings();
+  EXPECT_EQ(talk.judge().counts().evicted_connections, 2U);
+  EXPECT_EQ(talk.judge().connections().size(), 3U);
+}
+
+TEST(Judge, FindingsAreBoundedAndTheWorstAreKept) {
+  Talk talk({.max_findings = 2});
+  talk.open();
+  talk.first({.flags = "SF", .seq = 0});
+  talk.first({.urgent = 7});
+  talk.first({.urgent = 7});
+  talk.first({.mss = 100});
+  EXPECT_EQ(talk.findings().size(), 2U);
+  EXPECT_EQ(talk.verdict_of("rfc9293-3.2-mss-outside-syn"), Verdict::kViolation) << talk.text();
+  EXPECT_GT(talk.judge().counts().left_out_findings, 0U);
+}
+
+}  // namespace
+}  // namespace transom::drivers::judge::test
