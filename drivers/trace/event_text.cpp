@@ -2,10 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "stack/wire/ethernet.h"
-#include "stack/wire/ipv4.h"
-#include "stack/wire/ipv6.h"
-#include "stack/wire/tcp.h"
+#include "drivers/capture/text/packet_text.h"
 
 namespace transom::drivers {
 
@@ -135,64 +132,12 @@ std::string EventText::text(const Event& event) { return std::visit(Words{*this}
 
 // ---------------------------------------------------------------- frames
 
-namespace {
-
-std::string describe_tcp(const IpAddress& source, const IpAddress& destination, Bytes segment) {
-  wire::Reader reader(segment);
-  const auto header = wire::TcpHeader::parse(reader);
-  if (!header) return fmt::format("{} > {}: malformed TCP", to_string(source), to_string(destination));
-  std::string flags;
-  const auto flag = [&](bool is_set, char letter) {
-    if (is_set) flags += letter;
-  };
-  flag(header->flags.syn, 'S');
-  flag(header->flags.fin, 'F');
-  flag(header->flags.rst, 'R');
-  flag(header->flags.psh, 'P');
-  flag(header->flags.urg, 'U');
-  flag(header->flags.ece, 'E');
-  flag(header->flags.cwr, 'W');
-  flag(header->flags.ack, '.');
-  return fmt::format("{} > {}: Flags [{}], seq {}, ack {}, win {}, length {}",
-                     to_string(Endpoint{source, header->source_port}),
-                     to_string(Endpoint{destination, header->destination_port}), flags,
-                     header->sequence.value(), header->acknowledgment.value(), header->window,
-                     segment.size() - header->size());
-}
-
-std::string describe_ip(Bytes packet) {
-  if (packet.empty()) return "empty";
-  wire::Reader reader(packet);
-  if (packet[0] >> 4 == 4) {
-    const auto header = wire::Ipv4Header::parse(reader);
-    if (!header) return "malformed IPv4";
-    const Bytes payload =
-        packet.first(std::min<std::size_t>(packet.size(), header->total_length)).subspan(reader.position());
-    if (header->protocol == IpProtocol::kTcp && header->fragment_offset == 0)
-      return describe_tcp(header->source, header->destination, payload);
-    return fmt::format("{} > {}: protocol {}, length {}", to_string(header->source),
-                       to_string(header->destination), static_cast<int>(header->protocol), payload.size());
-  }
-  const auto header = wire::Ipv6Header::parse(reader);
-  if (!header) return "malformed IPv6";
-  const Bytes payload = packet.subspan(reader.position());
-  if (header->next_header == IpProtocol::kTcp)
-    return describe_tcp(header->source, header->destination, payload);
-  return fmt::format("{} > {}: protocol {}, length {}", to_string(header->source),
-                     to_string(header->destination), static_cast<int>(header->next_header), payload.size());
-}
-
-}  // namespace
-
 std::string describe_frame(Bytes frame, bool has_ethernet_header) {
-  if (!has_ethernet_header) return describe_ip(frame);
-  wire::Reader reader(frame);
-  const auto header = wire::EthernetHeader::parse(reader);
-  if (!header) return "malformed Ethernet";
-  if (header->type == wire::EtherType::kArp) return "ARP";
-  if (header->type != wire::EtherType::kIpv4 && header->type != wire::EtherType::kIpv6)
-    return fmt::format("ethertype 0x{:04x}", static_cast<unsigned>(header->type));
-  return describe_ip(frame.subspan(reader.position()));
+  CapturedPacket packet;
+  packet.link_type = has_ethernet_header ? LinkType::kEthernet : LinkType::kRaw;
+  packet.octets = frame;
+  packet.original_length = static_cast<std::uint32_t>(frame.size());
+  return PacketText({.absolute_numbers = true, .hides_unknown = true}).line(packet);
 }
 
 }  // namespace transom::drivers

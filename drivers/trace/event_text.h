@@ -35,8 +35,8 @@ class EventText {
   std::map<ConnectionName, SeqNum> first_;  // the number of the first data octet that was sent
 };
 
-// "10.0.0.1:80 > 10.0.0.2:4000: Flags [S.], seq 7, ack 9, win 65535, length 0", as tcpdump would; other
-// protocols by name. `frame`: what an interface of this type carries.
+// "IP 10.0.0.1.80 > 10.0.0.2.4000: Flags [S.], seq 7, ack 9, win 65535, length 0": the line of PacketText,
+// with the sequence numbers as they are. `frame`: what an interface of this type carries.
 std::string describe_frame(Bytes frame, bool has_ethernet_header);
 
 }  // namespace transom::drivers

@@ -41,7 +41,7 @@ void change(const CapturedPacket& packet) {
   RewriteRules rules;
   rules.sources = rules.destinations = {{*IpPrefix::parse("0.0.0.0/0"), *IpPrefix::parse("172.16.0.0/12")},
                                         {*IpPrefix::parse("::/0"), *IpPrefix::parse("2001:db8::/32")}};
-  (void)rules.add_ports("0-65535:7");
+  (void)rules.add_ports("0-1023:7");
   RewriteChanges rewriting(rules);
   ScrubChanges scrubbing(SipKey{1, 2});
   for (PacketChanges* const changes :

@@ -1,5 +1,6 @@
 // Reads arbitrary octets as a capture: pcap, pcapng, gzip, zstd. Every packet that comes out is as it is
 // promised to be, and is written and read again the same.
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstdlib>

@@ -298,12 +298,17 @@ void PacketEditor::transport(MutableBytes octets, const PacketView& view) {
     put_u16(all, 2, changes_.port(u16_at(all, 2)));
   };
   switch (view.protocol) {
-    case IpProtocol::kTcp:
+    case IpProtocol::kTcp: {
       ports();
-      if (!view.tcp) return changes_.unknown(behind(all, 20));
-      // Options that nobody knows are not looked into; what is known tells nothing of anybody.
-      return change_payload(behind(octets, view.payload_offset),
-                            view.tcp->sequence.value() + (view.tcp->flags.syn ? 1 : 0), view.is_fragment);
+      if (all.size() < wire::TcpHeader::kMinSize) return;
+      // Options stay, whether they can be read or not: they tell of the sender, not of what was said.
+      const std::size_t header = std::size_t{all[12] / 16U} * 4;
+      const bool is_header = header >= wire::TcpHeader::kMinSize && header <= view.transport_length;
+      constexpr std::uint8_t kSyn = 2;
+      const std::uint32_t sequence = wire::Reader(all.subspan(4)).u32() + ((all[13] & kSyn) != 0 ? 1 : 0);
+      return change_payload(behind(all, is_header ? header : wire::TcpHeader::kMinSize), sequence,
+                            view.is_fragment);
+    }
     case IpProtocol::kUdp:
       ports();
       return change_payload(behind(all, wire::UdpHeader::kSize), 0, view.is_fragment);

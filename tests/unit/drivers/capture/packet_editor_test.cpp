@@ -159,6 +159,17 @@ TEST(ScrubChanges, NothingOfThePayloadIsLeftAndEverythingElseIsAsLongAndAsRight)
   EXPECT_EQ(payload_of(again), "pqrstuv");
 }
 
+TEST(ScrubChanges, AMalformedHeaderStaysMalformed) {
+  ScrubChanges changes(SipKey{1, 2});
+  MadePacket packet = tcp({.flags = "S", .payload = "secret", .mss = 1460});
+  packet.octets[34 + 21] = 0;  // the length of the option
+  ASSERT_FALSE(packet.view().tcp);
+  const MadePacket after = edited(changes, packet);
+  EXPECT_FALSE(after.view().tcp);
+  EXPECT_EQ(after.octets[34 + 20], 2);
+  EXPECT_EQ(std::string(after.octets.begin(), after.octets.end()).find("secret"), std::string::npos);
+}
+
 TEST(ScrubChanges, PaddingAndFragmentsTellNothingAndKeepTheirSum) {
   ScrubChanges changes(SipKey{1, 2});
   MadePacket padded = udp({.payload = "x"});
