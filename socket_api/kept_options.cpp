@@ -21,6 +21,7 @@ struct Rule {
 };
 
 constexpr std::array kRules{
+    Rule{SO_DEBUG, INT_MIN, INT_MAX, 0, 0, true},
     Rule{SO_DONTROUTE, INT_MIN, INT_MAX, 0, 0, true},
     Rule{SO_PRIORITY, 0, 6, EPERM, 0, false},  // beyond is for CAP_NET_ADMIN
     Rule{SO_MARK, INT_MIN, INT_MAX, 0, 0, false},

@@ -18,7 +18,7 @@ class KeptOptions {
   Outcome<std::size_t> get(int name, MutableBytes out) const;
 
  private:
-  static constexpr std::size_t kCount = 8;
+  static constexpr std::size_t kCount = 9;
 
   std::array<int, kCount> values_{};
 };

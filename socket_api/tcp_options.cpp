@@ -120,6 +120,12 @@ int TcpSocket::receive_buffer(Session& session) const {
 }
 
 Outcome<void> TcpSocket::set_option(Session& session, int level, int name, Bytes value) {
+  if (level == SOL_SOCKET && name == SO_PEEK_OFF) {  // negative: off
+    const auto offset = read_option<int>(value);
+    if (!offset) return std::unexpected(offset.error());
+    peek_offset_ = std::max(*offset, -1);
+    return {};
+  }
   if (level != IPPROTO_TCP) return Socket::set_option(session, level, name, value);
   const auto done = set_tcp_option(session, name, value);
   if (done) apply_settings(session);
@@ -230,6 +236,7 @@ Outcome<void> TcpSocket::set_tcp_option(Session& session, int name, Bytes value)
 }
 
 Outcome<std::size_t> TcpSocket::get_option(Session& session, int level, int name, MutableBytes out) {
+  if (level == SOL_SOCKET && name == SO_PEEK_OFF) return write_int_option(out, peek_offset_);
   return level == IPPROTO_TCP ? get_tcp_option(session, name, out)
                               : Socket::get_option(session, level, name, out);
 }

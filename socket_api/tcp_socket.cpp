@@ -312,30 +312,36 @@ Outcome<std::size_t> TcpSocket::discard_once(std::size_t wanted) {
 
 Outcome<std::size_t> TcpSocket::peek_once(Incoming& message) {
   if (connection_ == nullptr) return std::unexpected(error_or(ENOTCONN));
-  if (message.buffers.size() == 1) {
+  const auto skipped = static_cast<std::size_t>(std::max(peek_offset_, 0));
+  if (message.buffers.size() == 1 && skipped == 0) {
     const auto seen = connection_->receive(message.buffers.front(), {.peek = true});
     if (!seen) return fail(seen.error());
     return *seen;
   }
   std::size_t room = 0;
   for (const MutableBytes& buffer : message.buffers) room += buffer.size();
-  std::vector<std::uint8_t> copy(std::min(room, connection_->readable_octets()));
+  std::vector<std::uint8_t> copy(std::min(skipped + room, connection_->readable_octets()));
   const auto seen = connection_->receive(copy, {.peek = true});
   if (!seen) return fail(seen.error());
-  auto from = copy.begin();
-  auto left = static_cast<std::ptrdiff_t>(*seen);
+  if (*seen <= skipped && skipped > 0) return may_read_more() ? fail(EAGAIN) : Outcome<std::size_t>(0);
+  auto from = copy.begin() + static_cast<std::ptrdiff_t>(skipped);
+  auto left = static_cast<std::ptrdiff_t>(*seen - skipped);
   for (const MutableBytes& buffer : message.buffers) {
     const std::ptrdiff_t part = std::min(left, static_cast<std::ptrdiff_t>(buffer.size()));
     std::copy_n(from, part, buffer.begin());
     from += part;
     left -= part;
   }
-  return *seen;
+  return *seen - skipped;
 }
 
 Outcome<std::size_t> TcpSocket::receive(Session& session, Incoming& message) {
   if ((message.flags & MSG_ERRQUEUE) != 0) return receive_report(session, message);
   const auto received = receive_octets(session, message);
+  // What is taken brings the place nearer from which is looked ahead.
+  if (received && peek_offset_ > 0 && (message.flags & (MSG_PEEK | MSG_OOB)) == 0)
+    peek_offset_ =
+        static_cast<int>(std::max<std::int64_t>(peek_offset_ - static_cast<std::int64_t>(*received), 0));
   if (received && *received > 0 && !message.control.empty()) write_stream_control(session, message);
   return received;
 }
@@ -358,7 +364,9 @@ Outcome<std::size_t> TcpSocket::receive_octets(Session& session, Incoming& messa
       if (seen && wait_all && *seen < wanted && may_read_more() && limit > session.now()) return fail(EAGAIN);
       return seen;
     };
-    return repeat(session, POLLIN, limit, attempt);
+    const auto seen = repeat(session, POLLIN, limit, attempt);
+    if (seen && peek_offset_ >= 0) peek_offset_ += static_cast<int>(*seen);
+    return seen;
   }
 
   const std::size_t target = wait_all ? wanted : std::min(wanted, low_water());

@@ -97,6 +97,7 @@ class TcpSocket final : public Socket, private ip::IcmpErrorListener, private tc
   tcp::Listener* listener_ = nullptr;
   tcp::Connection* connection_ = nullptr;
   tcp::Options options_;
+  int peek_offset_ = -1;                             // SO_PEEK_OFF: where the next MSG_PEEK begins
   std::optional<tcp::FastOpenKeys> fast_open_keys_;  // TCP_FASTOPEN_KEY
   // What there is to tell besides the octets; few sockets have it.
   struct Reports {

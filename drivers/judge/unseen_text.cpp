@@ -30,7 +30,6 @@ void UnseenText::judge(const Scene& scene) {
     const bool sends_it = segment.text_begin < claim.range.end && segment.text_end > claim.range.begin;
     // What has no text has the number of what comes next (RFC 9293 §3.10.7.4); a FIN stands behind all text.
     const bool is_next = segment.begin == segment.text_end && !segment.flags().rst;
-    constexpr std::chrono::seconds kSurelyArrived{3};
     // But a keep-alive has the last number that was acknowledged.
     const bool is_behind = is_next && segment.begin <= claim.range.begin &&
                            segment.begin + 1 < claim.range.end && claim.proof.is_given_by(segment);

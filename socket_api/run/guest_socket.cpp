@@ -103,7 +103,7 @@ namespace {
 
 // What is kept in the pair itself: see is_of_pair() and concerns_pair().
 void copy_kept_options(int from, int to) {
-  for (const int name : {SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, SO_OOBINLINE}) {
+  for (const int name : {SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, SO_OOBINLINE, SO_PEEK_OFF}) {
     std::array<char, sizeof(timeval)> value{};
     socklen_t size = value.size();
     if (getsockopt(from, SOL_SOCKET, name, value.data(), &size) == 0)

@@ -25,8 +25,10 @@ bool concerns_pair(int level, int name) {
 }
 
 // What concerns reading from the pair and nothing else: the stack is read from at once, and by octets.
-bool is_of_pair(int level, int name) {
-  return level == SOL_SOCKET && (name == SO_RCVLOWAT || name == SO_OOBINLINE);
+bool is_of_pair(const Socket& socket, int level, int name) {
+  const bool is_stream = socket.kind().type == SOCK_STREAM;
+  return level == SOL_SOCKET &&
+         (name == SO_RCVLOWAT || name == SO_OOBINLINE || (name == SO_PEEK_OFF && is_stream));
 }
 
 }  // namespace
@@ -76,7 +78,7 @@ void set_option(Session& session, GuestSocket& guest, const TrappedCall& call) {
   const int name = call.int_argument(2);
   const int size = call.int_argument(4);
   if (size < 0) return call.finish(Errno{EINVAL});
-  if (is_of_pair(level, name)) return call.resume();
+  if (is_of_pair(guest.socket(), level, name)) return call.resume();
   guest.flush(session);
   std::array<std::uint8_t, kMaxOption> octets{};
   const MutableBytes value =
@@ -100,7 +102,8 @@ void get_option(Session& session, GuestSocket& guest, const TrappedCall& call) {
   const auto size = call.read_value<int>(call.argument(4));
   if (!size) return call.finish(size.error());
   if (*size < 0) return call.finish(Errno{EINVAL});
-  if ((level == SOL_SOCKET && name == SO_COOKIE) || is_of_pair(level, name)) return call.resume();
+  if ((level == SOL_SOCKET && name == SO_COOKIE) || is_of_pair(guest.socket(), level, name))
+    return call.resume();
   std::array<std::uint8_t, kMaxOption> octets{};
   const MutableBytes room =
       MutableBytes(octets).first(std::min<std::size_t>(static_cast<std::size_t>(*size), kMaxOption));

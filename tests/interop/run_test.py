@@ -1,7 +1,7 @@
 """Unmodified programs on the stack: `transom run`. With a device the kernel is the other side; without one both ends are on the stack,
 over its loopback interface."""
 
-from harness import HOSTS, KERNELS, check, check_same, random_file, run, sha256, test, work
+from harness import HOSTS, KERNELS, Program, check, check_same, random_file, run, sha256, test, wait_for_kernel_listener, work
 from on_stack import LOOPBACK, MIB, KernelWeb, Server, on_stack, script
 from programs import BAD_NETWORK, KIB, bracket, make_ssh_keys, nginx_command
 
@@ -10,31 +10,48 @@ NETWORKS = {"good": [], "bad": BAD_NETWORK}
 # ---------------------------------------------------------------- http
 
 
-@test(timeout=180, long=True)
-def curl_downloads_one_gibibyte():
+def download_one_gibibyte(family):
     original = random_file(1024 * MIB)
     with KernelWeb(original.parent):
-        output = run(*on_stack("sh", "-c", f"curl -sS --fail http://{KERNELS[4]}:8000/{original.name} | sha256sum"), timeout=170)
+        output = run(*on_stack("sh", "-c", f"curl -sS --fail http://{bracket(KERNELS[family])}:8000/{original.name} | sha256sum"), timeout=170)
     check(sha256(original) in output, "what arrived differs")
 
 
-@test(timeout=90, each=[("good",), ("bad",)])
-def curl_goes_on_where_it_was_cut_off(network):
+@test(timeout=180, long=True)
+def curl_downloads_one_gibibyte():
+    download_one_gibibyte(4)
+
+
+@test(timeout=180, minutes=True)
+def curl_downloads_one_gibibyte_over_ipv6():
+    download_one_gibibyte(6)
+
+
+@test(timeout=90, each=[("good", 4), ("bad", 4), ("good", 6)])
+def curl_goes_on_where_it_was_cut_off(network, family):
     original = random_file((16 if network == "good" else 6) * MIB)
-    with open(original, "rb") as source, open(work() / "got", "wb") as part:
-        part.write(source.read(5 * MIB))
+    def got(name):
+        with open(original, "rb") as source, open(work() / name, "wb") as part:
+            part.write(source.read(5 * MIB))
+        return ["curl", "-sS", "--fail", "-C", "-", "-o", work() / name]
+
     with Server(*nginx_command(original.parent), port=80, flags=NETWORKS[network]):
-        run("curl", "-sS", "--fail", "-C", "-", "-o", work() / "got", f"http://{HOSTS[4]}/{original.name}")
-    check_same(work() / "got", original)
+        run(*got("from-stack"), f"http://{bracket(HOSTS[family])}/{original.name}")
+    with Program(*nginx_command(original.parent)):
+        wait_for_kernel_listener(80)
+        run(*on_stack(*got("to-stack"), f"http://{bracket(KERNELS[family])}/{original.name}", flags=NETWORKS[network]))
+    for name in ("from-stack", "to-stack"):
+        check_same(work() / name, original)
 
 
-@test(timeout=90, each=[("good",), ("bad",)])
-def a_hundred_curls_at_once(network):
+@test(timeout=90, each=[("good", 4), ("bad", 4), ("good", 6)])
+def a_hundred_curls_at_once(network, family):
     original = random_file(MIB if network == "good" else 64 * KIB)
     with KernelWeb(original.parent):
         run(*on_stack("curl", "-sS", "--fail", "--parallel", "--parallel-max", "100",
                       *[word for number in range(100) for word in ("-o", work() / f"got{number}",
-                                                                   f"http://{KERNELS[4]}:8000/{original.name}")]))
+                                                                   f"http://{bracket(KERNELS[family])}:8000/{original.name}")],
+                      flags=NETWORKS[network]))
     for number in range(100):
         check_same(work() / f"got{number}", original)
         (work() / f"got{number}").unlink()
@@ -45,16 +62,17 @@ def curl_is_refused(family):
     run(*on_stack("curl", "-sS", f"http://{bracket(KERNELS[family])}:9/"), expect=7)
 
 
-@test()
-def curl_gives_up_when_nobody_answers():
-    run(*on_stack("curl", "-sS", "--connect-timeout", "1", "http://10.9.0.77:80/"), expect=28)
+@test(each=[("10.9.0.77",), ("[fd09::77]",)])
+def curl_gives_up_when_nobody_answers(nobody):
+    run(*on_stack("curl", "-sS", "--connect-timeout", "1", f"http://{nobody}:80/"), expect=28)
 
 
-@test(each=[("good",), ("bad",)])
-def curl_takes_the_family_that_answers(network):  # happy eyeballs (RFC 8305)
+@test(each=[("good", 4), ("bad", 4), ("good", 6)])
+def curl_takes_the_family_that_answers(network, family):  # happy eyeballs (RFC 8305)
     original = random_file(MIB)
+    addresses = f"[fd09::77],{KERNELS[4]}" if family == 4 else f"10.9.0.77,[{KERNELS[6]}]"
     with KernelWeb(original.parent):
-        run(*on_stack("curl", "-sS", "--fail", "-o", work() / "got", "--resolve", f"two.example:8000:[fd09::77],{KERNELS[4]}",
+        run(*on_stack("curl", "-sS", "--fail", "-o", work() / "got", "--resolve", f"two.example:8000:{addresses}",
                       f"http://two.example:8000/{original.name}", flags=NETWORKS[network]))
     check_same(work() / "got", original)
 

@@ -17,6 +17,24 @@ PROBE(stream_peek) {
   SAY("end", recv(server, room, 8, MSG_PEEK));
 }
 
+PROBE(stream_peek_offset) {
+  int client, server;
+  tcp_pair(AF_INET, &client, &server);
+  SAY("set", set_int(server, SOL_SOCKET, SO_PEEK_OFF, 1));
+  MUST(send(client, "abcdef", 6, 0));
+  await(server, POLLIN);
+  for (int i = 0; i < 3; ++i) {
+    SAY("peek", recv(server, room, 2, MSG_PEEK | MSG_DONTWAIT));
+    say("%c", room[0]);
+  }
+  SAY("peek", recv(server, room, 2, MSG_PEEK | MSG_DONTWAIT));
+  SAY("recv", recv(server, room, 4, 0));
+  SAY("peek", recv(server, room, 2, MSG_PEEK | MSG_DONTWAIT));
+  SAY("off", set_int(server, SOL_SOCKET, SO_PEEK_OFF, -1));
+  SAY("peek", recv(server, room, 2, MSG_PEEK | MSG_DONTWAIT));
+  say("%c", room[0]);
+}
+
 PROBE(stream_peek_wait_all) {
   int client, server;
   tcp_pair(AF_INET, &client, &server);

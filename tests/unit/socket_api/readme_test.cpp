@@ -43,7 +43,9 @@ const std::filesystem::path kTests = TRANSOM_SOURCE_DIR "/tests/unit/socket_api"
 // Runs `scenario` in a child that has a network namespace, and says how it ended.
 int in_own_network(int (*scenario)()) {
   const pid_t child = fork();
+  if (child < 0) return 1;
   if (child == 0) {
+    setpgid(0, 0);
     const int user = geteuid() == 0 ? 0 : CLONE_NEWUSER;
     if (unshare(user | CLONE_NEWNET) != 0 || !drivers::open_tap({})) _exit(kSkipped);
     alarm(kPatience * 3);
@@ -51,6 +53,7 @@ int in_own_network(int (*scenario)()) {
   }
   int status = 0;
   waitpid(child, &status, 0);
+  kill(-child, SIGKILL);  // what a scenario that ran out of time has left, or it would keep our output open
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -63,8 +66,12 @@ pid_t spawn(const char* program, std::vector<std::string> arguments, int output)
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
   pid_t child = -1;
-  posix_spawn(&child, path.c_str(), &actions, nullptr, argv.data(), environ);
+  const int error = posix_spawn(&child, path.c_str(), &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) {  // kill(-1) would be for everybody
+    std::fprintf(stderr, "%s: %s\n", path.c_str(), std::strerror(error));
+    _exit(1);
+  }
   return child;
 }
 

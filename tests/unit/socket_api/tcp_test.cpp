@@ -270,6 +270,25 @@ TEST_P(TcpSockets, PeekWithoutTaking) {
   EXPECT_EQ(receive(pair.server, 100), "aboo");
 }
 
+TEST_P(TcpSockets, PeekFromAnOffsetThatMoves) {
+  const auto pair = connected_pair();
+  const auto set_offset = [&](int offset) {
+    return calls().setsockopt(pair.server, SOL_SOCKET, SO_PEEK_OFF, &offset, sizeof offset);
+  };
+  if (set_offset(1) != 0) GTEST_SKIP() << "of TCP since Linux 6.9";
+  EXPECT_EQ(send(pair.client, "abcdef"), 6);
+  EXPECT_EQ(receive(pair.server, 2, MSG_PEEK), "bc");
+  EXPECT_EQ(receive(pair.server, 2, MSG_PEEK), "de");
+  EXPECT_EQ(receive(pair.server, 2, MSG_PEEK), "f");
+  EXPECT_EQ(receive(pair.server, 2, MSG_PEEK | MSG_DONTWAIT), "-EAGAIN");
+  EXPECT_EQ(receive(pair.server, 4), "abcd") << "where it is read from is another matter";
+  EXPECT_EQ(send(pair.client, "gh"), 2);
+  EXPECT_EQ(receive(pair.server, 8, MSG_PEEK), "gh");
+  EXPECT_EQ(set_offset(-1), 0);
+  EXPECT_EQ(receive(pair.server, 8, MSG_PEEK), "efgh");
+  EXPECT_EQ(receive(pair.server, 8, MSG_PEEK), "efgh");
+}
+
 TEST_P(TcpSockets, WaitForAllOfIt) {
   const auto pair = connected_pair();
   std::thread writer([&] {
