@@ -30,6 +30,7 @@ void add_scrub(CLI::App& app, Selection& selected);
 void add_ip(CLI::App& app, Selection& selected);
 void add_sim(CLI::App& app, Selection& selected);
 void add_replay(CLI::App& app, Selection& selected);
+void add_replay_suite(CLI::App& app, Selection& selected);
 void add_link(CLI::App& app, Selection& selected);
 void add_ladder(CLI::App& app, Selection& selected);
 void add_fsm(CLI::App& app, Selection& selected);

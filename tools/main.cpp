@@ -58,6 +58,7 @@ int run(int argc, char** argv) {
   add_rewrite(app, selected);
   add_scrub(app, selected);
   add_sim(app, selected);
+  add_replay_suite(app, selected);
   add_link(app, selected);
   add_judge(app, selected);
   add_replay(app, selected);

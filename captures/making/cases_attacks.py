@@ -423,7 +423,8 @@ def old_timestamps(lab):
 
 @case("attack-udp-echo-loop", stack="server", at="server")
 def udp_echo_loop(lab):
-    """UDP from port 7 to port 19, and to a closed port from the broadcast address: at most one ICMP error, no loop."""
+    """UDP from port 7 to port 19, from a stranger, from the broadcast address and with a length that lies. Linux tells even the broadcast
+    address that the port is closed, which RFC 1122 3.2.2 forbids; no loop comes of it."""
     attacker = Attacker(lab)
     attacker.send(ipv4(ATTACKER, VICTIM, UDP, packets.udp(ATTACKER, VICTIM, 7, 19, b"ping-pong")))
     attacker.send(ipv4("192.0.2.255", VICTIM, UDP, packets.udp("192.0.2.255", VICTIM, 7, 19, b"ping-pong")))

@@ -265,9 +265,12 @@ def tcp_window_scale_server(lab):
 
 @case("tcp-window-scale-zero", kernel="both", stack="client")
 def tcp_window_scale_zero(lab):
-    """The server's window has a scale of 0, as its buffer is small; the client's is larger."""
-    lab.server.sysctl(tcp_rmem="4096 8192 16384")
-    upload(lab, segments=20)
+    """The server has clamped its window to 8 kB (TCP_WINDOW_CLAMP) and offers a scale of 0; the client's is larger."""
+    near, far = lab.pair(client=SMALL, server={"TCP_WINDOW_CLAMP": 8192})
+    near.sendall(text(20 * SEGMENT))
+    near.close()
+    read_all(far)
+    far.close()
 
 
 def shifted(frames, client_start, server_start, client_clock=None, server_clock=None):

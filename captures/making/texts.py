@@ -2,6 +2,8 @@
 
 import pathlib
 
+import expectations
+
 LARGEST = 60 * 1024  # octets of a capture
 BEGIN, END = "<!-- the table: captures/make.py --texts -->", "<!-- end of the table -->"
 ENDS = {"none": "", "both": "The kernel's TCP is at both ends.", "client": "The client's TCP is the kernel's.",
@@ -20,8 +22,9 @@ def case_toml(case):
         lines.append(f"taken_at = {quoted(case.at)}")
     if case.stack:
         lines += ["", "[replay]", f"stack = {quoted(case.stack)}"]
-    if case.expect:
-        lines += ["", case.expect]
+    expected = expectations.toml(case.name)
+    if expected:
+        lines += ["", expected]
     return "\n".join(lines) + "\n"
 
 
@@ -70,6 +73,8 @@ def problems(cases, to):
     document = (to / "README.md").read_text(encoding="utf-8")
     if document != with_table(document, cases):
         found.append("the table in captures/README.md is old: captures/make.py --texts")
+    found += [f"{name} has no expectation in captures/making/expectations.py" for name in sorted(set(cases) - set(expectations.EXPECT))]
+    found += [f"captures/making/expectations.py knows {name}, which is no case" for name in sorted(set(expectations.EXPECT) - set(cases))]
     folders = {path.parent.name for path in to.glob("*/case.toml")}
     found += [f"captures/{name} has no case in captures/making" for name in sorted(folders - set(cases))]
     return found

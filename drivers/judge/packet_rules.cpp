@@ -203,6 +203,11 @@ void PacketRules::judge_icmp_error(const CapturedPacket& packet, const PacketVie
   if (is_whole(packet, view) && (!inner || quote.size() < inner->transport_offset + needed)) {
     // RFC 4443: as much as fits; a packet shorter than that is quoted whole.
     if (inner && quote.size() >= inner->transport_offset + inner->transport_length) return;
+    // Even where its headers are not whole, which may be what the error is about.
+    constexpr std::size_t kHeader = 40;
+    if (!is_v4 && quote.size() >= kHeader &&
+        quote.size() >= kHeader + (std::size_t{quote[4]} << 8 | quote[5]))
+      return;
     hooks_.found(rule::kIcmpQuote, Verdict::kViolation, packet, view, fmt::format("{} octets", quote.size()));
     return;
   }

@@ -1,0 +1,144 @@
+#include "tools/suite_case.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdlib>
+
+#include "tools/failure.h"
+
+namespace transom::tools {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::array<std::string_view, 3> kFeatures{"packets", "errors", "judge"};
+constexpr std::string_view kFile = "case.toml";
+
+// One table of the file, in which every word must be known.
+class Section {
+ public:
+  Section(const toml::table& table, std::string_view name, std::initializer_list<std::string_view> known)
+      : table_(table) {
+    for (const auto& [key, value] : table) {
+      if (std::ranges::find(known, key.str()) == known.end())
+        complain(value, fmt::format("'{}' is not known in {}; there are {}", key.str(), name,
+                                    fmt::join(known, ", ")));
+    }
+  }
+  std::string text(std::string_view key, std::string otherwise = {}) const {
+    const toml::node* const node = table_.get(key);
+    if (node == nullptr) return otherwise;
+    if (!node->is_string()) complain(*node, fmt::format("{} takes a string", key));
+    return node->ref<std::string>();
+  }
+  std::string one_of(std::string_view key, std::string otherwise,
+                     std::initializer_list<std::string_view> choices) const {
+    std::string value = text(key, std::move(otherwise));
+    if (std::ranges::find(choices, value) == choices.end())
+      complain(*table_.get(key),
+               fmt::format("{} = \"{}\": there are {}", key, value, fmt::join(choices, ", ")));
+    return value;
+  }
+  bool truth(std::string_view key, bool otherwise) const {
+    const toml::node* const node = table_.get(key);
+    if (node == nullptr) return otherwise;
+    if (!node->is_boolean()) complain(*node, fmt::format("{} takes true or false", key));
+    return node->ref<bool>();
+  }
+  std::vector<std::string> texts(std::string_view key) const {
+    std::vector<std::string> found;
+    const toml::node* const node = table_.get(key);
+    if (node == nullptr) return found;
+    if (!node->is_array()) complain(*node, fmt::format("{} takes an array of strings", key));
+    for (const toml::node& entry : *node->as_array()) {
+      if (!entry.is_string()) complain(entry, fmt::format("{} takes an array of strings", key));
+      found.push_back(entry.ref<std::string>());
+    }
+    return found;
+  }
+  const toml::table* table(std::string_view key) const {
+    const toml::node* const node = table_.get(key);
+    if (node != nullptr && !node->is_table()) complain(*node, fmt::format("{} is a table: [{}]", key, key));
+    return node == nullptr ? nullptr : node->as_table();
+  }
+
+ private:
+  const toml::table& table_;
+};
+
+// What `requires` asks for and is not there.
+std::string lacks(const toml::table* table) {
+  if (table == nullptr) return {};
+  const Section section(*table, "requires", {"features", "env"});
+  for (const std::string& feature : section.texts("features"))
+    if (!has_feature(feature)) return fmt::format("this transom has no '{}'", feature);
+  for (const std::string& name : section.texts("env"))
+    if (std::getenv(name.c_str()) == nullptr) return fmt::format("the environment has no {}", name);
+  return {};
+}
+
+void read(SuiteCase& one, const toml::table& file) {
+  const Section top(
+      file, std::string(kFile),
+      {"shows", "input", "kernel", "taken_at", "skip", "requires", "replay", "judge", "expect", "order"});
+  one.shows = top.text("shows");
+  one.skip = top.text("skip");
+  const fs::path input = top.text("input", "input.pcapng");
+  if (input.has_parent_path()) complain(*file.get("input"), "input is a file in the folder of the case");
+  one.input = one.folder / input;
+  const std::string kernel = top.one_of("kernel", "none", {"none", "client", "server", "both"});
+  one.kernel_client = kernel == "client" || kernel == "both";
+  one.kernel_server = kernel == "server" || kernel == "both";
+  one.taken_at = top.one_of("taken_at", "", {"", "client", "server", "router"});
+  one.lacking = lacks(top.table("requires"));
+  if (const toml::table* const replay = top.table("replay")) {
+    const Section section(*replay, "[replay]", {"stack", "fail_on"});
+    one.stack = section.text("stack", "server");
+    one.bar = section.one_of("fail_on", "violation", {"violation", "unknown", "any"});
+  }
+  if (const toml::table* const judge = top.table("judge")) {
+    const Section section(*judge, "[judge]", {"skip", "violations_by"});
+    one.judges = !section.truth("skip", false);
+    one.culprits = section.texts("violations_by");
+  }
+  one.expectations = Expectations::parse(file);
+}
+
+}  // namespace
+
+SuiteCase SuiteCase::load(const fs::path& folder, std::string name) {
+  const std::string path = (folder / kFile).string();
+  SuiteCase one;
+  one.name = std::move(name);
+  one.folder = folder;
+  try {
+    read(one, toml::parse_file(path));
+  } catch (const toml::parse_error& error) {
+    fail(Exit::kUsage, "{}:{}: {}", path, error.source().begin.line, error.description());
+  } catch (const BadExpectation& bad) {
+    fail(Exit::kUsage, "{}:{}: {}", path, bad.where.begin.line, bad.message);
+  }
+  return one;
+}
+
+std::vector<std::pair<std::string, fs::path>> find_cases(const fs::path& directory) {
+  std::error_code error;
+  std::vector<std::pair<std::string, fs::path>> found;
+  for (fs::recursive_directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
+    if (at->path().filename() != kFile) continue;
+    const fs::path folder = at->path().parent_path();
+    const std::string name = folder.lexically_relative(directory).generic_string();
+    found.emplace_back(name == "." ? folder.filename().string() : name, folder);
+  }
+  if (error) fail(Exit::kUsage, "cannot read {}: {}", directory.string(), error.message());
+  std::ranges::sort(found);
+  return found;
+}
+
+bool has_feature(std::string_view feature) {
+  return std::ranges::find(kFeatures, feature) != kFeatures.end();
+}
+
+}  // namespace transom::tools

@@ -1,0 +1,102 @@
+#include "tools/suite_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <pugixml.hpp>
+#include <sstream>
+
+namespace transom::tools {
+
+namespace {
+
+using Status = CaseResult::Status;
+
+std::string_view name_of(Status status) {
+  switch (status) {
+    case Status::kPassed:
+      return "passed";
+    case Status::kFailed:
+      return "failed";
+    default:
+      return "skipped";
+  }
+}
+
+std::size_t count(const std::vector<CaseResult>& results, Status status) {
+  return static_cast<std::size_t>(std::ranges::count(results, status, &CaseResult::status));
+}
+
+}  // namespace
+
+std::string suite_text(const std::vector<CaseResult>& results, bool is_verbose) {
+  std::string text;
+  for (const CaseResult& result : results) {
+    if (result.status == Status::kPassed && !is_verbose) continue;
+    text += fmt::format("{:7}  {}", name_of(result.status), result.name);
+    text += result.reason.empty() ? "\n" : fmt::format(": {}\n", result.reason);
+    for (const Check& check : result.checks) {
+      if (!check.holds()) {
+        text += fmt::format("         {}\n           {}\n", check.name, check.message);
+      } else if (is_verbose) {
+        text += fmt::format("         ok: {}\n", check.name);
+      }
+    }
+  }
+  const std::size_t skipped = count(results, Status::kSkipped);
+  text +=
+      fmt::format("{} passed, {} failed{}\n", count(results, Status::kPassed),
+                  count(results, Status::kFailed), skipped == 0 ? "" : fmt::format(", {} skipped", skipped));
+  return text;
+}
+
+nlohmann::json suite_json(const std::string& suite, const std::vector<CaseResult>& results) {
+  nlohmann::json all = {{"suite", suite},
+                        {"passed", count(results, Status::kPassed)},
+                        {"failed", count(results, Status::kFailed)},
+                        {"skipped", count(results, Status::kSkipped)},
+                        {"cases", nlohmann::json::array()}};
+  for (const CaseResult& result : results) {
+    nlohmann::json one = {{"name", result.name},
+                          {"status", name_of(result.status)},
+                          {"packets", result.packets},
+                          {"checks", nlohmann::json::array()}};
+    if (!result.reason.empty()) one["reason"] = result.reason;
+    for (const Check& check : result.checks) {
+      one["checks"].push_back({{"name", check.name}, {"holds", check.holds()}});
+      if (!check.holds()) one["checks"].back()["message"] = check.message;
+    }
+    all["cases"].push_back(std::move(one));
+  }
+  return all;
+}
+
+std::string suite_junit(const std::string& suite, const std::vector<CaseResult>& results) {
+  pugi::xml_document document;
+  pugi::xml_node suites = document.append_child("testsuites");
+  suites.append_attribute("name") = suite.c_str();
+  for (const CaseResult& result : results) {
+    pugi::xml_node one = suites.append_child("testsuite");
+    one.append_attribute("name") = result.name.c_str();
+    one.append_attribute("tests") = std::max<std::size_t>(result.checks.size(), 1);
+    one.append_attribute("failures") = result.failures();
+    one.append_attribute("skipped") = result.status == Status::kSkipped ? 1 : 0;
+    if (result.status == Status::kSkipped) {
+      pugi::xml_node test = one.append_child("testcase");
+      test.append_attribute("classname") = result.name.c_str();
+      test.append_attribute("name") = "case";
+      test.append_child("skipped").append_attribute("message") = result.reason.c_str();
+    }
+    for (const Check& check : result.checks) {
+      pugi::xml_node test = one.append_child("testcase");
+      test.append_attribute("classname") = result.name.c_str();
+      test.append_attribute("name") = check.name.c_str();
+      if (!check.holds()) test.append_child("failure").append_attribute("message") = check.message.c_str();
+    }
+  }
+  std::ostringstream out;
+  document.save(out, "  ");
+  return out.str();
+}
+
+}  // namespace transom::tools
