@@ -181,6 +181,14 @@ EXPECT = {
     "capture-offload": ">=1 tcp,length.gt=20000\n>=1 tcp,cut=true",
 }
 
+# Who breaks rules of the RFCs in these, on purpose; in all others nobody may.
+ATTACKER, ATTACKER6, SPOOFED = "192.0.2.66", "2001:db8:1::66", "192.0.2.1"
+CULPRITS = {
+    "attack-ack-storm": [SPOOFED], "attack-blind-data": [SPOOFED], "attack-bad-headers": [ATTACKER], "attack-bad-options": [ATTACKER],
+    "attack-data-offset": [ATTACKER], "attack-fragments": [ATTACKER], "attack-fragments-ipv6": [ATTACKER6], "attack-old-timestamps": [ATTACKER],
+    "attack-sack-panic": [ATTACKER], "attack-udp-echo-loop": [ATTACKER],
+}
+
 PROTOCOLS = ("tcp", "udp", "icmp", "icmp6", "arp")
 
 
@@ -208,6 +216,8 @@ def where(spec):
 def toml(name):
     """The expectations of a case as TOML."""
     parts = []
+    if name in CULPRITS:
+        parts.append("[judge]\nviolations_by = [" + ", ".join(f'"{address}"' for address in CULPRITS[name]) + "]")
     for line in EXPECT.get(name, "").splitlines():
         first, *rest = line.split()
         if first == "order":

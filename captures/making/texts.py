@@ -18,7 +18,7 @@ def case_toml(case):
     module = pathlib.Path(case.function.__code__.co_filename).name
     lines = [f"# By captures/make.py from captures/making/{module}: change it there.", f"shows = {quoted(case.shows)}",
              f"input = {quoted(case.form)}", f"kernel = {quoted(case.kernel)}"]
-    if case.lab:
+    if case.lab and not case.missed:
         lines.append(f"taken_at = {quoted(case.at)}")
     if case.stack:
         lines += ["", "[replay]", f"stack = {quoted(case.stack)}"]
