@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::array<std::string_view, 3> kFeatures{"packets", "errors", "judge"};
+constexpr std::array<std::string_view, 4> kFeatures{"packets", "errors", "judge", "replay"};
 constexpr std::string_view kFile = "case.toml";
 
 // One table of the file, in which every word must be known.
@@ -104,6 +104,12 @@ void read(SuiteCase& one, const toml::table& file) {
     one.culprits = section.texts("violations_by");
   }
   one.expectations = Expectations::parse(file);
+  for (const std::string_view records : {"events", "differences"}) {
+    if (one.stack.empty() && one.expectations.asks_for(records))
+      complain(file, fmt::format("there are {} only of a case with [replay]", records));
+  }
+  if (!one.judges && one.expectations.asks_for("findings"))
+    complain(file, "there are no findings where the judge is not asked");
 }
 
 }  // namespace

@@ -84,10 +84,7 @@ class Expectations {
   // From the arrays "expect" and "order" of a case. Throws BadExpectation.
   static Expectations parse(const toml::table& table);
 
-  // Of records that the run did not produce, `absent` says why: expectations about them are not held against
-  // it.
-  std::vector<Check> judge(const RecordSets& records,
-                           const std::map<std::string, std::string>& absent = {}) const;
+  std::vector<Check> judge(const RecordSets& records) const;
   bool asks_for(std::string_view records) const;
 
  private:

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "drivers/capture/capture_check.h"
 #include "drivers/capture/capture_reader.h"
 #include "drivers/judge/judge.h"
 #include "tools/suite_packets.h"
+#include "tools/suite_replay.h"
 
 namespace transom::tools {
 
@@ -25,6 +27,18 @@ std::optional<drivers::CaptureError> read_all(const SuiteCase& one, Take take) {
       return drivers::CaptureError{fmt::format("more than {} packets", kMaxSuitePackets), 0};
     take(**packet);
   }
+}
+
+// What check-capture says. Problems: flaw (its name), count, first (the number of a packet), detail.
+Records problems_of(drivers::CaptureCheck& check) {
+  Records records;
+  for (const drivers::CaptureFinding& finding : check.finish().findings) {
+    records.push_back({{"flaw", drivers::name_of(finding.flaw)},
+                       {"count", finding.count},
+                       {"first", finding.first_packet},
+                       {"detail", finding.detail}});
+  }
+  return records;
 }
 
 // What each end did, by the rules of the RFCs. Findings: rule, section, verdict ("violation", "unknown",
@@ -98,19 +112,29 @@ CaseResult run_case(const SuiteCase& one) {
   }
   RecordSets records;
   PacketRecorder recorder;
-  const auto error = read_all(one, [&](const drivers::CapturedPacket& packet) { recorder.add(packet); });
+  drivers::CaptureCheck capture_check;
+  const auto error = read_all(one, [&](const drivers::CapturedPacket& packet) {
+    recorder.add(packet);
+    capture_check.take(packet);
+  });
   Records& errors = records["errors"];
   if (error) errors.push_back({{"message", error->message}, {"offset", error->offset}});
   if (!one.expectations.asks_for("errors"))
     result.checks.push_back({"the capture can be read", error ? error->message : ""});
   records["packets"] = recorder.take();
+  records["problems"] = problems_of(capture_check);
   result.packets = records["packets"].size();
-  std::map<std::string, std::string> absent;
   if (one.judges) {
     records["findings"] = Judged(one, recorder).take();
     result.checks.push_back(Judged::check(one, records["findings"]));
   }
-  std::ranges::move(one.expectations.judge(records, absent), std::back_inserter(result.checks));
+  if (!one.stack.empty()) {
+    SuiteReplay replayed = replay_case(one, one.expectations.asks_for("events"));
+    std::ranges::move(replayed.checks, std::back_inserter(result.checks));
+    records["differences"] = std::move(replayed.differences);
+    records["events"] = std::move(replayed.events);
+  }
+  std::ranges::move(one.expectations.judge(records), std::back_inserter(result.checks));
   if (result.failures() > 0) result.status = CaseResult::Status::kFailed;
   return result;
 }

@@ -272,7 +272,7 @@ def arp_request_reply(lab):
     lab.client.run("ping", "-c", "1", "-W", "1", "192.0.2.99", expect=None)
 
 
-@case("arp-probe-and-announcement", stack="server", at="server")
+@case("arp-probe-and-announcement", at="server")
 def arp_probe_and_announcement(lab):
     """Another host probes an address of the server (RFC 5227), which defends it; then announces one of its own."""
     broadcast, nobody = "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00"
@@ -292,7 +292,7 @@ def ndp_solicitation(lab):
     lab.client.run("ping", "-c", "2", "-i", "1.5", "2001:db8:1::2")
 
 
-@case("ndp-duplicate-address", stack="server", at="server")
+@case("ndp-duplicate-address", at="server")
 def ndp_duplicate_address(lab):
     """A host comes up and checks whether its address is taken: solicitation from ::, an advertisement to all, the address is not used (RFC 4862 5.4)."""
     lab.client.set("ipv6/conf/eth0/accept_dad", 1)
@@ -319,7 +319,7 @@ def ndp_autoconfiguration(lab):
 
 # ---------------------------------------------------------------- groups
 
-@case("igmp-mld", stack="client")
+@case("igmp-mld")
 def igmp_mld(lab):
     """A host joins and leaves a group of IPv4 and one of IPv6, with a source filter in between; the reports are IGMPv3's and MLDv2's."""
     lab.keep = lambda packet: packet.version != 0

@@ -112,7 +112,7 @@ struct Members {
 
 }  // namespace
 
-void JsonTrace::write(std::string_view host, const Event& event) {
+std::string json_line(std::string_view host, const Event& event) {
   std::string line =
       fmt::format("{{\"v\":{},\"id\":{},\"cause\":{},\"t_ns\":{},\"event\":\"{}\"", kTraceSchemaVersion,
                   event.id, event.cause, event.time.time_since_epoch().count(), name_of(event));
@@ -124,7 +124,9 @@ void JsonTrace::write(std::string_view host, const Event& event) {
   }
   std::visit(members, event.what);
   line += "}\n";
-  file_.write(line);
+  return line;
 }
+
+void JsonTrace::write(std::string_view host, const Event& event) { file_.write(json_line(host, event)); }
 
 }  // namespace transom::drivers

@@ -10,6 +10,9 @@ namespace transom::drivers {
 
 inline constexpr int kTraceSchemaVersion = 1;
 
+// One line of it, with its end. `host` may be empty.
+std::string json_line(std::string_view host, const Event& event);
+
 class JsonTrace final : public TraceSink {
  public:
   explicit JsonTrace(OutputFile file) : file_(std::move(file)) {}

@@ -59,6 +59,37 @@ def drafts_a_case_that_passes():
 
 
 @test()
+def puts_the_stack_in_the_place_of_an_end():
+    folder = work() / "suite" / "one"
+    folder.mkdir(parents=True)
+    shutil.copy(ROOT / "captures" / "tcp-loss-tail" / "input.pcapng", folder)
+    wanted = '[[expect]]\nof = "events"\nwhere = { event = "tcp_send", reason = "TailLossProbe" }\n'
+    (folder / "case.toml").write_text('[replay]\nstack = "client"\n' + wanted, encoding="utf-8")
+    shown = run(TRANSOM, "replay-suite", folder.parent, "-v")
+    check("the application reads the same octets" in shown and "1 passed" in shown, shown)
+    # Between the recording and this stack something differs, if only when it acknowledges.
+    (folder / "case.toml").write_text('[replay]\nstack = "client"\nfail_on = "any"\n', encoding="utf-8")
+    shown = run(TRANSOM, "replay-suite", folder.parent, expect=1)
+    check("legal: " in shown and "recorded " in shown, shown)
+    (folder / "case.toml").write_text(wanted, encoding="utf-8")
+    check("there are events only of a case with [replay]" in run(TRANSOM, "replay-suite", folder.parent, expect=2), "events without a replay")
+    (folder / "case.toml").write_text('[replay]\nstack = "10.1.2.3"\n', encoding="utf-8")
+    check("none of its flows has such an end" in run(TRANSOM, "replay-suite", folder.parent, expect=1), "a stack in nobody's place")
+
+
+@test()
+def holds_what_the_judge_finds_against_the_case():
+    folder = work() / "suite" / "one"
+    folder.mkdir(parents=True)
+    shutil.copy(ROOT / "captures" / "attack-data-offset" / "input.pcapng", folder)
+    (folder / "case.toml").write_text("", encoding="utf-8")
+    shown = run(TRANSOM, "replay-suite", folder.parent, expect=1)
+    check("nobody breaks a rule" in shown and "192.0.2.66: data offset 0" in shown, shown)
+    (folder / "case.toml").write_text('[judge]\nviolations_by = ["192.0.2.66"]\n[[expect]]\nof = "findings"\nwhere = { rule = "rfc9293-3.1-malformed" }\n', encoding="utf-8")
+    check("1 passed" in run(TRANSOM, "replay-suite", folder.parent), "what is expected is held against the case")
+
+
+@test()
 def says_what_is_wrong_with_a_case():
     folder = work() / "suite" / "one"
     folder.mkdir(parents=True)
