@@ -9,7 +9,8 @@ namespace transom::drivers {
 void Printer::group_records(Bytes octets, std::size_t address_size) {
   constexpr std::array<std::string_view, 7> kTypes{"", "is_in", "is_ex", "to_in", "to_ex", "allow", "block"};
   wire::Reader reader(octets);
-  while (reader.remaining() >= 4 + address_size) {
+  // A number of sources that is not there ends it.
+  while (reader.ok() && reader.remaining() >= 4 + address_size) {
     const unsigned type = reader.u8();
     const std::size_t auxiliary = reader.u8();
     const std::size_t sources = reader.u16();

@@ -48,6 +48,17 @@ TEST(PacketText, NothingOfAPacketReachesTheTerminalUnprinted) {
   EXPECT_EQ(line, "IP 10.0.0.1.4000 > 10.0.0.2.53: 7+ A? ^[[2J. (22)");
 }
 
+TEST(PacketText, AGroupRecordThatPromisesMoreSourcesThanThereAreIsTheLast) {
+  const std::vector<std::uint8_t> report{0x22, 0, 0, 0,   0, 0, 0, 2, 4, 0, 0xff, 0xff,
+                                         224,  0, 0, 251, 1, 1, 1, 1, 2, 2, 2,    2};
+  for (const int verbosity : {1, 2}) {
+    const MadePacket packet = ip_around(kClient, kServer, IpProtocol::kIgmp, report, {});
+    const std::string line = PacketText({.verbosity = verbosity}).line(packet.captured());
+    EXPECT_NE(line.find("[gaddr 224.0.0.251 to_ex"), std::string::npos) << line;
+    EXPECT_LT(line.size(), 300U) << line;
+  }
+}
+
 TEST(PacketText, SurvivesEveryTruncationAndEveryFlippedBit) {
   const std::string_view answer(
       "\0\7\x81\x80\0\1\0\1\0\0\0\0\1a\0\0\1\0\1\xc0\x0c\0\1\0\1\0\0\0\0\0\4\1\2\3\4", 35);
