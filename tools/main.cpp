@@ -29,7 +29,7 @@ std::vector<std::string> take_neighbour_command(std::vector<std::string>& argume
 int run(int argc, char** argv) {
   std::vector<std::string> arguments(argv + 1, argv + argc);
   Selection selected;
-  constexpr std::array<std::string_view, 3> kWithCommand{"up", "run", "link"};
+  constexpr std::array<std::string_view, 4> kWithCommand{"up", "run", "link", "replay"};
   if (!arguments.empty() && std::ranges::find(kWithCommand, arguments.front()) != kWithCommand.end()) {
     selected.neighbour_command = take_neighbour_command(arguments);
   }

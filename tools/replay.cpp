@@ -1,9 +1,12 @@
 // transom replay: a capture is played at a stack, and what that answers is held against the recording.
 #include <unistd.h>
 
+#include <fstream>
+
 #include "drivers/trace/trace_sinks.h"
 #include "tools/commands.h"
 #include "tools/failure.h"
+#include "tools/replay_options.h"
 #include "tools/replay_report.h"
 
 namespace transom::tools {
@@ -16,32 +19,6 @@ using drivers::replay::FeedRecorder;
 using drivers::replay::Likeness;
 using drivers::replay::Role;
 using drivers::replay::Scene;
-
-struct ReplayOptions {
-  std::string capture;
-  std::string role = "feed";
-  std::string as = "server";
-  std::uint64_t seed = 1;
-  double stall = 5;  // seconds
-  std::string congestion_control;
-  std::string write;
-  bool as_json = false;
-  bool is_quiet = false;
-  bool shows_all = false;
-  std::size_t context = 3;
-  std::string fail_on = "violation";
-};
-
-drivers::CaptureReader open_capture(const std::string& path) {
-  auto reader = drivers::CaptureReader::open(path);
-  if (!reader)
-    fail(Exit::kUsage, "{}: {} (at octet {})", path, reader.error().message, reader.error().offset);
-  return std::move(*reader);
-}
-
-[[noreturn]] void fail_reading(const std::string& path, const drivers::CaptureError& error) {
-  fail(Exit::kUsage, "{}: {} (at octet {})", path, error.message, error.offset);
-}
 
 // Shown while it takes long, on a terminal.
 class Progress {
@@ -70,15 +47,29 @@ class Progress {
   bool was_shown_ = false;
 };
 
+}  // namespace
+
+drivers::CaptureReader open_replayed(const std::string& path) {
+  auto reader = drivers::CaptureReader::open(path);
+  if (!reader) fail_reading(path, reader.error());
+  return std::move(*reader);
+}
+
+void fail_reading(const std::string& path, const drivers::CaptureError& error) {
+  fail(Exit::kUsage, "{}: {} (at octet {})", path, error.message, error.offset);
+}
+
 Scene look_at(const std::string& path) {
-  auto reader = open_capture(path);
+  auto reader = open_replayed(path);
   Progress progress("reading");
   auto scene = drivers::replay::survey(reader, [&](std::uint64_t packets) { progress(packets, 0); });
   if (!scene) fail_reading(path, scene.error());
   return std::move(*scene);
 }
 
-Likeness bar_of(const std::string& text) {
+namespace {
+
+Likeness likeness_bar(const std::string& text) {
   return text == "any" ? Likeness::kLegal : text == "unknown" ? Likeness::kUnknown : Likeness::kViolation;
 }
 
@@ -100,27 +91,89 @@ int run_feed(const ReplayOptions& options) {
   }
   ReplayReport report{
       .capture = options.capture, .role = fmt::format("feed as {}", options.as), .scene = &scene};
-  FeedRecorder recorder;
+  FeedRecorder recorder(cast);
   {
-    auto reader = open_capture(options.capture);
+    auto reader = open_replayed(options.capture);
     Progress progress("feeding");
-    FeedOptions feed_options{
-        .seed = options.seed,
-        .stall = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(options.stall)),
-        .congestion_control = options.congestion_control,
-        .observer = traces.empty() ? nullptr : &traces.add_host({}),
-        .progress = [&](std::uint64_t packets) { progress(packets, scene.packets); }};
+    FeedOptions feed_options{.seed = options.device.seed.value_or(1),
+                             .stall = seconds_of(options.stall),
+                             .congestion_control = options.device.congestion_control,
+                             .observer = traces.empty() ? nullptr : &traces.add_host({}),
+                             .progress = [&](std::uint64_t packets) { progress(packets, scene.packets); }};
     auto outcome = drivers::replay::feed(reader, scene, cast, feed_options, recorder);
     if (!outcome) fail_reading(options.capture, outcome.error());
     report.outcome = std::move(*outcome);
   }
   report.flows = recorder.reports(scene, cast, report.outcome);
+  if (!options.html.empty() && !(std::ofstream(options.html) << to_html(report)))
+    fail(Exit::kUsage, "cannot write {}", options.html);
+  if (!options.junit.empty() && !write_junit(report, likeness_bar(options.fail_on), options.junit))
+    fail(Exit::kUsage, "cannot write {}", options.junit);
   if (options.as_json) {
     fmt::print("{}\n", to_json(report).dump(2));
   } else if (!options.is_quiet) {
     print_text(report, options.shows_all ? std::nullopt : std::optional(options.context));
   }
-  return static_cast<int>(report.likeness() >= bar_of(options.fail_on) ? Exit::kFailed : Exit::kGood);
+  return static_cast<int>(report.likeness() >= likeness_bar(options.fail_on) ? Exit::kFailed : Exit::kGood);
+}
+
+// Nothing is sent: both sides go through the judge's state machines.
+int run_observe(const ReplayOptions& options) {
+  drivers::judge::Judge judge;
+  auto reader = open_replayed(options.capture);
+  Progress progress("reading");
+  for (std::uint64_t count = 1;; ++count) {
+    const auto packet = reader.next();
+    if (!packet) fail_reading(options.capture, packet.error());
+    if (!*packet) break;
+    judge.take(**packet);
+    if (count % 16384 == 0) progress(count, 0);
+  }
+  judge.end();
+  if (options.as_json) {
+    fmt::print("{}\n", judgement_to_json(options.capture, judge).dump(2));
+  } else if (!options.is_quiet) {
+    print_judgement(options.capture, judge);
+  }
+  return static_cast<int>(likeness_of(judge.worst()) >= likeness_bar(options.fail_on) ? Exit::kFailed
+                                                                                      : Exit::kGood);
+}
+
+void add_live_options(CLI::App& command, ReplayOptions& options) {
+  const auto group = [&](CLI::Option* option) {
+    option->group("With a live peer");
+    return option;
+  };
+  group(command.add_option("--peer", options.peer,
+                           "Where the recorded client connects to (default: the kernel's end)"))
+      ->type_name("ADDRESS[:PORT]");
+  group(command.add_option("--port", options.port, "The server's port, if not as recorded"));
+  group(command.add_option(
+            "--fidelity", options.fidelity,
+            "stream: octets and turns; segment: cuts, flags and order, too; exact: every ACK, too"))
+      ->check(CLI::IsMember({"stream", "segment", "exact"}))
+      ->capture_default_str();
+  group(command.add_option(
+            "--when", options.when,
+            "causal: when what it answers to has come, and the recorded thinking is over; recorded: "
+            "at recorded times"))
+      ->check(CLI::IsMember({"causal", "recorded"}))
+      ->capture_default_str();
+  group(command.add_option("--mask", options.masks,
+                           "What matches in the peer's recorded octets may differ; repeatable"))
+      ->type_name("REGEX")
+      ->allow_extra_args(false);
+  group(command.add_option("-x,--multiplier", options.speed.multiplier, "So many times as fast"))
+      ->check(CLI::PositiveNumber);
+  group(command.add_option("-p,--pps", options.speed.packets_per_second, "Packets per second"))
+      ->check(CLI::PositiveNumber);
+  group(command.add_option("-M,--mbps", options.speed.megabits_per_second, "Megabits per second"))
+      ->check(CLI::PositiveNumber);
+  group(command.add_flag("-t,--topspeed", options.speed.top_speed, "Without thinking"));
+  group(command.add_option("--maxsleep", options.longest_sleep, "Longest thinking"))->type_name("SECONDS");
+  group(command.add_option("-l,--loop", options.loops, "So many times; 0: for ever"))->capture_default_str();
+  group(command.add_option("-L,--limit", options.limit, "Packets to send at most"));
+  group(command.add_option("--duration", options.duration, "Seconds at most"))->check(CLI::PositiveNumber);
 }
 
 }  // namespace
@@ -131,27 +184,30 @@ void add_replay(CLI::App& app, Selection& selected) {
   command->add_option("capture", options->capture, "pcap or pcapng, also compressed")
       ->required()
       ->type_name("CAPTURE");
-  command->add_option("--role", options->role, "feed: into a stack of ours, in virtual time")
-      ->check(CLI::IsMember({"feed"}))
+  command
+      ->add_option(
+          "--role", options->role,
+          "feed: into a stack of ours, in virtual time; client, server: that side is played at a live peer; "
+          "observe: nothing is sent, both sides are judged")
+      ->check(CLI::IsMember({"feed", "client", "server", "observe"}))
       ->capture_default_str();
   command
       ->add_option("--as", options->as,
                    "Whose place our stack takes: server, client, or an address of the capture")
       ->type_name("END")
       ->capture_default_str();
-  command->add_option("--seed", options->seed, "Of what the capture does not decide")->capture_default_str();
   command
       ->add_option("--stall", options->stall,
                    "Give a flow up when what it waits for has not come for so long")
       ->type_name("SECONDS")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--cc", options->congestion_control, "Congestion control of our stack")
-      ->type_name("NAME");
   command
       ->add_option("-w,--write", options->write,
                    "What happened: .pcapng with our decisions as comments, .txt, .jsonl")
       ->type_name("FILE");
+  command->add_option("--html", options->html, "The whole ladder as one HTML page")->type_name("FILE");
+  command->add_option("--junit", options->junit, "JUnit XML, one test case per flow")->type_name("FILE");
   command->add_flag("--json", options->as_json, "The result as JSON");
   command->add_flag("-q,--quiet", options->is_quiet, "Only the exit status");
   command->add_flag("--all", options->shows_all,
@@ -160,8 +216,20 @@ void add_replay(CLI::App& app, Selection& selected) {
   command->add_option("--fail-on", options->fail_on, "violation, unknown, or any difference")
       ->check(CLI::IsMember({"violation", "unknown", "any"}))
       ->capture_default_str();
-  command->footer("Example: transom replay http.pcapng --role feed --as server\nSee docs/replay.md.");
-  command->callback([options, &selected] { selected.run = [options] { return run_feed(*options); }; });
+  add_live_options(*command, *options);
+  add_device_options(*command, options->device);
+  command->footer(
+      "Examples: transom replay http.pcapng --role feed --as server\n"
+      "          transom replay http.pcapng --role server -- curl http://10.9.0.2/\n"
+      "          transom replay http.pcapng --role client --peer 10.9.0.1:80 -- nginx -g 'daemon off;'\n"
+      "See docs/replay.md.");
+  command->callback([options, &selected] {
+    selected.run = [options, &selected] {
+      if (options->role == "client" || options->role == "server")
+        return run_live_replay(*options, selected.neighbour_command);
+      return options->role == "observe" ? run_observe(*options) : run_feed(*options);
+    };
+  });
 }
 
 }  // namespace transom::tools

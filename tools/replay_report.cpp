@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <pugixml.hpp>
 
 namespace transom::tools {
 
@@ -92,6 +93,25 @@ void print_ladder(const FlowReport& flow, std::optional<std::size_t> context) {
   if (printed == kMaxLines) fmt::print("       ... (--html shows all)\n");
 }
 
+void print_findings(const std::vector<drivers::judge::Finding>& findings) {
+  for (const drivers::judge::Finding& finding : findings) {
+    fmt::print("  {:<10} packet {} of what happened, {}: {}  [{}]\n", to_string(finding.verdict),
+               finding.frame, finding.from, finding.text, finding.rule->section);
+  }
+}
+
+json to_json(const drivers::judge::Finding& finding) {
+  return {
+      {"rule", finding.rule->id}, {"section", finding.rule->section}, {"verdict", to_string(finding.verdict)},
+      {"packet", finding.frame},  {"from", to_string(finding.from)},  {"text", finding.text}};
+}
+
+json to_json(const std::vector<drivers::judge::Finding>& findings) {
+  json all = json::array();
+  for (const drivers::judge::Finding& finding : findings) all.push_back(to_json(finding));
+  return all;
+}
+
 void print_flow(const FlowReport& flow, std::optional<std::size_t> context) {
   fmt::print("{}: {}\n", title_of(flow), to_string(flow.likeness()));
   if (flow.is_tcp && !flow.tcp.is_playable) {
@@ -122,6 +142,7 @@ void print_flow(const FlowReport& flow, std::optional<std::size_t> context) {
   for (const auto& [difference, count] : flow.comparison.counts)
     fmt::print("  {:<10} {:>6}  {}  [{}]\n", to_string(difference->verdict), count, difference->title,
                difference->section);
+  print_findings(flow.findings);
   print_ladder(flow, context);
 }
 
@@ -218,6 +239,7 @@ json to_json(const ReplayReport& report) {
                      {"stall", flow.tcp.stall},
                      {"partial_acknowledgments", flow.tcp.partial_acks},
                      {"same", flow.comparison.same},
+                     {"findings", to_json(flow.findings)},
                      {"differences", std::move(differences)},
                      {"packets", std::move(rungs)}});
   }
@@ -229,6 +251,135 @@ json to_json(const ReplayReport& report) {
           {"sent", report.outcome.sent},
           {"verdict", to_string(report.likeness())},
           {"flows", std::move(flows)}};
+}
+
+namespace {
+
+std::string escaped(std::string_view text) {
+  std::string result;
+  for (const char letter : text) {
+    switch (letter) {
+      case '&':
+        result += "&amp;";
+        break;
+      case '<':
+        result += "&lt;";
+        break;
+      case '>':
+        result += "&gt;";
+        break;
+      case '"':
+        result += "&quot;";
+        break;
+      default:
+        result += letter;
+    }
+  }
+  return result;
+}
+
+std::string flow_html(const FlowReport& flow) {
+  std::string html = fmt::format("<h2>{}: <span class=\"{}\">{}</span></h2>\n<ul>\n", escaped(title_of(flow)),
+                                 to_string(flow.likeness()), to_string(flow.likeness()));
+  if (flow.is_tcp)
+    html += fmt::format("<li>octets read: {}</li>\n", flow.octets_are_equal() ? "equal" : "NOT equal");
+  if (!flow.tcp.stall.empty()) html += fmt::format("<li>stalled: {}</li>\n", escaped(flow.tcp.stall));
+  for (const auto& [difference, count] : flow.comparison.counts) {
+    html += fmt::format("<li><b class=\"{0}\">{0}</b> {1} &times; {2} <i>{3}</i></li>\n",
+                        to_string(difference->verdict), count, escaped(difference->title),
+                        escaped(difference->section));
+  }
+  for (const drivers::judge::Finding& finding : flow.findings) {
+    html += fmt::format("<li><b class=\"{0}\">{0}</b> {1} <i>{2}</i></li>\n", to_string(finding.verdict),
+                        escaped(finding.text), escaped(finding.rule->section));
+  }
+  html += "</ul>\n<table><tr><th>packet</th><th>recorded</th><th>actual</th><th></th></tr>\n";
+  for (const LadderLine& line : ladder_of(flow)) {
+    const std::string arrow = line.is_ours ? "&rarr; " : "&larr; ";
+    const auto cell = [&](const std::string& text) { return text.empty() ? text : arrow + escaped(text); };
+    html += fmt::format("<tr class=\"{}{}\"><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+                        line.is_ours ? "ours " : "", to_string(line.likeness),
+                        line.number == 0 ? "" : fmt::format("{}", line.number), cell(line.recorded),
+                        cell(line.actual), escaped(line.remark));
+  }
+  return html + "</table>\n";
+}
+
+}  // namespace
+
+std::string to_html(const ReplayReport& report) {
+  std::string html = fmt::format(
+      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>replay of {0}</title><style>\n"
+      "body{{font:14px sans-serif;margin:2em}} table{{border-collapse:collapse;font:12px monospace}}\n"
+      "td,th{{padding:1px 10px;text-align:left;border-bottom:1px solid #eee;white-space:nowrap}}\n"
+      "tr.ours{{background:#f6f9ff}} tr.legal td{{color:#664d03}} tr.unknown td{{color:#5a189a}}\n"
+      "tr.violation td{{background:#fde2e1;color:#842029}} .violation{{color:#b02a37}} "
+      ".same{{color:#146c43}}\n"
+      ".legal{{color:#664d03}} .unknown{{color:#5a189a}}\n"
+      "</style></head><body>\n<h1>{0}: <span class=\"{1}\">{1}</span></h1>\n<p>{2}; {3} packets, {4} fed, "
+      "{5} came "
+      "back</p>\n",
+      escaped(report.capture), to_string(report.likeness()), escaped(report.role), report.scene->packets,
+      report.outcome.fed, report.outcome.sent);
+  for (const FlowReport& flow : report.flows) html += flow_html(flow);
+  return html + "</body></html>\n";
+}
+
+bool write_junit(const ReplayReport& report, Likeness bar, const std::string& path) {
+  pugi::xml_document document;
+  pugi::xml_node suite = document.append_child("testsuites").append_child("testsuite");
+  suite.append_attribute("name") = report.capture.c_str();
+  unsigned failures = 0;
+  for (const FlowReport& flow : report.flows) {
+    pugi::xml_node test = suite.append_child("testcase");
+    test.append_attribute("classname") = report.role.c_str();
+    test.append_attribute("name") = title_of(flow).c_str();
+    if (flow.likeness() < bar) continue;
+    ++failures;
+    std::string text;
+    for (const auto& [difference, count] : flow.comparison.counts) {
+      if (difference->verdict >= bar)
+        text += fmt::format("{}: {} x {} [{}]\n", to_string(difference->verdict), count, difference->title,
+                            difference->section);
+    }
+    for (const drivers::judge::Finding& finding : flow.findings)
+      text += fmt::format("{}: {} [{}]\n", to_string(finding.verdict), finding.text, finding.rule->section);
+    if (!flow.octets_are_equal()) text += "the octets that the application read are not equal\n";
+    if (!flow.tcp.stall.empty()) text += flow.tcp.stall + "\n";
+    pugi::xml_node failure = test.append_child("failure");
+    failure.append_attribute("message") = std::string(to_string(flow.likeness())).c_str();
+    failure.text().set(text.c_str());
+  }
+  suite.append_attribute("tests") = static_cast<unsigned>(report.flows.size());
+  suite.append_attribute("failures") = failures;
+  return document.save_file(path.c_str());
+}
+
+Likeness likeness_of(const std::optional<drivers::judge::Verdict>& verdict) {
+  if (!verdict) return Likeness::kSame;
+  return *verdict == drivers::judge::Verdict::kViolation ? Likeness::kViolation
+         : *verdict == drivers::judge::Verdict::kUnknown ? Likeness::kUnknown
+                                                         : Likeness::kLegal;
+}
+
+void print_judgement(const std::string& capture, const drivers::judge::Judge& judge) {
+  fmt::print("{}: {} packets, {} connections, role observe\n", capture, judge.counts().packets,
+             judge.counts().connections);
+  for (const drivers::judge::Finding& finding : judge.findings()) {
+    fmt::print("  {:<10} packet {}, {}: {}  [{}]\n", to_string(finding.verdict), finding.frame, finding.from,
+               finding.text, finding.rule->section);
+  }
+  fmt::print("verdict: {}\n", judge.worst() ? to_string(*judge.worst()) : "nothing found");
+}
+
+json judgement_to_json(const std::string& capture, const drivers::judge::Judge& judge) {
+  return {{"schema", 1},
+          {"capture", capture},
+          {"role", "observe"},
+          {"packets", judge.counts().packets},
+          {"connections", judge.counts().connections},
+          {"verdict", judge.worst() ? to_string(*judge.worst()) : "nothing found"},
+          {"findings", to_json(judge.findings())}};
 }
 
 }  // namespace transom::tools

@@ -31,5 +31,14 @@ std::string title_of(const drivers::replay::FlowReport& flow);
 // `context`: lines shown around each difference; nullopt shows all.
 void print_text(const ReplayReport& report, std::optional<std::size_t> context);
 nlohmann::json to_json(const ReplayReport& report);
+// One self-contained page.
+std::string to_html(const ReplayReport& report);
+// One test case per flow; false when the file cannot be written.
+bool write_junit(const ReplayReport& report, drivers::replay::Likeness bar, const std::string& path);
+
+// --role observe.
+drivers::replay::Likeness likeness_of(const std::optional<drivers::judge::Verdict>& verdict);
+void print_judgement(const std::string& capture, const drivers::judge::Judge& judge);
+nlohmann::json judgement_to_json(const std::string& capture, const drivers::judge::Judge& judge);
 
 }  // namespace transom::tools

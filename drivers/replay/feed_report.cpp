@@ -11,8 +11,19 @@ bool FlowReport::octets_are_equal() const {
 Likeness FlowReport::likeness() const {
   if (is_tcp && !tcp.is_playable) return Likeness::kUnknown;
   Likeness worst = comparison.likeness();
+  for (const judge::Finding& finding : findings) {
+    // What a SHOULD says is no difference to the recording.
+    if (finding.verdict == judge::Verdict::kViolation) worst = Likeness::kViolation;
+  }
   if (!octets_are_equal() || !tcp.stall.empty()) worst = Likeness::kViolation;
   return worst;
+}
+
+// What passes towards our ends has arrived, as they are where this was taken.
+judge::JudgeOptions FeedRecorder::options_of(const Cast& cast) {
+  judge::JudgeOptions options;
+  options.captured_at.assign(cast.our_addresses().begin(), cast.our_addresses().end());
+  return options;
 }
 
 void FeedRecorder::recorded(std::optional<std::size_t> flow, const PacketRecord& record) {
@@ -22,11 +33,15 @@ void FeedRecorder::recorded(std::optional<std::size_t> flow, const PacketRecord&
 }
 
 void FeedRecorder::happened(std::optional<std::size_t> flow, const PacketRecord& record,
-                            const CapturedPacket& /*packet*/, const PacketView* /*view*/) {
+                            const CapturedPacket& packet, const PacketView* /*view*/) {
+  CapturedPacket numbered = packet;
+  numbered.number = ++happened_;
+  judge_.take(numbered);
   if (flow && record.is_ours) flows_[*flow].ours_actual.push_back(record);
 }
 
 std::vector<FlowReport> FeedRecorder::reports(const Scene& scene, const Cast& cast, FeedOutcome& outcome) {
+  judge_.end();
   std::vector<FlowReport> reports;
   for (std::size_t number = 0; number < scene.flows.size(); ++number) {
     const auto ours = cast.ours(number);
@@ -45,11 +60,18 @@ std::vector<FlowReport> FeedRecorder::reports(const Scene& scene, const Cast& ca
       report.acknowledged = end.acknowledged - (other.fin && end.acknowledged > *other.fin ? 1 : 0);
     }
     if (!report.is_tcp || report.tcp.is_playable) {
-      report.comparison =
-          compare(records.ours_recorded, records.ours_actual,
-                  {.has_failed = report.tcp.error != Error::kNone || !report.tcp.stall.empty()});
+      // A reset that ended the recorded connection, too, is no failure.
+      const bool was_reset =
+          report.tcp.error == Error::kConnectionReset && !scene.tcp.at(number).ends[*ours].outlived_reset;
+      report.comparison = compare(
+          records.ours_recorded, records.ours_actual,
+          {.has_failed = (report.tcp.error != Error::kNone && !was_reset) || !report.tcp.stall.empty()});
     }
     report.theirs = std::move(records.theirs);
+    for (const judge::Finding& finding : judge_.findings()) {
+      if (finding.from == report.flow.ends[*ours] && finding.to == report.flow.ends[1 - *ours])
+        report.findings.push_back(finding);
+    }
     reports.push_back(std::move(report));
   }
   flows_.clear();

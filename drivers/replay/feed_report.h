@@ -1,6 +1,7 @@
 // What came of a feed, flow by flow.
 #pragma once
 
+#include "drivers/judge/judge.h"
 #include "drivers/replay/comparison.h"
 #include "drivers/replay/feed.h"
 
@@ -12,17 +13,20 @@ struct FlowReport {
   std::size_t ours = 0;  // which end
   bool is_tcp = false;
   TcpOutcome tcp;
-  Comparison comparison;             // of what our end sent
-  std::vector<PacketRecord> theirs;  // as recorded
-  std::int64_t acknowledged = 0;     // of their octets, by the recorded end: those that ours must have read
+  Comparison comparison;                 // of what our end sent
+  std::vector<PacketRecord> theirs;      // as recorded
+  std::vector<judge::Finding> findings;  // about our end, in what happened
+  std::int64_t acknowledged = 0;  // of their octets, by the recorded end: those that ours must have read
 
   bool octets_are_equal() const;
   Likeness likeness() const;
 };
 
-// Collects what feed() tells.
+// Collects what feed() tells, and judges what happened.
 class FeedRecorder final : public FeedListener {
  public:
+  explicit FeedRecorder(const Cast& cast) : judge_(options_of(cast)) {}
+
   void recorded(std::optional<std::size_t> flow, const PacketRecord& record) override;
   void happened(std::optional<std::size_t> flow, const PacketRecord& record, const CapturedPacket& packet,
                 const PacketView* view) override;
@@ -34,7 +38,11 @@ class FeedRecorder final : public FeedListener {
   struct Records {
     std::vector<PacketRecord> ours_recorded, ours_actual, theirs;
   };
+  static judge::JudgeOptions options_of(const Cast& cast);
+
   std::map<std::size_t, Records> flows_;
+  judge::Judge judge_;
+  std::uint64_t happened_ = 0;
 };
 
 }  // namespace transom::drivers::replay

@@ -58,6 +58,7 @@ void Survey::add_tcp(const PacketView& view, const Place& place, Duration time) 
     end.has_reset = true;
     return;
   }
+  if (other.has_reset) end.outlived_reset = true;
   if (header.flags.syn && !end.initial) {
     end.initial = header.sequence;
     end.offsets = SequenceOffsets(header.sequence);

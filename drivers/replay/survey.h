@@ -28,6 +28,7 @@ struct TcpEnd {
   std::int64_t end = 0;  // offset behind the last octet or FIN that it sent
   std::optional<std::int64_t> fin;
   bool has_reset = false;
+  bool outlived_reset = false;                            // it went on after a reset of the other end
   bool refused = false;                                   // answered the first SYN with a reset
   std::int64_t acknowledged = 0;                          // of the other end's octets
   std::int64_t acknowledged_at_fin = 0;                   // the same when its FIN was first seen

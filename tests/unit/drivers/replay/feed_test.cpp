@@ -69,7 +69,7 @@ class Feeding : public testing::TestWithParam<IpFamily> {
     const Scene scene = look();
     const Cast cast(scene, *Role::parse(role));
     auto reader = CaptureReader::open(path_);
-    FeedRecorder recorder;
+    FeedRecorder recorder(cast);
     auto outcome = feed(*reader, scene, cast, {}, recorder);
     EXPECT_TRUE(outcome);
     auto reports = recorder.reports(scene, cast, *outcome);

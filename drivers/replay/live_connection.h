@@ -1,0 +1,135 @@
+// Plays one end of a recorded connection against a peer that is alive. It has no TCP of the stack's: what is
+// sent is what was recorded, at the same places of the stream, with the numbers of now.
+//
+// A step is due when the octets that it acknowledged have really come, in whatever segments, plus the time
+// that the recorded end thought. What is lost on the way is sent again after a timeout or three duplicate
+// ACKs; what comes out of order, or twice, or waits too long, is acknowledged at once, with SACK blocks.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "drivers/replay/pacing.h"
+#include "drivers/replay/stream_check.h"
+#include "drivers/replay/tcp_script.h"
+#include "stack/tcp/rtt_estimator.h"
+#include "stack/tcp/types.h"
+
+namespace transom::drivers::replay {
+
+enum class Fidelity : std::uint8_t {
+  kStream,   // the octets and the turns: no duplicates, segments as large as fit
+  kSegment,  // and the cuts, flags, order and duplicates
+  kExact,    // and every pure ACK, also one that says nothing new
+};
+
+struct LiveOptions {
+  Fidelity fidelity = Fidelity::kSegment;
+  bool at_recorded_times = false;  // else when causally due
+  Duration stall = std::chrono::seconds(5);
+};
+
+class LiveConnection {
+ public:
+  using Send = std::function<void(const wire::TcpHeader& header, Bytes payload)>;
+  enum class State : std::uint8_t { kRunning, kDone, kStalled, kReset };
+
+  LiveConnection(const TcpScript& script, const LiveOptions& options, Pacing& pacing, tcp::FourTuple tuple,
+                 SeqNum initial, std::uint32_t max_segment, Send send);
+
+  void start(Instant anchor);  // an opener's first step is due then
+  void receive(const wire::TcpHeader& header, Bytes payload, Instant now);
+  void run(Instant now);
+  Instant next_deadline() const;
+
+  State state() const { return state_; }
+  // All steps are done, all is acknowledged, and the peer has said all.
+  bool is_done() const { return state_ == State::kDone; }
+  std::string awaited() const;  // in words, for a person
+  const std::deque<std::string>& last_packets() const { return last_packets_; }
+  const StreamCheck& received() const { return received_; }
+  const tcp::FourTuple& tuple() const { return tuple_; }
+  const TcpScript& script() const { return script_; }
+  std::size_t steps_done() const { return next_; }
+  std::uint64_t sent() const { return sent_packets_; }
+  std::uint64_t retransmitted() const { return retransmitted_; }
+  std::uint64_t recut() const { return recut_; }  // recorded segments that did not fit
+
+ private:
+  struct Arrival {
+    std::int64_t end;
+    std::uint32_t timestamp;
+  };
+
+  void refuse_old(const wire::TcpHeader& header, Instant now);
+  void take_syn(const wire::TcpHeader& header, Instant now);
+  void take_ack(const wire::TcpHeader& header, bool has_text, Instant now);
+  void take_text(const wire::TcpHeader& header, Bytes payload, Instant now);
+  void compare(std::int64_t position, Bytes payload);
+  void on_reset(Instant now);
+  bool is_heard(const ScriptStep& step) const;
+  bool fits_window(const ScriptStep& step) const;
+  bool says_nothing_new(const ScriptStep& step) const;
+  Instant due(const ScriptStep& step) const;
+  void play(const ScriptStep& step, Instant now);
+  void send_range(std::int64_t begin, std::int64_t end, const wire::TcpFlags& flags, const ScriptStep* step,
+                  Instant now);
+  void send_ack(Instant now);
+  void retransmit(Instant now);
+  void on_timeout(Instant now);
+  wire::TcpHeader header_at(std::int64_t begin, wire::TcpFlags flags, const ScriptStep* step, Instant now);
+  void add_sack_blocks(wire::TcpOptions& options) const;
+  void send(const wire::TcpHeader& header, Bytes payload, Instant now);
+  void note(bool is_ours, const wire::TcpHeader& header, std::size_t octets, Instant now);
+  void finish_if_done();
+  Instant stall_at() const;
+  std::int64_t stream_end() const { return 1 + static_cast<std::int64_t>(script_.stream.size()); }
+
+  const TcpScript& script_;
+  LiveOptions options_;
+  Pacing& pacing_;
+  tcp::FourTuple tuple_;
+  Send send_;
+  State state_ = State::kRunning;
+  Instant anchor_ = kNever;
+  Instant last_progress_{};
+  Instant last_step_{};  // when the step before was done
+  Instant heard_at_{};   // when the peer's stream last grew
+
+  // --- ours
+  std::size_t next_ = 0;  // step
+  SequenceOffsets own_;
+  std::int64_t una_ = 0, sent_end_ = 0;
+  std::int64_t peer_edge_ = 1;  // of the peer's window; the SYN always fits
+  std::uint8_t peer_scale_ = 0;
+  std::uint32_t mss_;
+  bool timestamps_ = false, sack_ = false, scaling_ = false;
+  std::uint8_t duplicate_acks_ = 0;
+  std::int64_t recover_ = 0;  // while una_ is below, every partial ACK draws the next hole
+  Instant retransmit_at_ = kNever;
+  std::int64_t timed_end_ = 0;  // a round trip is measured up to here
+  Instant timed_at_ = kNever;
+  tcp::RttEstimator rtt_{std::chrono::milliseconds(200)};
+
+  // --- theirs
+  SequenceOffsets their_;
+  bool has_syn_ = false;
+  bool was_refused_ = false;  // a SYN of ours, and tries again
+  bool peer_has_closed_ = false;
+  std::int64_t heard_ = 0;                       // in order
+  std::int64_t fin_at_ = -1;                     // offset of their FIN
+  std::int64_t acked_ = 0;                       // that we have said
+  std::int64_t right_edge_ = 0;                  // that we have offered
+  std::map<std::int64_t, std::int64_t> beyond_;  // behind gaps: begin, end
+  std::deque<Arrival> arrivals_;
+  std::uint32_t echo_ = 0;
+  Instant ack_at_ = kNever;
+  StreamCheck received_;
+
+  std::deque<std::string> last_packets_;
+  std::uint64_t sent_packets_ = 0, retransmitted_ = 0, recut_ = 0;
+};
+
+}  // namespace transom::drivers::replay

@@ -1,0 +1,134 @@
+"""transom replay: recorded ends at live peers of the kernel, and the collection of captures into the stack."""
+
+import concurrent.futures
+import json
+import os
+import shutil
+import subprocess
+import tomllib
+
+from harness import HOSTS, KERNELS, ROOT, TRANSOM, Program, Skipped, check, run, test, wait_until, work
+
+CAPTURES = ROOT / "captures"
+PAGE = bytes(33 + index % 90 for index in range(150_000))
+LOSS = [(None,), ("loss=2% seed=1",), ("loss=2% seed=2",)]
+
+NGINX = """
+daemon off; pid {0}/nginx.pid; error_log {0}/nginx.log; worker_processes 1; {1}
+events {{}}
+http {{
+  access_log off; root {0}/pages;
+  client_body_temp_path {0}/t1; proxy_temp_path {0}/t2; fastcgi_temp_path {0}/t3; uwsgi_temp_path {0}/t4; scgi_temp_path {0}/t5;
+  server {{ listen 80; listen [::]:80; }}
+}}
+"""
+
+
+def pages():
+    directory = work() / "pages"
+    directory.mkdir()
+    (directory / "page").write_bytes(PAGE)
+    return directory
+
+
+def nginx():
+    """nginx of this namespace, which is the kernel's end of the device."""
+    if shutil.which("nginx") is None:
+        raise Skipped("nginx is not installed")
+    pages()
+    configuration = work() / "nginx.conf"
+    configuration.write_text(NGINX.format(work(), "user root;" if os.geteuid() == 0 else ""))
+    return Program("nginx", "-c", configuration)
+
+
+def replay(capture, *flags, expect=0):
+    return run(TRANSOM, "replay", capture, *flags, expect=expect)
+
+
+def faults(fault):
+    return ["--fault", fault] if fault else []
+
+
+@test(each=[(fault, family) for (fault,) in LOSS for family in (4, 6)])
+def a_recorded_client_is_played_at_nginx(fault, family):
+    capture = work() / "client.pcap"
+    request = work() / "request"
+    request.write_bytes(b"GET /page HTTP/1.1\r\nHost: example\r\nConnection: close\r\n\r\n")
+    with nginx():
+        wait_until(lambda: subprocess.run(["ss", "-Hltn", "sport = 80"], capture_output=True, check=True).stdout, "nginx")
+        with request.open("rb") as stdin:
+            recorded = run(TRANSOM, "nc", "--tap", "tap0", "--pcap", capture, KERNELS[family], 80, stdin=stdin)
+        check("HTTP/1.1 200" in recorded, "nothing was recorded")
+        told = replay(capture, "--role", "client", "--tap", "tap0", "--peer", KERNELS[family], "--mask", "Date: [^\\r]*", *faults(fault))
+    check("octets from the peer: equal" in told and "verdict: done" in told, "the streams are not equal")
+
+
+@test(each=LOSS)
+def a_recorded_server_is_played_at_curl(fault):
+    directory = pages()
+    capture = work() / "server.pcap"
+    url = f"http://{HOSTS[4]}/page"
+    run(TRANSOM, "up", "--tap", "tap0", "--serve", f"http=80:{directory}", "--pcap", capture, "--", "curl", "-sS", "-o", work() / "first", url)
+    told = replay(capture, "--role", "server", "--tap", "tap0", *faults(fault), "--", "curl", "-sS", "-o", work() / "second", url)
+    check("octets from the peer: equal" in told and "verdict: done" in told, "the streams are not equal")
+    check((work() / "first").read_bytes() == (work() / "second").read_bytes() == PAGE, "curl got something else")
+
+
+@test()
+def a_peer_that_is_not_there_stalls_it_and_it_says_what_it_awaits():
+    capture = CAPTURES / "curl-http" / "input.pcapng"
+    told = replay(capture, "--role", "server", "--stall", "0.3", "--tap", "tap0", expect=1)
+    check("nobody came" in told, "it does not say what it waited for")
+
+
+@test()
+def a_client_without_a_server_ends_in_a_stall():
+    capture = CAPTURES / "curl-http" / "input.pcapng"
+    told = replay(capture, "--role", "client", "--stall", "0.5", "--tap", "tap0", expect=1)
+    check("awaited: the peer's octets up to 1" in told and "last packets" in told, "it does not say where it stands")
+
+
+def kernels_cases():
+    for path in sorted(CAPTURES.glob("*/case.toml")):
+        case = tomllib.loads(path.read_text())
+        if case.get("kernel", "none") != "none" and "replay" in case:
+            yield path.parent.name, path.parent / case["input"], case["replay"]["stack"]
+
+
+# Where our stack is not Linux, and why.
+OTHER = {
+    "attack-ack-storm": "octets without timestamps are not taken here (RFC 7323 3.2), Linux takes them",
+    "attack-bad-options": "a SYN whose options lie is dropped here, Linux answers it",
+    "attack-sack-panic": "an MSS of 48 is raised to 216 here (CVE-2019-11479)",
+}
+
+
+@test(timeout=120)
+def every_capture_of_the_kernels_tcp_is_fed_and_none_is_a_violation():
+    def feed(case):
+        name, capture, stack = case
+        done = subprocess.run([TRANSOM, "replay", capture, "--as", stack, "--json"], capture_output=True, check=False, timeout=60)
+        result = json.loads(done.stdout)
+        return name, result["verdict"], all(flow["octets_equal"] for flow in result["flows"])
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(feed, kernels_cases()))
+    print(results)
+    check(len(results) >= 100, f"only {len(results)} captures")
+    bad = [(name, verdict) for name, verdict, equal in results if (verdict not in ("same", "legal") or not equal) and name not in OTHER]
+    check(not bad, f"neither same nor legal: {bad}")
+
+
+@test()
+def what_is_found_is_written_for_people_and_for_programs():
+    capture = CAPTURES / "tcp-loss-rack" / "input.pcapng"
+    html, junit, what_happened = work() / "replay.html", work() / "replay.xml", work() / "what-happened.pcapng"
+    told = replay(capture, "--as", "client", "--html", html, "--junit", junit, "-w", what_happened, "--all")
+    check("recorded" in told and "verdict: legal" in told, "the ladder is not shown")
+    text = html.read_text()
+    check("<table>" in text and "http://" not in text and "src=" not in text, "the page needs something from elsewhere")
+    check('failures="0"' in junit.read_text(), "JUnit has failures")
+    run("tshark", "-r", what_happened, "-Y", "frame.comment")
+    replay(capture, "--as", "client", "--fail-on", "any", expect=1)
+    replay(capture, "--role", "observe")
+    replay(work() / "nothing.pcap", expect=2)

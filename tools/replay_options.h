@@ -1,0 +1,48 @@
+// What the command line of transom replay says.
+#pragma once
+
+#include "drivers/replay/live_replay.h"
+#include "tools/device_options.h"
+
+namespace transom::tools {
+
+struct ReplayOptions {
+  std::string capture;
+  std::string role = "feed";
+  std::string as = "server";
+  double stall = 5;  // seconds
+  std::string write;
+  std::string html;
+  std::string junit;
+  bool as_json = false;
+  bool is_quiet = false;
+  bool shows_all = false;
+  std::size_t context = 3;
+  std::string fail_on = "violation";
+  // --- live
+  DeviceOptions device;
+  std::string peer;  // address, or address and port
+  std::optional<std::uint16_t> port;
+  std::string fidelity = "segment";
+  std::string when = "causal";
+  std::vector<std::string> masks;
+  drivers::replay::Speed speed;
+  std::optional<double> longest_sleep;  // seconds
+  std::uint64_t loops = 1;
+  std::optional<std::uint64_t> limit;
+  std::optional<double> duration;  // seconds
+};
+
+inline Duration seconds_of(double seconds) {
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+}
+
+// Opens the capture; throws Failure (kUsage) with what is wrong with it.
+drivers::CaptureReader open_replayed(const std::string& path);
+[[noreturn]] void fail_reading(const std::string& path, const drivers::CaptureError& error);
+drivers::replay::Scene look_at(const std::string& path);
+
+// --role client and server: against a live peer. `command` stood behind "--".
+int run_live_replay(const ReplayOptions& options, const std::vector<std::string>& command);
+
+}  // namespace transom::tools
