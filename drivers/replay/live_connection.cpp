@@ -415,6 +415,7 @@ void LiveConnection::note(bool is_ours, const wire::TcpHeader& header, std::size
 }
 
 std::string LiveConnection::awaited() const {
+  if (was_refused_ && !has_syn_) return "a SYN-ACK; the peer refuses the connection";
   if (next_ == script_.steps.size()) {
     if (una_ < sent_end_) return fmt::format("an acknowledgment of {}, {} is the last", sent_end_, una_);
     return fmt::format("the end of the peer's stream; {} octets of {} have come",
