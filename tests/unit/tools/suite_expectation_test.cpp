@@ -1,5 +1,6 @@
 #include "tools/suite_expectation.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace transom::tools {
