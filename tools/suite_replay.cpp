@@ -52,6 +52,13 @@ void add_flow(SuiteReplay& result, const replay::FlowReport& flow, replay::Liken
   if (too_bad == 0 && flow.likeness() >= bar && flow.comparison.likeness() >= bar)
     check.message = "it differs";
   result.checks.push_back(std::move(check));
+  Check rules{fmt::format("flow {}: the stack breaks no rule", flow.number), {}};
+  for (const drivers::judge::Finding& finding : flow.findings) {
+    if (finding.verdict == drivers::judge::Verdict::kViolation && rules.message.empty())
+      rules.message =
+          fmt::format("packet {} of what happened: {} [{}]", finding.frame, finding.text, finding.rule->id);
+  }
+  result.checks.push_back(std::move(rules));
   if (!flow.is_tcp || !flow.tcp.is_playable) return;
   const auto& received = flow.tcp.received;
   using Side = replay::StreamCheck::Side;
@@ -90,7 +97,7 @@ SuiteReplay replay_case(const SuiteCase& one, bool with_events) {
     return result;
   }
   EventRecorder events;
-  replay::FeedRecorder recorder;
+  replay::FeedRecorder recorder(cast);
   replay::FeedOptions options;
   if (with_events) options.observer = &events;
   auto outcome = replay::feed(*second, *scene, cast, options, recorder);
