@@ -34,6 +34,7 @@ void add_replay_suite(CLI::App& app, Selection& selected);
 void add_link(CLI::App& app, Selection& selected);
 void add_ladder(CLI::App& app, Selection& selected);
 void add_fsm(CLI::App& app, Selection& selected);
+void add_shrink(CLI::App& app, Selection& selected);
 void add_judge(CLI::App& app, Selection& selected);
 void add_doctor(CLI::App& app, Selection& selected);
 

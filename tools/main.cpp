@@ -63,6 +63,7 @@ int run(int argc, char** argv) {
   add_judge(app, selected);
   add_replay(app, selected);
   add_ladder(app, selected);
+  add_shrink(app, selected);
   add_fsm(app, selected);
   add_doctor(app, selected);
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <random>
 #include <set>
 
 #include "drivers/capture/capture_reader.h"
@@ -47,6 +48,30 @@ TEST(JudgeCollection, NobodyButAnAttackerBreaksARule) {
     EXPECT_EQ(violations(entry.path(), is_attack ? +the_victim : +anybody), "") << name;
   }
   EXPECT_GE(seen, 60U);
+}
+
+// The same with octets turned at random, of headers above all: nothing must happen but findings.
+TEST(JudgeCollection, MutilatedCapturesDoNoHarm) {
+  std::minstd_rand chance(1);
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(TRANSOM_SOURCE_DIR "/captures")) {
+    if (!entry.path().filename().string().starts_with("input.")) continue;
+    auto reader = CaptureReader::open(entry.path());
+    if (!reader) continue;
+    Judge judge({.max_connections = 8, .max_findings = 50});
+    while (true) {
+      const auto packet = reader->next();
+      if (!packet || !*packet) break;
+      std::vector<std::uint8_t> octets((*packet)->octets.begin(), (*packet)->octets.end());
+      for (int turns = 0; turns < 2 && !octets.empty(); ++turns)
+        octets[chance() % std::min<std::size_t>(octets.size(), 90)] ^= static_cast<std::uint8_t>(chance());
+      CapturedPacket mutilated = **packet;
+      octets.resize(chance() % 4 == 0 ? chance() % (octets.size() + 1) : octets.size());
+      mutilated.octets = octets;
+      judge.take(mutilated);
+    }
+    judge.end();
+    EXPECT_LE(judge.findings().size(), 50U);
+  }
 }
 
 }  // namespace
