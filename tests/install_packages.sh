@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what building and testing needs and this machine lacks (Debian 12, Ubuntu 24.04). Asks for sudo only when something is missing.
 #
-#   tests/install_packages.sh [build|all]     "build": only what the build needs; "all": also Go (450 MB), for the tests of a Go program
+#   tests/install_packages.sh [build|all]     "build": only what the build needs; "all": also Go (450 MB) for the tests of a Go program, and
+#                                             the other stacks that tests/bench measures
 set -euo pipefail
 
 build=(g++ cmake ninja-build ccache pkg-config libfmt-dev libpcap-dev zlib1g-dev libzstd-dev libc-ares-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libpugixml-dev)
@@ -14,7 +15,7 @@ test+=("libpython$(. /etc/os-release; [ "$VERSION_ID" = 12 ] && echo 3.11 || ech
 
 wanted=("${build[@]}" "${run[@]}")
 [ "${1:-}" = build ] || wanted+=("${test[@]}")
-[ "${1:-}" = all ] && wanted+=(golang-go)
+[ "${1:-}" = all ] && wanted+=(golang-go golang-gvisor-gvisor-dev liblwip-dev)
 missing=()
 for package in "${wanted[@]}"; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")

@@ -130,13 +130,13 @@ if [ $quick = no ]; then
   if any_wanted "${fuzz_names[@]}" simulation/same-with-clang; then
     [ $list = no ] && build fuzz
     check simulation/same-with-clang tests/simulation/compare_builds.sh release fuzz
-    # Two at a time, and each of them has 15 s.
+    # Two at a time, and each of them has 8 s.
     while read -r -a pair; do
       pids=()
       for name in "${pair[@]}"; do
         [ $list = yes ] && continue
         wanted "$name" || continue
-        tests/fuzz/run.sh "build/fuzz/bin/${name#fuzz/}_fuzz" 15 >"$logs/${name//\//-}.run" 2>&1 &
+        tests/fuzz/run.sh "build/fuzz/bin/${name#fuzz/}_fuzz" 8 >"$logs/${name//\//-}.run" 2>&1 &
         pids+=("$!:$name")
       done
       if [ $list = yes ]; then

@@ -96,6 +96,10 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
       ->check(CLI::Range(68, 65521))
       ->type_name("OCTETS")
       ->group(group);
+  command
+      .add_flag("--no-offload", options.no_offload,
+                "Cut segments and make checksums here instead of in the device; frames are as on a wire")
+      ->group(group);
   add_parsed_list(command, "--gateway", options.gateways, parse_address, "Default gateway; one per family")
       ->type_name("ADDR")
       ->group(group);

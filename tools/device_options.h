@@ -19,6 +19,7 @@ struct DeviceOptions {
   std::vector<IpPrefix> kernel_addresses;  // of the kernel's end of the device
   std::optional<MacAddress> mac;
   std::optional<std::uint32_t> mtu;
+  bool no_offload = false;
   std::vector<IpAddress> gateways;
   bool dhcp = false;
   bool slaac = false;

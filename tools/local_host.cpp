@@ -121,7 +121,7 @@ std::unique_ptr<drivers::Device> LocalHost::open_device(const DeviceOptions& opt
   std::string name = is_tun ? options.tun : options.tap;
   if (name.empty()) name = "tap0";
   is_made_here_ = if_nametoindex(name.c_str()) == 0;
-  drivers::TapOptions tap{.name = name, .tun = is_tun};
+  drivers::TapOptions tap{.name = name, .tun = is_tun, .offload = !options.no_offload};
   if (is_made_here_) tap.mtu = options.mtu;
   auto opened = drivers::open_tap(tap);
   if (!opened) fail(opened.error());

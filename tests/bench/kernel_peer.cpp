@@ -2,10 +2,14 @@
 // response, and prints one line of JSON. It also is both sides of the kernel-to-kernel measurements that
 // everything is held against.
 //
-//   kernel_peer sink ADDRESS PORT SECONDS        connect, read, report Gbit/s
-//   kernel_peer source ADDRESS PORT SECONDS      connect, write, report Gbit/s
-//   kernel_peer request ADDRESS PORT SECONDS     connect, one octet out and back, report round trips
-//   kernel_peer serve                            discard on 9, chargen on 19, echo on 7; until killed
+//   kernel_peer sink ADDRESS PORT SECONDS [CONNECTIONS]            read from so many at once, report Gbit/s
+//   kernel_peer source ADDRESS PORT SECONDS [CONNECTIONS [SIZE]]   write to so many, SIZE octets a call
+//   kernel_peer request ADDRESS PORT SECONDS                       one octet out and back, report round trips
+//   kernel_peer ping ADDRESS PORT SECONDS                          the same in UDP datagrams
+//   kernel_peer datagrams ADDRESS PORT SECONDS [IN_FLIGHT]         UDP echoed, so many at once; datagrams/s
+//   kernel_peer connect ADDRESS PORT SECONDS [PARALLEL]            connect and close; connections/s
+//   kernel_peer serve                            discard on 9, chargen on 19, echo on 7 (UDP also); until
+//   killed
 //
 // The congestion control is that of the environment variable KERNEL_PEER_CONGESTION_CONTROL, if it is set.
 #include <arpa/inet.h>
@@ -46,33 +50,107 @@ void choose_congestion_control(int descriptor) {
   if (setsockopt(descriptor, IPPROTO_TCP, TCP_CONGESTION, name, length) != 0) fail(name);
 }
 
-int connect_to(const char* address, const char* port) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_NUMERICHOST;
-  addrinfo* found = nullptr;
-  if (getaddrinfo(address, port, &hints, &found) != 0) fail("address");
-  const int descriptor = socket(found->ai_family, SOCK_STREAM, 0);
-  if (descriptor < 0) fail("socket");
-  choose_congestion_control(descriptor);
-  if (connect(descriptor, found->ai_addr, found->ai_addrlen) != 0) fail("connect");
-  freeaddrinfo(found);
-  const int on = 1;
-  setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  return descriptor;
-}
+struct Destination {
+  sockaddr_storage address{};
+  socklen_t size = 0;
 
-void move_bulk(int descriptor, double seconds, bool sending) {
-  std::vector<char> buffer(kChunk, 'x');
+  Destination(const char* host, const char* port) {
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_NUMERICHOST;
+    addrinfo* found = nullptr;
+    if (getaddrinfo(host, port, &hints, &found) != 0) fail("address");
+    std::memcpy(&address, found->ai_addr, found->ai_addrlen);
+    size = found->ai_addrlen;
+    freeaddrinfo(found);
+  }
+  int socket_of(int type) const {
+    const int descriptor = socket(address.ss_family, type, 0);
+    if (descriptor < 0) fail("socket");
+    return descriptor;
+  }
+  int connect_with(int type) const {
+    const int descriptor = socket_of(type);
+    const int on = 1;
+    if (type == SOCK_STREAM) choose_congestion_control(descriptor);
+    if (connect(descriptor, reinterpret_cast<const sockaddr*>(&address), size) != 0) fail("connect");
+    if (type == SOCK_STREAM) setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return descriptor;
+  }
+};
+
+void move_bulk(const Destination& destination, double seconds, bool sending, std::size_t connections,
+               std::size_t size) {
+  std::vector<pollfd> entries;
+  for (std::size_t i = 0; i < connections; ++i)
+    entries.push_back(
+        {destination.connect_with(SOCK_STREAM), static_cast<short>(sending ? POLLOUT : POLLIN), 0});
+  std::vector<char> buffer(size, 'x');
   std::uint64_t octets = 0;
   const auto start = Clock::now();
   while (since(start) < seconds) {
-    const ssize_t count = sending ? write(descriptor, buffer.data(), buffer.size())
-                                  : read(descriptor, buffer.data(), buffer.size());
-    if (count <= 0) fail(sending ? "write" : "read");
-    octets += static_cast<std::uint64_t>(count);
+    if (connections > 1 && poll(entries.data(), entries.size(), 1000) < 0) fail("poll");
+    for (const pollfd& entry : entries) {
+      if (connections > 1 && entry.revents == 0) continue;
+      const ssize_t count = sending ? send(entry.fd, buffer.data(), size, connections > 1 ? MSG_DONTWAIT : 0)
+                                    : recv(entry.fd, buffer.data(), size, connections > 1 ? MSG_DONTWAIT : 0);
+      if (count == 0 || (count < 0 && errno != EAGAIN)) fail(sending ? "send" : "recv");
+      if (count > 0) octets += static_cast<std::uint64_t>(count);
+    }
   }
   std::printf("{\"gbit_per_s\": %.4f}\n", static_cast<double>(octets) * 8 / since(start) / 1e9);
+}
+
+void play_datagrams(const Destination& destination, double seconds, std::size_t in_flight) {
+  const int descriptor = destination.connect_with(SOCK_DGRAM);
+  timeval patience{0, 100000};
+  setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  char text[64] = {};
+  std::uint64_t echoed = 0;
+  std::size_t outstanding = 0;
+  const auto start = Clock::now();
+  while (since(start) < seconds) {
+    for (; outstanding < in_flight; ++outstanding)
+      if (send(descriptor, text, sizeof text, 0) < 0) fail("send");
+    if (recv(descriptor, text, sizeof text, 0) < 0) {
+      outstanding = 0;  // they were lost
+      continue;
+    }
+    do {
+      ++echoed;
+      --outstanding;
+    } while (outstanding > in_flight / 2 && recv(descriptor, text, sizeof text, MSG_DONTWAIT) > 0);
+  }
+  std::printf("{\"datagrams_per_s\": %.1f}\n", static_cast<double>(echoed) / since(start));
+}
+
+// Each of them is closed by a reset, or their TIME-WAITs would use up the ports.
+void connect_and_close(const Destination& destination, double seconds, std::size_t parallel) {
+  std::uint64_t connections = 0;
+  const linger at_once{1, 0};
+  std::vector<pollfd> entries(parallel, pollfd{-1, POLLOUT, 0});
+  const auto start = Clock::now();
+  while (since(start) < seconds) {
+    for (pollfd& entry : entries) {
+      if (entry.fd >= 0) continue;
+      entry.fd = destination.socket_of(SOCK_STREAM | SOCK_NONBLOCK);
+      setsockopt(entry.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+      if (connect(entry.fd, reinterpret_cast<const sockaddr*>(&destination.address), destination.size) != 0 &&
+          errno != EINPROGRESS)
+        fail("connect");
+    }
+    if (poll(entries.data(), entries.size(), 1000) < 0) fail("poll");
+    for (pollfd& entry : entries) {
+      if (entry.revents == 0) continue;
+      int error = 0;
+      socklen_t size = sizeof error;
+      getsockopt(entry.fd, SOL_SOCKET, SO_ERROR, &error, &size);
+      if (error == 0) ++connections;
+      close(entry.fd);
+      entry.fd = -1;
+    }
+  }
+  std::printf("{\"connections_per_s\": %.1f}\n", static_cast<double>(connections) / since(start));
 }
 
 void play_requests(int descriptor, double seconds) {
@@ -111,22 +189,39 @@ void serve_one(int descriptor, Service service) {
   close(descriptor);
 }
 
-int listen_on(std::uint16_t port) {
-  const int descriptor = socket(AF_INET6, SOCK_STREAM, 0);
+int bound_to(std::uint16_t port, int type) {
+  const int descriptor = socket(AF_INET6, type, 0);
   if (descriptor < 0) fail("socket");
-  choose_congestion_control(descriptor);
   const int on = 1;
   setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   sockaddr_in6 address{};
   address.sin6_family = AF_INET6;
   address.sin6_port = htons(port);
-  if (bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      listen(descriptor, 512) != 0)
-    fail("listen");
+  if (bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) fail("bind");
   return descriptor;
 }
 
+int listen_on(std::uint16_t port) {
+  const int descriptor = bound_to(port, SOCK_STREAM);
+  choose_congestion_control(descriptor);
+  if (listen(descriptor, 512) != 0) fail("listen");
+  return descriptor;
+}
+
+void echo_datagrams() {
+  const int descriptor = bound_to(7, SOCK_DGRAM);
+  std::vector<char> text(2048);
+  for (;;) {
+    sockaddr_storage from{};
+    socklen_t size = sizeof from;
+    auto* const address = reinterpret_cast<sockaddr*>(&from);
+    const ssize_t count = recvfrom(descriptor, text.data(), text.size(), 0, address, &size);
+    if (count >= 0) sendto(descriptor, text.data(), static_cast<std::size_t>(count), 0, address, size);
+  }
+}
+
 void serve() {
+  std::thread(echo_datagrams).detach();
   std::signal(SIGPIPE, SIG_IGN);
   pollfd listeners[] = {{listen_on(9), POLLIN, 0}, {listen_on(19), POLLIN, 0}, {listen_on(7), POLLIN, 0}};
   const Service services[] = {Service::kDiscard, Service::kChargen, Service::kEcho};
@@ -147,18 +242,26 @@ void serve() {
 int main(int argc, char** argv) {
   const std::string mode = argc > 1 ? argv[1] : "";
   if (mode == "serve") serve();
-  if (argc != 5) {
-    std::fprintf(stderr, "usage: kernel_peer sink|source|request ADDRESS PORT SECONDS | kernel_peer serve\n");
+  const auto number = [&](int index, std::size_t otherwise) {
+    return argc > index ? static_cast<std::size_t>(std::max(1, std::atoi(argv[index]))) : otherwise;
+  };
+  if (argc < 5) {
+    std::fprintf(
+        stderr,
+        "usage: kernel_peer sink|source|request|ping|datagrams|connect ADDRESS PORT SECONDS [NUMBER [SIZE]]\n"
+        "       kernel_peer serve\n");
     return 2;
   }
-  const int descriptor = connect_to(argv[2], argv[3]);
+  const Destination destination(argv[2], argv[3]);
   const double seconds = std::atof(argv[4]);
-  if (mode == "sink") {
-    move_bulk(descriptor, seconds, false);
-  } else if (mode == "source") {
-    move_bulk(descriptor, seconds, true);
+  if (mode == "sink" || mode == "source") {
+    move_bulk(destination, seconds, mode == "source", number(5, 1), number(6, kChunk));
+  } else if (mode == "datagrams") {
+    play_datagrams(destination, seconds, number(5, 64));
+  } else if (mode == "connect") {
+    connect_and_close(destination, seconds, number(5, 1));
   } else {
-    play_requests(descriptor, seconds);
+    play_requests(destination.connect_with(mode == "ping" ? SOCK_DGRAM : SOCK_STREAM), seconds);
   }
   return 0;
 }

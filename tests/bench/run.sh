@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cmake --preset release >/dev/null
-cmake --build --preset release --target transom kernel_peer
+cmake --build --preset release --target bench
 python3 tests/bench/simulation.py
 echo
 exec python3 tests/bench/run.py "$@"
