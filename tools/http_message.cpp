@@ -147,12 +147,12 @@ std::optional<std::string> percent_decode(std::string_view text) {
 
 std::string percent_encode(std::string_view text) {
   std::string encoded;
-  for (const unsigned char c : text) {
-    if (std::isalnum(c) != 0 ||
-        std::string_view("-._~/").find(static_cast<char>(c)) != std::string_view::npos) {
-      encoded.push_back(static_cast<char>(c));
+  for (const char c : text) {
+    const auto octet = static_cast<unsigned char>(c);
+    if (std::isalnum(octet) != 0 || std::string_view("-._~/").find(c) != std::string_view::npos) {
+      encoded.push_back(c);
     } else {
-      encoded += fmt::format("%{:02X}", static_cast<unsigned>(c));
+      encoded += fmt::format("%{:02X}", static_cast<unsigned>(octet));
     }
   }
   return encoded;

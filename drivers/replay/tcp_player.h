@@ -91,7 +91,6 @@ class TcpPlayer final : public ReadinessListener {
   std::uint64_t read_ = 0;
   std::uint32_t window_ = 0;          // octets, as recorded last
   std::uint32_t largest_window_ = 0;  // so far
-  std::int64_t recorded_ack_ = 1;
   Finder finder_;
   std::uint64_t made_up_ = 0;
   StreamCheck received_;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# compare_builds.sh BUILD BUILD: the same seed gives the same trace in two builds, as debug (sanitizers), release and fuzz (clang).
+# compare_builds.sh BUILD BUILD: the same seed gives the same trace in two builds, as debug (clang, sanitizers) and release (GCC).
 # Compares the hashes of what a minute of each scenario does.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

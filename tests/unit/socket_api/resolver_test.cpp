@@ -152,7 +152,7 @@ class NameServer {
   void serve_tcp() {
     while (auto stream = tcp_.accept()) {
       Octets all, room(4096);
-      while (all.size() < 2 || all.size() < 2U + (all[0] << 8 | all[1])) {
+      while (all.size() < 2 || all.size() < 2U + static_cast<unsigned>(all[0] << 8 | all[1])) {
         const auto count = stream->read(room);
         if (!count || *count == 0) break;
         all.insert(all.end(), room.begin(), room.begin() + static_cast<std::ptrdiff_t>(*count));
