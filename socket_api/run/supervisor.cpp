@@ -121,13 +121,14 @@ bool Supervisor::take_news(Session& session, bool& has_call) {
   const int count = epoll_wait(events_.get(), events.data(), events.size(), 0);
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
-    if (event.data.u64 == kStop) {
+    const std::uint64_t key = event.data.u64;  // the structure is packed: no reference to a member
+    if (key == kStop) {
       is_stopping_ = true;
-    } else if (event.data.u64 == kCalls) {
+    } else if (key == kCalls) {
       has_call = (event.events & EPOLLIN) != 0;
       // Without a call: the last process is gone.
       if (!has_call) epoll_ctl(events_.get(), EPOLL_CTL_DEL, calls_->descriptor(), nullptr);
-    } else if (const auto found = guests_.find(event.data.u64); found != guests_.end()) {
+    } else if (const auto found = guests_.find(key); found != guests_.end()) {
       const std::shared_ptr<GuestSocket> guest = found->second;
       guest->on_end(session, event.events);
       remove_if_over(guest);

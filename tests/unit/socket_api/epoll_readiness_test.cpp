@@ -46,8 +46,8 @@ TEST(Epoll, AsksOnlyThoseThatMayBeReady) {
   sources[4000].become_ready();
   std::array<epoll_event, 16> events;
   ASSERT_EQ(epoll.wait(session, events, session.now()), 2);
-  EXPECT_EQ(events[0].data.u64, 7U) << "in the order in which they became ready";
-  EXPECT_EQ(events[1].data.u64, 4000U);
+  EXPECT_EQ(std::uint64_t{events[0].data.u64}, 7U) << "in the order in which they became ready";
+  EXPECT_EQ(std::uint64_t{events[1].data.u64}, 4000U);
   int asked = 0;
   for (const Source& source : sources) asked += source.asked;
   EXPECT_LE(asked, 4);
