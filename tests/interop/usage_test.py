@@ -28,7 +28,7 @@ TABLE = [
     (["up", "--serve", "echo=7", "--serve", "discard=7"], 2, ["port 7 is taken", "another port"]),
     (["up", "--serve", "http=80:/nonexistent"], 2, ["/nonexistent", "choose one"]),
     (["up", "--serve", "http=80", "--uploads", "/nonexistent"], 2, ["/nonexistent"]),
-    (["up", "--pcap", "/nonexistent/x.pcap"], 2, ["/nonexistent/x.pcap", "choose a file"]),
+    (["up", "--pcap", "/nonexistent/x.pcap"], 2, ["/nonexistent/x.pcap", "name a file"]),
     (["up", "--tap", "tap0", "--tun", "tun0"], 2, ["--tap", "--tun"]),
     (["up", "--tap", "a-name-that-is-too-long"], 2, ["too long"]),
     (["up", "--", "/nonexistent/program"], 2, ["/nonexistent/program"]),
