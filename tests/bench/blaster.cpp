@@ -38,6 +38,7 @@ constexpr std::size_t kHeaders = 14 + 20 + 20;
 constexpr std::size_t kMaxText = 65535 - 40;
 constexpr std::uint8_t kFin = 1, kSyn = 2, kRst = 4, kPsh = 8, kAck = 16;
 constexpr unsigned kWindowScale = 14;
+constexpr std::uint16_t kWindowOfPlainFrames = 32;  // 512 KiB, by the scale
 
 // What stands in front of each frame of a device with offload (virtio 1.2 §5.1.6), in the machine's byte
 // order.
@@ -198,7 +199,10 @@ class Connection {
     store<std::uint32_t>(tcp + 8, expected);
     tcp[12] = static_cast<std::uint8_t>((20 + options) / 4 << 4);
     tcp[13] = flags;
-    store<std::uint16_t>(tcp + 14, 0xffff);
+    // Without offload no more than the device's queue of 1000 frames holds, or it would drop what is sent in
+    // a burst.
+    const bool is_limited = !tap_.offload() && (flags & kSyn) == 0;
+    store<std::uint16_t>(tcp + 14, is_limited ? kWindowOfPlainFrames : 0xffff);
     std::memset(tcp + 16, 0, 4);
     std::array<std::uint8_t, 4> rest = {0, IPPROTO_TCP, 0, 0};
     store<std::uint16_t>(rest.data() + 2, static_cast<std::uint16_t>(20 + octets));

@@ -16,6 +16,7 @@
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -174,21 +175,6 @@ void play_requests(int descriptor, double seconds) {
 
 enum class Service { kDiscard, kChargen, kEcho };
 
-void serve_one(int descriptor, Service service) {
-  const int on = 1;
-  setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  std::vector<char> buffer(kChunk, 'x');
-  for (;;) {
-    ssize_t count = static_cast<ssize_t>(buffer.size());
-    if (service != Service::kChargen) count = read(descriptor, buffer.data(), buffer.size());
-    if (count <= 0) break;
-    if (service != Service::kDiscard &&
-        write(descriptor, buffer.data(), static_cast<std::size_t>(count)) <= 0)
-      break;
-  }
-  close(descriptor);
-}
-
 int bound_to(std::uint16_t port, int type) {
   const int descriptor = socket(AF_INET6, type, 0);
   if (descriptor < 0) fail("socket");
@@ -208,6 +194,54 @@ int listen_on(std::uint16_t port) {
   return descriptor;
 }
 
+// True while the connection lives. Takes or gives at most a few chunks, so that each has its turn.
+bool serve_some(int descriptor, Service service) {
+  static char text[kChunk];  // what is in it matters to the echo alone, which has its own
+  char own_text[2048];
+  for (int turn = 0; turn < 4; ++turn) {
+    ssize_t count = 0;
+    if (service == Service::kChargen) {
+      count = send(descriptor, text, sizeof text, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } else if (service == Service::kDiscard) {
+      count = recv(descriptor, text, sizeof text, MSG_DONTWAIT);
+    } else {
+      count = recv(descriptor, own_text, sizeof own_text, MSG_DONTWAIT);
+      if (count > 0) count = send(descriptor, own_text, static_cast<std::size_t>(count), MSG_NOSIGNAL);
+    }
+    if (count < 0 && errno == EAGAIN) return true;
+    if (count <= 0) return false;
+  }
+  return true;
+}
+
+// One thread for each service, and all of its connections: waking another for each would measure the
+// scheduler.
+void serve_all(std::uint16_t port, Service service) {
+  const int listener = listen_on(port);
+  const int events = epoll_create1(0);
+  const auto watch = [&](int descriptor, std::uint32_t what) {
+    epoll_event event{.events = what, .data = {.fd = descriptor}};
+    if (epoll_ctl(events, EPOLL_CTL_ADD, descriptor, &event) != 0) fail("epoll_ctl");
+  };
+  watch(listener, EPOLLIN);
+  epoll_event ready[64];
+  for (;;) {
+    const int count = epoll_wait(events, ready, 64, -1);
+    for (int i = 0; i < count; ++i) {
+      const int descriptor = ready[i].data.fd;
+      if (descriptor != listener) {
+        if (!serve_some(descriptor, service)) close(descriptor);
+        continue;
+      }
+      const int accepted = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK);
+      if (accepted < 0) continue;
+      const int on = 1;
+      setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+      watch(accepted, service == Service::kChargen ? EPOLLOUT : EPOLLIN);
+    }
+  }
+}
+
 void echo_datagrams() {
   const int descriptor = bound_to(7, SOCK_DGRAM);
   std::vector<char> text(2048);
@@ -222,19 +256,12 @@ void echo_datagrams() {
 
 void serve() {
   std::thread(echo_datagrams).detach();
-  std::signal(SIGPIPE, SIG_IGN);
-  pollfd listeners[] = {{listen_on(9), POLLIN, 0}, {listen_on(19), POLLIN, 0}, {listen_on(7), POLLIN, 0}};
-  const Service services[] = {Service::kDiscard, Service::kChargen, Service::kEcho};
+  std::thread(serve_all, std::uint16_t{9}, Service::kDiscard).detach();
+  std::thread(serve_all, std::uint16_t{19}, Service::kChargen).detach();
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
   std::printf("ready\n");
   std::fflush(stdout);
-  for (;;) {
-    if (poll(listeners, 3, -1) < 0) fail("poll");
-    for (int i = 0; i < 3; ++i) {
-      if ((listeners[i].revents & POLLIN) == 0) continue;
-      const int accepted = accept(listeners[i].fd, nullptr, nullptr);
-      if (accepted >= 0) std::thread(serve_one, accepted, services[i]).detach();
-    }
-  }
+  serve_all(7, Service::kEcho);
 }
 
 }  // namespace
