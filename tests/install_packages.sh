@@ -15,7 +15,7 @@ test+=("libpython$(. /etc/os-release; [ "$VERSION_ID" = 12 ] && echo 3.11 || ech
 
 wanted=("${build[@]}" "${run[@]}")
 [ "${1:-}" = build ] || wanted+=("${test[@]}")
-[ "${1:-}" = all ] && wanted+=(golang-go golang-gvisor-gvisor-dev liblwip-dev)
+[ "${1:-}" = all ] && wanted+=(golang-go golang-gvisor-gvisor-dev liblwip-dev libbenchmark-dev)
 missing=()
 for package in "${wanted[@]}"; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
