@@ -5,7 +5,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <fstream>
 #include <map>
 
 #include "drivers/judge/judge.h"
@@ -14,6 +13,7 @@
 #include "tools/commands.h"
 #include "tools/failure.h"
 #include "tools/table.h"
+#include "tools/text_file.h"
 
 namespace transom::tools {
 
@@ -33,11 +33,9 @@ struct LadderCommand {
 void write_picture(const std::string& path, const std::string& text) {
   if (path == "-") {
     fmt::print("{}", text);
-    return;
+  } else {
+    write_text_file(path, text, Exit::kUsage);
   }
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  if (!file.flush()) fail(Exit::kUsage, "cannot write {}", path);
 }
 
 std::size_t columns_of_terminal() {

@@ -1,13 +1,12 @@
 // transom replay: a capture is played at a stack, and what that answers is held against the recording.
 #include <unistd.h>
 
-#include <fstream>
-
 #include "drivers/trace/trace_sinks.h"
 #include "tools/commands.h"
 #include "tools/failure.h"
 #include "tools/replay_options.h"
 #include "tools/replay_report.h"
+#include "tools/text_file.h"
 
 namespace transom::tools {
 
@@ -105,8 +104,7 @@ int run_feed(const ReplayOptions& options) {
     report.outcome = std::move(*outcome);
   }
   report.flows = recorder.reports(scene, cast, report.outcome);
-  if (!options.html.empty() && !(std::ofstream(options.html) << to_html(report)))
-    fail(Exit::kUsage, "cannot write {}", options.html);
+  if (!options.html.empty()) write_text_file(options.html, to_html(report), Exit::kUsage);
   if (!options.junit.empty() && !write_junit(report, likeness_bar(options.fail_on), options.junit))
     fail(Exit::kUsage, "cannot write {}", options.junit);
   if (options.as_json) {

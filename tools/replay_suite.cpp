@@ -3,13 +3,13 @@
 
 #include <algorithm>
 #include <atomic>
-#include <fstream>
 #include <thread>
 
 #include "tools/commands.h"
 #include "tools/failure.h"
 #include "tools/suite_draft.h"
 #include "tools/suite_report.h"
+#include "tools/text_file.h"
 
 namespace transom::tools {
 
@@ -71,11 +71,7 @@ int run(const SuiteOptions& options) {
   }
   const std::vector<CaseResult> results = run_all(cases, options.jobs);
   const std::string suite = fs::path(options.directory).lexically_normal().filename().string();
-  if (!options.junit.empty()) {
-    std::ofstream file(options.junit);
-    file << suite_junit(suite, results);
-    if (!file) fail(Exit::kEnvironment, "cannot write {}", options.junit);
-  }
+  if (!options.junit.empty()) write_text_file(options.junit, suite_junit(suite, results), Exit::kEnvironment);
   if (options.as_json) {
     fmt::print("{}\n", suite_json(suite, results).dump(2));
   } else {

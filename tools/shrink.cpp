@@ -1,13 +1,12 @@
 // transom shrink: the smallest part of a capture in which transom judge finds the same.
 #include "drivers/judge/shrink.h"
 
-#include <fstream>
-
 #include "drivers/capture/capture_writer.h"
 #include "drivers/judge/ladder.h"
 #include "tools/capture_input.h"
 #include "tools/commands.h"
 #include "tools/failure.h"
+#include "tools/text_file.h"
 
 namespace transom::tools {
 
@@ -90,11 +89,8 @@ int run(const ShrinkCommand& command) {
     }
     if (const auto done = writer->close(); !done) fail(Exit::kUsage, "{}: {}", command.written, done.error());
   }
-  if (!command.test.empty()) {
-    std::ofstream file(command.test);
-    file << judge::as_test_case(packets, chosen, wanted);
-    if (!file.flush()) fail(Exit::kUsage, "cannot write {}", command.test);
-  }
+  if (!command.test.empty())
+    write_text_file(command.test, judge::as_test_case(packets, chosen, wanted), Exit::kUsage);
   return 0;
 }
 

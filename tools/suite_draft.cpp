@@ -1,12 +1,12 @@
 #include "tools/suite_draft.h"
 
 #include <array>
-#include <fstream>
 #include <map>
 
 #include "drivers/capture/capture_reader.h"
 #include "tools/failure.h"
 #include "tools/suite_packets.h"
+#include "tools/text_file.h"
 
 namespace transom::tools {
 
@@ -40,12 +40,6 @@ Records read_packets(const fs::path& capture) {
     if (!*packet) return recorder.take();
     recorder.add(**packet);
   }
-}
-
-void write(const fs::path& path, const std::string& text) {
-  std::ofstream file(path);
-  file << text;
-  if (!file) fail(Exit::kEnvironment, "cannot write {}", path.string());
 }
 
 }  // namespace
@@ -82,10 +76,12 @@ void draft_case(const fs::path& folder, const fs::path& capture) {
   const std::string input = input_name(capture);
   if (!error) fs::copy_file(capture, folder / input, error);
   if (error) fail(Exit::kEnvironment, "cannot write {}: {}", folder.string(), error.message());
-  write(folder / "case.toml", draft_toml(input, packets));
-  write(folder / "README.md",
-        fmt::format("# {}\n\nWhat this capture shows, where it is from, and how to make it again.\n",
-                    folder.filename().string()));
+  write_text_file(folder / "case.toml", draft_toml(input, packets), Exit::kEnvironment);
+  write_text_file(
+      folder / "README.md",
+      fmt::format("# {}\n\nWhat this capture shows, where it is from, and how to make it again.\n",
+                  folder.filename().string()),
+      Exit::kEnvironment);
 }
 
 }  // namespace transom::tools

@@ -91,6 +91,7 @@ class Feed final : public tcp::ChosenNumbers {
 
   std::expected<void, CaptureError> read_ahead();
   void schedule(std::size_t number);
+  void schedule_at(FeedFlow& flow, std::size_t number, Instant due);
   void unschedule(FeedFlow& flow, std::size_t number);
   void advance_to(Instant instant);
   void process(std::size_t number);
@@ -282,9 +283,13 @@ std::expected<void, CaptureError> Feed::read_ahead() {
 void Feed::schedule(std::size_t number) {
   FeedFlow& flow = flows_.at(number);
   if (flow.is_scheduled || flow.waiting.empty()) return;
-  flow.due = Instant(flow.waiting.front()->captured.time - scene_.begin + flow.shift);
+  schedule_at(flow, number, Instant(flow.waiting.front()->captured.time - scene_.begin + flow.shift));
+}
+
+void Feed::schedule_at(FeedFlow& flow, std::size_t number, Instant due) {
+  flow.due = due;
   flow.is_scheduled = true;
-  agenda_.emplace(flow.due, number);
+  agenda_.emplace(due, number);
 }
 
 void Feed::unschedule(FeedFlow& flow, std::size_t number) {
@@ -358,12 +363,11 @@ void Feed::process(std::size_t number) {
     ++outcome_.between_others;  // ours to a group: no application of ours is behind it
   } else if (flow.is_stalled) {
     ++flow.outcome.not_delivered;
+  } else if (!is_known && taken->view && !taken->view->destination.is_multicast() &&
+             !cast_.is_ours(taken->view->destination)) {
+    ++outcome_.between_others;
   } else {
-    if (!is_known && taken->view && !taken->view->destination.is_multicast() &&
-        !cast_.is_ours(taken->view->destination))
-      ++outcome_.between_others;
-    else
-      feed_theirs(number, *taken);
+    feed_theirs(number, *taken);
   }
   if (flow.player) write_ahead(flow);
   schedule(number);
@@ -388,10 +392,7 @@ void Feed::wait(std::size_t number) {
   } else if (flow.sent_end > flow.fed_ack && flow.player->is_established()) {
     insert_partial_ack(number, *flow.waiting.front());
   }
-  if (flow.is_scheduled) return;
-  flow.due = now_ + kPatience;
-  flow.is_scheduled = true;
-  agenda_.emplace(flow.due, number);
+  if (!flow.is_scheduled) schedule_at(flow, number, now_ + kPatience);
 }
 
 void Feed::give_up(std::size_t number) {
@@ -695,9 +696,7 @@ void Feed::on_sent(Packet packet) {
       flow.sent_end = record.end();
       if (flow.blocked_since != kNever) {  // perhaps this was awaited
         unschedule(flow, *number);
-        flow.due = now_;
-        flow.is_scheduled = true;
-        agenda_.emplace(flow.due, *number);
+        schedule_at(flow, *number, now_);
       }
     }
   } else {

@@ -160,7 +160,7 @@ class Work:
             contestant.place(self.core)
         mode = "ping" if contestant.name == "pong" else self.mode
         try:
-            line = contestant.client.inside(*[f"/usr/bin/env"], *[f"{k}={v}" for k, v in self.environment.items()], BIN / "kernel_peer", mode,
+            line = contestant.client.inside("env", *[f"{k}={v}" for k, v in self.environment.items()], BIN / "kernel_peer", mode,
                                             contestant.addresses[family], self.port, seconds, *self.arguments, core=self.core)
         except subprocess.CalledProcessError as error:
             print(f"{self.title}, {contestant.name}: {error.stderr.strip()}", file=sys.stderr)
