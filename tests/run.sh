@@ -10,7 +10,7 @@
 #   --list       print the names and run nothing
 #
 # Names: unit/LAYER, simulation/..., conformance/..., lint/..., install/..., packetdrill/SCRIPT, replay/captures, fuzz/TARGET, interop/.... The unit tests run in the sanitizer build, the
-# programs in the release build. Each test's output is kept in build/logs. The last line counts what passed and failed.
+# programs and unit/tools in the release build. Each test's output is kept in build/logs. The last line counts what passed and failed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -76,7 +76,7 @@ if [ $list = no ]; then
   rm -f "$logs"/*.json "$logs/interop.log"
 fi
 
-layers=(base wire link ip udp tcp host drivers socket_api tools)
+layers=(base wire link ip udp tcp host drivers socket_api)
 have_layer() { compgen -G "tests/unit/$1/*.cpp" >/dev/null; }
 
 unit_names=(simulation/same-in-both-builds simulation/adversarial simulation/soak conformance/host
@@ -97,6 +97,7 @@ check lint/words tests/lint/words.sh
 
 if [ $list = no ]; then build release; fi
 check lint/symbols tests/lint/symbols.sh build/release/stack/libtransom_stack.a
+check_gtest unit/tools build/release/bin/test_tools --gtest_brief=1
 check_gtest simulation/release build/release/bin/test_simulation --gtest_brief=1
 check simulation/same-in-both-builds tests/simulation/compare_builds.sh release debug
 if [ $tidy = yes ]; then
@@ -129,13 +130,13 @@ if [ $quick = no ]; then
   for source in tests/fuzz/*_fuzz.cpp; do fuzz_names+=("fuzz/$(basename "$source" _fuzz.cpp)"); done
   if any_wanted "${fuzz_names[@]}"; then
     [ $list = no ] && build debug
-    # Two at a time, and each of them has 8 s.
+    # Two at a time, and each of them has 6 s.
     while read -r -a pair; do
       pids=()
       for name in "${pair[@]}"; do
         [ $list = yes ] && continue
         wanted "$name" || continue
-        tests/fuzz/run.sh "build/debug/bin/${name#fuzz/}_fuzz" 8 >"$logs/${name//\//-}.run" 2>&1 &
+        tests/fuzz/run.sh "build/debug/bin/${name#fuzz/}_fuzz" 6 >"$logs/${name//\//-}.run" 2>&1 &
         pids+=("$!:$name")
       done
       if [ $list = yes ]; then
