@@ -1,61 +1,22 @@
 #include "drivers/replay/feed.h"
 
-#include <deque>
-#include <set>
+#include <algorithm>
 
-#include "drivers/congestion_plugin.h"
+#include "drivers/replay/agenda.h"
 #include "drivers/replay/datagram_player.h"
-#include "drivers/replay/neighbours.h"
+#include "drivers/replay/feed_flow.h"
+#include "drivers/replay/feed_host.h"
 #include "drivers/replay/partial_ack.h"
-#include "drivers/replay/tcp_player.h"
 
 namespace transom::drivers::replay {
 
 namespace {
 
-using std::chrono::milliseconds;
-
-constexpr std::size_t kLinkFlow = SIZE_MAX;                // packets that are in no flow
-constexpr std::size_t kLookAhead = 8192;                   // packets read before they are due
-constexpr std::size_t kMaxWaiting = std::size_t{1} << 18;  // packets held back, all flows together
-constexpr Duration kPatience = milliseconds(10);           // before an acknowledgment is put in between
+constexpr std::size_t kLinkFlow = SIZE_MAX;                    // packets that are in no flow
+constexpr std::size_t kLookAhead = 8192;                       // packets read before they are due
+constexpr std::size_t kMaxWaiting = std::size_t{1} << 18;      // packets held back, all flows together
+constexpr Duration kPatience = std::chrono::milliseconds(10);  // before an acknowledgment is put in between
 constexpr std::uint64_t kProgressEvery = 16384;
-const MacAddress kPeerMac({2, 0, 0, 0, 0, 2});
-
-// A packet of the capture that outlives the reader's buffer.
-struct HeldPacket {
-  std::vector<std::uint8_t> octets;
-  CapturedPacket captured;
-  std::optional<PacketView> view;
-  std::size_t side = 0;
-
-  explicit HeldPacket(const CapturedPacket& packet)
-      : octets(packet.octets.begin(), packet.octets.end()), captured(packet) {
-    captured.octets = octets;
-    view = PacketView::parse(captured);
-  }
-};
-
-struct FeedFlow {
-  std::deque<std::unique_ptr<HeldPacket>> waiting;
-  Duration shift{};
-  std::optional<std::size_t> ours;
-  bool is_scheduled = false;
-  Instant due{};
-  Instant blocked_since = kNever;
-  bool is_stalled = false;
-  // --- TCP
-  const TcpFacts* facts = nullptr;
-  std::unique_ptr<TcpPlayer> player;
-  std::array<SequenceOffsets, 2> recorded;  // by side
-  std::int64_t recorded_end = 0;            // of ours, so far
-  SequenceOffsets sent;                     // of the Host
-  std::int64_t sent_end = 0;
-  std::int64_t fed_ack = 0;                // the highest that was fed
-  std::optional<std::uint32_t> timestamp;  // of theirs, the latest
-  std::int64_t right_edge = 0;             // that the peer has offered
-  TcpOutcome outcome;
-};
 
 class Feed final : public tcp::ChosenNumbers {
  public:
@@ -66,11 +27,14 @@ class Feed final : public tcp::ChosenNumbers {
         cast_(cast),
         options_(options),
         listener_(listener),
-        our_mac_(our_mac()),
-        has_ethernet_(our_mac_.has_value()),
-        neighbours_(their_macs(), a_peer_mac()),
-        host_(pool_, config()),
-        datagrams_(host_) {}
+        stand_in_(scene, cast,
+                  {.seed = options.seed,
+                   .congestion_control = options.congestion_control,
+                   .observer = options.observer}),
+        host_(stand_in_.host()),
+        datagrams_(host_) {
+    host_.tcp().choose_numbers(this);
+  }
   ~Feed() { host_.tcp().choose_numbers(nullptr); }
 
   std::expected<FeedOutcome, CaptureError> run();
@@ -80,137 +44,50 @@ class Feed final : public tcp::ChosenNumbers {
   std::optional<std::uint32_t> timestamp_offset(const tcp::FourTuple& tuple) override;
 
  private:
-  HostConfig config() const;
-  std::map<IpAddress, MacAddress> their_macs() const;
-  MacAddress a_peer_mac() const;
-  std::optional<MacAddress> our_mac() const;
-  std::uint32_t mtu() const;
-  void set_up();
   FeedFlow& flow(std::size_t number);
   const TcpEnd* our_end(const tcp::FourTuple& tuple) const;
 
   std::expected<void, CaptureError> read_ahead();
   void schedule(std::size_t number);
-  void schedule_at(FeedFlow& flow, std::size_t number, Instant due);
-  void unschedule(FeedFlow& flow, std::size_t number);
   void advance_to(Instant instant);
   void process(std::size_t number);
-  bool may_go(FeedFlow& flow, const HeldPacket& packet);
   void wait(std::size_t number);
   void give_up(std::size_t number);
   void play_ours(std::size_t number, HeldPacket& packet);
   void feed_theirs(std::size_t number, HeldPacket& packet);
-  bool is_acceptable(FeedFlow& flow, const PacketView& view, const PacketRecord& record) const;
+  void get_ready(FeedFlow& flow, const wire::TcpHeader& header);
+  void hear(FeedFlow& flow, const PacketView& view, const PacketRecord& record);
   void put_in(std::size_t number, const CapturedPacket& packet, const PacketView* view);
   void insert_partial_ack(std::size_t number, const HeldPacket& like);
-  void write_rest(FeedFlow& flow, const HeldPacket& first);
   void write_ahead(FeedFlow& flow);
-  static bool find_ahead(const FeedFlow& flow, std::int64_t begin, MutableBytes out);
-  void open_listener(FeedFlow& flow);
   void after();  // the Host has done something
   void take_sent();
-  void on_sent(Packet packet);
+  void on_sent(const CapturedPacket& packet);
+  std::optional<std::size_t> flow_of_sent(const CapturedPacket& packet, const PacketView& view) const;
   void accept();
-  PacketRecord record_of(std::optional<std::size_t> number, std::size_t side, const CapturedPacket& packet,
-                         const PacketView* view, SequenceOffsets* own, const SequenceOffsets* other);
-  std::string awaited(const FeedFlow& flow, const HeldPacket& packet) const;
+  FeedOutcome finish();
 
   CaptureReader& reader_;
   const Scene& scene_;
   const Cast& cast_;
   const FeedOptions& options_;
   FeedListener& listener_;
-  std::optional<MacAddress> our_mac_;
-  bool has_ethernet_;  // else bare IP packets are fed: the capture has no MAC address for our end, or tags
-  Neighbours neighbours_;
-  BufferPool pool_;
-  Host host_;
-  InterfaceId interface_{};
+  FeedHost stand_in_;
+  Host& host_;
   DatagramPlayer datagrams_;
   FlowTable table_;
   std::map<std::size_t, FeedFlow> flows_;
   std::map<tcp::FourTuple, std::size_t> current_;  // the flow that a four-tuple stands for now
-  std::map<Endpoint, tcp::Listener*> listeners_;
-  std::set<std::pair<Instant, std::size_t>> agenda_;
+  Agenda agenda_;
   std::vector<TcpPlayer*> woken_;
   Instant now_{};
   std::size_t held_ = 0;
   std::size_t blocked_ = 0;  // of those held, behind a blocked packet
   bool has_ended_ = false;   // the capture
-  std::uint64_t sent_number_ = 0;
   FeedOutcome outcome_;
 };
 
-// ---------------------------------------------------------------- the Host
-
-HostConfig Feed::config() const {
-  HostConfig config;
-  config.seed = seed_from_number(options_.seed);
-  config.ip.report_groups = false;
-  config.ip.icmp_errors_per_second = 1'000'000;
-  config.link.max_pending_packets = 64;
-  return config;
-}
-
-std::map<IpAddress, MacAddress> Feed::their_macs() const {
-  std::map<IpAddress, MacAddress> macs;
-  for (const auto& [address, mac] : scene_.macs)
-    if (!cast_.is_ours(address)) macs.emplace(address, mac);
-  return macs;
-}
-
-MacAddress Feed::a_peer_mac() const {
-  for (const IpAddress& address : cast_.their_addresses())
-    if (const auto found = scene_.macs.find(address); found != scene_.macs.end()) return found->second;
-  return kPeerMac;
-}
-
-std::optional<MacAddress> Feed::our_mac() const {
-  if (scene_.link_type != LinkType::kEthernet || scene_.has_tags) return std::nullopt;
-  for (const IpAddress& address : cast_.our_addresses()) {
-    const auto found = scene_.macs.find(address);
-    if (found != scene_.macs.end() && !found->second.is_zero()) return found->second;
-  }
-  return std::nullopt;
-}
-
-// What lets our ends announce the MSS that they announced, and send what they sent.
-std::uint32_t Feed::mtu() const {
-  std::uint32_t mtu = 0;
-  for (const auto& [number, facts] : scene_.tcp) {
-    const auto ours = cast_.ours(number);
-    if (!ours || !facts.ends[*ours].syn_options.maximum_segment_size) continue;
-    const std::uint32_t headers = scene_.flows[number].ends[0].address.is_v4() ? 40 : 60;
-    mtu = std::max(mtu, *facts.ends[*ours].syn_options.maximum_segment_size + headers);
-  }
-  if (mtu == 0) mtu = 1500;
-  return std::min(std::max({mtu, scene_.longest[0], scene_.longest[1]}), 65535U);
-}
-
-void Feed::set_up() {
-  link::InterfaceConfig interface;
-  interface.name = "replay";
-  interface.type = has_ethernet_ ? link::LinkType::kEthernet : link::LinkType::kPointToPoint;
-  interface.mac = our_mac_.value_or(MacAddress());
-  interface.mtu = mtu();
-  interface.conflict_detection.enabled = false;
-  interface.link_local = false;
-  interface.transmit_limit = 1 << 16;
-  interface_ = host_.add_interface(interface);
-  for (const IpAddress& address : cast_.our_addresses())
-    (void)host_.add_address(interface_, {address, static_cast<std::uint8_t>(address.bits())});
-  for (const IpFamily family : {IpFamily::kIpv4, IpFamily::kIpv6})
-    (void)host_.add_route({IpAddress::any(family), 0}, std::nullopt, interface_);
-  if (!options_.congestion_control.empty()) {
-    const auto chosen = choose_congestion_control(host_.tcp(), options_.congestion_control);
-    if (chosen) host_.tcp().set_standard_congestion_control(**chosen);
-  }
-  host_.tcp().choose_numbers(this);
-  host_.set_observer(options_.observer);
-  host_.enter(now_);
-  datagrams_.open(scene_, cast_);
-  host_.leave();
-}
+// ---------------------------------------------------------------- flows
 
 const TcpEnd* Feed::our_end(const tcp::FourTuple& tuple) const {
   const auto found = current_.find(tuple);
@@ -246,7 +123,7 @@ FeedFlow& Feed::flow(std::size_t number) {
   flow.player = std::make_unique<TcpPlayer>(host_, scene_.flows[number], *flow.facts, *flow.ours,
                                             [this](TcpPlayer& player) { woken_.push_back(&player); });
   flow.player->set_finder(
-      [&flow](std::int64_t begin, MutableBytes out) { return find_ahead(flow, begin, out); });
+      [&flow](std::int64_t begin, MutableBytes out) { return flow.find_ahead(begin, out); });
   return flow;
 }
 
@@ -271,7 +148,7 @@ std::expected<void, CaptureError> Feed::read_ahead() {
     FeedFlow& into = flow(number);
     into.waiting.push_back(std::move(held));
     ++held_;
-    if (into.blocked_since != kNever) {
+    if (into.is_blocked()) {
       ++blocked_;
     } else {
       schedule(number);
@@ -281,21 +158,9 @@ std::expected<void, CaptureError> Feed::read_ahead() {
 }
 
 void Feed::schedule(std::size_t number) {
-  FeedFlow& flow = flows_.at(number);
-  if (flow.is_scheduled || flow.waiting.empty()) return;
-  schedule_at(flow, number, Instant(flow.waiting.front()->captured.time - scene_.begin + flow.shift));
-}
-
-void Feed::schedule_at(FeedFlow& flow, std::size_t number, Instant due) {
-  flow.due = due;
-  flow.is_scheduled = true;
-  agenda_.emplace(due, number);
-}
-
-void Feed::unschedule(FeedFlow& flow, std::size_t number) {
-  if (!flow.is_scheduled) return;
-  agenda_.erase({flow.due, number});
-  flow.is_scheduled = false;
+  const FeedFlow& flow = flows_.at(number);
+  if (agenda_.has(number) || flow.waiting.empty()) return;
+  agenda_.set(number, Instant(flow.waiting.front()->captured.time - scene_.begin + flow.shift));
 }
 
 void Feed::advance_to(Instant instant) {
@@ -304,28 +169,34 @@ void Feed::advance_to(Instant instant) {
     host_.advance(now_);
     after();
     // What has been sent may have made something due earlier.
-    if (!agenda_.empty() && agenda_.begin()->first < instant) return;
+    if (!agenda_.is_empty() && agenda_.due() < instant) return;
   }
   now_ = std::max(now_, instant);
 }
 
 std::expected<FeedOutcome, CaptureError> Feed::run() {
-  set_up();
+  host_.enter(now_);
+  datagrams_.open(scene_, cast_);
+  host_.leave();
   for (;;) {
     if (auto read = read_ahead(); !read) return std::unexpected(read.error());
-    if (agenda_.empty()) break;
-    const Instant due = agenda_.begin()->first;
+    if (agenda_.is_empty()) break;
+    const Instant due = agenda_.due();
     if (host_.next_deadline() <= due) {
       advance_to(due);
       continue;
     }
-    const std::size_t number = agenda_.begin()->second;
+    const std::size_t number = agenda_.flow();
     now_ = std::max(now_, due);
-    unschedule(flows_.at(number), number);
+    agenda_.remove(number);
     process(number);
   }
   const Instant end = now_ + options_.linger;
   while (host_.next_deadline() <= end) advance_to(end);
+  return finish();
+}
+
+FeedOutcome Feed::finish() {
   outcome_.duration = now_.time_since_epoch();
   for (auto& [number, flow] : flows_) {
     if (flow.facts == nullptr) continue;
@@ -338,7 +209,6 @@ std::expected<FeedOutcome, CaptureError> Feed::run() {
   }
   outcome_.datagrams_sent = datagrams_.sent();
   outcome_.datagrams_received = datagrams_.received();
-  host_.set_observer(nullptr);
   return std::move(outcome_);
 }
 
@@ -346,8 +216,8 @@ void Feed::process(std::size_t number) {
   FeedFlow& flow = flows_.at(number);
   if (flow.waiting.empty()) return;
   HeldPacket& packet = *flow.waiting.front();
-  if (!may_go(flow, packet)) return wait(number);
-  if (flow.blocked_since != kNever) {  // all that follows is as much later
+  if (!flow.may_go(packet)) return wait(number);
+  if (flow.is_blocked()) {  // all that follows is as much later
     flow.blocked_since = kNever;
     blocked_ -= flow.waiting.size();
     flow.shift = std::max(flow.shift, now_.time_since_epoch() - (packet.captured.time - scene_.begin));
@@ -373,18 +243,9 @@ void Feed::process(std::size_t number) {
   schedule(number);
 }
 
-// Has the Host sent what the packet acknowledges? Not more than the recorded end had sent: what was never
-// sent is not waited for.
-bool Feed::may_go(FeedFlow& flow, const HeldPacket& packet) {
-  if (flow.facts == nullptr || flow.is_stalled || !packet.view || !packet.view->tcp) return true;
-  if (packet.side == *flow.ours || !packet.view->tcp->flags.ack || !flow.outcome.is_playable) return true;
-  const std::int64_t acknowledged = flow.recorded[*flow.ours].of(packet.view->tcp->acknowledgment);
-  return std::min(acknowledged, flow.recorded_end) <= flow.sent_end;
-}
-
 void Feed::wait(std::size_t number) {
   FeedFlow& flow = flows_.at(number);
-  if (flow.blocked_since == kNever) {
+  if (!flow.is_blocked()) {
     flow.blocked_since = now_;
     blocked_ += flow.waiting.size();
   } else if (now_ - flow.blocked_since >= options_.stall) {
@@ -392,54 +253,25 @@ void Feed::wait(std::size_t number) {
   } else if (flow.sent_end > flow.fed_ack && flow.player->is_established()) {
     insert_partial_ack(number, *flow.waiting.front());
   }
-  if (!flow.is_scheduled) schedule_at(flow, number, now_ + kPatience);
+  if (!agenda_.has(number)) agenda_.set(number, now_ + kPatience);
 }
 
 void Feed::give_up(std::size_t number) {
   FeedFlow& flow = flows_.at(number);
-  flow.outcome.stall = awaited(flow, *flow.waiting.front());
+  flow.outcome.stall = flow.awaited(*flow.waiting.front());
   flow.is_stalled = true;
   flow.blocked_since = kNever;
   blocked_ -= flow.waiting.size();
   schedule(number);
 }
 
-std::string Feed::awaited(const FeedFlow& flow, const HeldPacket& packet) const {
-  const std::int64_t acknowledged = flow.recorded[*flow.ours].of(packet.view->tcp->acknowledgment);
-  return fmt::format("packet {} acknowledges {}, but only {} was sent", packet.captured.number, acknowledged,
-                     flow.sent_end);
-}
-
 // ---------------------------------------------------------------- packets
-
-PacketRecord Feed::record_of(std::optional<std::size_t> number, std::size_t side,
-                             const CapturedPacket& packet, const PacketView* view, SequenceOffsets* own,
-                             const SequenceOffsets* other) {
-  if (view == nullptr) {
-    PacketRecord record;
-    record.number = packet.number;
-    record.length = packet.original_length;
-    return record;
-  }
-  std::int64_t sequence = 0, acknowledgment = 0;
-  std::uint8_t scale = 0;
-  if (view->tcp && number && own != nullptr) {
-    const TcpFacts& facts = scene_.tcp.at(*number);
-    sequence = own->of(view->tcp->sequence);
-    // Sequence numbers of resets may be anything.
-    if (!view->tcp->flags.rst) own->see(view->tcp->sequence + view->sequence_length());
-    acknowledgment = view->tcp->flags.ack ? other->of(view->tcp->acknowledgment) : 0;
-    scale = facts.scale(side);
-  }
-  return make_record(packet, *view, sequence, acknowledgment, scale);
-}
 
 void Feed::play_ours(std::size_t number, HeldPacket& packet) {
   FeedFlow& flow = flows_.at(number);
   const std::size_t ours = *flow.ours;
   PacketRecord record =
-      record_of(number, ours, packet.captured, &*packet.view,
-                flow.facts != nullptr ? &flow.recorded[ours] : nullptr, &flow.recorded[1 - ours]);
+      flow.record_of(ours, packet.captured, *packet.view, flow.recorded[ours], flow.recorded[1 - ours]);
   record.time = packet.captured.time - scene_.begin;
   record.is_ours = true;
   if (flow.facts != nullptr && !record.flags.rst)
@@ -450,85 +282,79 @@ void Feed::play_ours(std::size_t number, HeldPacket& packet) {
     datagrams_.on_recorded(packet.captured, *packet.view);
   } else if (packet.view->tcp && flow.outcome.is_playable) {
     flow.player->on_recorded(*packet.view, record.sequence);
-    write_rest(flow, packet);
+    flow.write_rest(packet);
   }
   host_.leave();
   after();
+}
+
+// Of a packet without an IP header.
+PacketRecord bare_record(const CapturedPacket& packet) {
+  PacketRecord record;
+  record.number = packet.number;
+  record.length = packet.original_length;
+  return record;
 }
 
 void Feed::feed_theirs(std::size_t number, HeldPacket& packet) {
   FeedFlow& flow = flows_.at(number);
   const std::optional<std::size_t> known = number == kLinkFlow ? std::nullopt : std::optional(number);
   const PacketView* view = packet.view ? &*packet.view : nullptr;
-  PacketRecord record = record_of(known, packet.side, packet.captured, view,
-                                  flow.facts != nullptr ? &flow.recorded[packet.side] : nullptr,
-                                  &flow.recorded[1 - packet.side]);
+  PacketRecord record = view != nullptr
+                            ? flow.record_of(packet.side, packet.captured, *view, flow.recorded[packet.side],
+                                             flow.recorded[1 - packet.side])
+                            : bare_record(packet.captured);
   record.time = packet.captured.time - scene_.begin;
   listener_.recorded(known, record);
   if (flow.facts != nullptr && view->tcp) {
-    if (!flow.player->is_established()) {
-      if (view->tcp->flags.syn && !view->tcp->flags.ack) open_listener(flow);
-      const auto found = listeners_.find(flow.player->tuple().local);
-      host_.enter(now_);
-      flow.player->prepare(found != listeners_.end() ? found->second : nullptr);
-      host_.leave();
-    }
-    const wire::TcpHeader& header = *view->tcp;
-    const std::int64_t data = record.sequence + (header.flags.syn ? 1 : 0);
-    if (view->payload_length > 0 && data >= 1 && is_acceptable(flow, *view, record))
-      flow.player->received().add(StreamCheck::Side::kRecorded, static_cast<std::uint64_t>(data - 1),
-                                  view->payload);
-    if (header.flags.ack) {
-      flow.fed_ack = std::max(flow.fed_ack, std::min(record.acknowledgment, flow.recorded_end));
-      flow.right_edge = std::max(flow.right_edge, record.acknowledgment + record.window);
-    }
+    if (!flow.player->is_established()) get_ready(flow, *view->tcp);
+    hear(flow, *view, record);
   }
   put_in(number, packet.captured, view);
 }
 
-// Would a receiver take its text? Of what an attacker puts between, or what was damaged, it does not.
-bool Feed::is_acceptable(FeedFlow& flow, const PacketView& view, const PacketRecord& record) const {
-  const wire::TcpHeader& header = *view.tcp;
-  if (header.flags.rst || view.transport_checksum == ChecksumVerdict::kBad) return false;
-  const std::int64_t oldest =
-      flow.recorded_end - std::max<std::int64_t>(flow.facts->ends[1 - *flow.ours].largest_window, 65535);
-  if (header.flags.ack && (record.acknowledgment > flow.recorded_end || record.acknowledgment < oldest))
-    return false;                   // RFC 5961 §5
-  if (header.options.timestamps) {  // RFC 7323 §5
-    const std::uint32_t value = header.options.timestamps->value;
-    if (flow.timestamp && static_cast<std::int32_t>(value - *flow.timestamp) < 0) return false;
-    flow.timestamp = value;
+// The port is open for a SYN that was answered with a SYN-ACK, and closed for one that was refused.
+void Feed::get_ready(FeedFlow& flow, const wire::TcpHeader& header) {
+  const Endpoint local = flow.player->tuple().local;
+  host_.enter(now_);
+  if (header.flags.syn && !header.flags.ack) {
+    if (flow.player->is_passive()) {
+      stand_in_.open_port(local);
+    } else if (flow.facts->ends[*flow.ours].refused) {
+      stand_in_.close_port(local);
+    }
   }
-  return true;
+  flow.player->prepare(stand_in_.listener_of(local));
+  host_.leave();
+}
+
+// What our application must read, and what it may write.
+void Feed::hear(FeedFlow& flow, const PacketView& view, const PacketRecord& record) {
+  const wire::TcpHeader& header = *view.tcp;
+  const std::int64_t data = record.sequence + (header.flags.syn ? 1 : 0);
+  if (view.payload_length > 0 && data >= 1 && flow.is_acceptable(view, record)) {
+    flow.player->received().add(StreamCheck::Side::kRecorded, static_cast<std::uint64_t>(data - 1),
+                                view.payload);
+  }
+  if (!header.flags.ack) return;
+  flow.fed_ack = std::max(flow.fed_ack, std::min(record.acknowledgment, flow.recorded_end));
+  flow.right_edge = std::max(flow.right_edge, record.acknowledgment + record.window);
 }
 
 void Feed::put_in(std::size_t number, const CapturedPacket& packet, const PacketView* view) {
   ++outcome_.fed;
-  Bytes octets = packet.octets;
-  if (!has_ethernet_ && view != nullptr) octets = octets.subspan(view->network_offset);
-  Packet frame = pool_.copy_of(octets);
-  if (!frame) return;
-  if (!has_ethernet_ && packet.link_type == LinkType::kEthernet && packet.octets.size() >= 6) {
-    const bool is_group = (packet.octets[0] & 1U) != 0;
-    frame.info().link_broadcast = is_group && packet.octets[0] == 0xff;
-    frame.info().link_multicast = is_group && packet.octets[0] != 0xff;
-  }
-  if (view != nullptr && view->transport_checksum == ChecksumVerdict::kUnfilled) {
-    frame.info().checksum = transom::ChecksumState::kVerified;
-    ++outcome_.vouched;
-  }
+  if (view != nullptr && view->transport_checksum == ChecksumVerdict::kUnfilled) ++outcome_.vouched;
   CapturedPacket happened = packet;
   happened.time = scene_.begin + now_.time_since_epoch();
   const std::optional<std::size_t> known = number == kLinkFlow ? std::nullopt : std::optional(number);
-  FeedFlow& flow = flows_.at(number);
+  const FeedFlow& flow = flows_.at(number);
   const std::size_t side = flow.ours ? 1 - *flow.ours : 0;
   SequenceOffsets own = flow.recorded[side];
   PacketRecord record =
-      record_of(known, side, packet, view, flow.facts != nullptr ? &own : nullptr, &flow.sent);
+      view != nullptr ? flow.record_of(side, packet, *view, own, flow.sent) : bare_record(packet);
   record.time = now_.time_since_epoch();
   listener_.happened(known, record, happened, view);
-  host_.receive(interface_, std::move(frame), now_);
-  after();
+  if (stand_in_.receive(packet, view, now_)) after();
 }
 
 void Feed::insert_partial_ack(std::size_t number, const HeldPacket& like) {
@@ -544,80 +370,13 @@ void Feed::insert_partial_ack(std::size_t number, const HeldPacket& like) {
   if (view) put_in(number, packet, &*view);
 }
 
-// What followed without an answer in between was one write: PSH goes to its last segment, as recorded.
-void Feed::write_rest(FeedFlow& flow, const HeldPacket& first) {
-  constexpr Duration kOneWrite = milliseconds(1);
-  if (first.view->payload_length == 0 || first.view->tcp->flags.psh) return;
-  const SequenceOffsets& offsets = flow.recorded[*flow.ours];
-  for (const auto& packet : flow.waiting) {
-    if (packet->side != *flow.ours || !packet->view || !packet->view->tcp ||
-        packet->captured.time - first.captured.time > kOneWrite)
-      return;
-    const std::int64_t begin = offsets.of(packet->view->tcp->sequence);
-    if (begin != flow.player->written() || packet->view->payload_length == 0) return;
-    flow.player->write_ahead(begin, *packet->view);
-    if (packet->view->tcp->flags.psh) return;
-  }
-}
-
-bool Feed::find_ahead(const FeedFlow& flow, std::int64_t begin, MutableBytes out) {
-  const SequenceOffsets& offsets = flow.recorded[*flow.ours];
-  std::vector<bool> known(out.size());
-  std::size_t missing = out.size();
-  for (const auto& packet : flow.waiting) {
-    if (packet->side != *flow.ours || !packet->view || !packet->view->tcp) continue;
-    const std::int64_t at = offsets.of(packet->view->tcp->sequence) - begin;
-    for (std::size_t i = 0; i < packet->view->payload.size(); ++i) {
-      const std::int64_t to = at + static_cast<std::int64_t>(i);
-      if (to < 0 || to >= static_cast<std::int64_t>(out.size())) continue;
-      const auto index = static_cast<std::size_t>(to);
-      if (known[index]) continue;
-      known[index] = true;
-      out[index] = packet->view->payload[i];
-      if (--missing == 0) return true;
-    }
-  }
-  return false;
-}
-
-// The recorded stack had more to send than the window let through, and probed for room: ours must have it,
-// too.
 void Feed::write_ahead(FeedFlow& flow) {
-  constexpr std::int64_t kFull = 2 * 1460;
-  constexpr std::size_t kFarthest = 64;
-  if (!flow.player->is_established() || flow.right_edge - flow.player->written() >= kFull) return;
-  for (std::size_t i = 0; i < flow.waiting.size() && i < kFarthest; ++i) {
-    const HeldPacket& packet = *flow.waiting[i];
-    if (packet.side != *flow.ours || !packet.view || !packet.view->tcp || packet.view->payload_length <= 1)
-      continue;
-    const std::int64_t begin = flow.recorded[*flow.ours].of(packet.view->tcp->sequence);
-    const std::int64_t end = begin + packet.view->payload_length;
-    if (end <= flow.player->written()) continue;
-    if (begin == flow.player->written() && end > flow.right_edge) {
-      host_.enter(now_);
-      flow.player->write_ahead(begin, *packet.view);
-      host_.leave();
-      after();
-    }
-    return;
-  }
-}
-
-// The port is open for a SYN that was answered with a SYN-ACK, and closed for one that was refused.
-void Feed::open_listener(FeedFlow& flow) {
-  const Endpoint local = flow.player->tuple().local;
-  const auto found = listeners_.find(local);
+  const HeldPacket* const packet = flow.wanted_ahead();
+  if (packet == nullptr) return;
   host_.enter(now_);
-  if (flow.player->is_passive() && found == listeners_.end()) {
-    auto hold = host_.tcp().bind({.local = local, .reuse_address = true});
-    if (hold) {
-      if (auto listener = host_.tcp().listen(*hold, 4096, {})) listeners_.emplace(local, *listener);
-    }
-  } else if (flow.facts->ends[*flow.ours].refused && found != listeners_.end()) {
-    found->second->close();
-    listeners_.erase(found);
-  }
+  flow.player->write_ahead(flow.recorded[*flow.ours].of(packet->view->tcp->sequence), *packet->view);
   host_.leave();
+  after();
 }
 
 // ---------------------------------------------------------------- what the Host has done
@@ -642,7 +401,7 @@ void Feed::after() {
 }
 
 void Feed::accept() {
-  for (const auto& [local, listener] : listeners_) {
+  for (const auto& [local, listener] : stand_in_.listeners()) {
     while (const auto accepted = listener->accept()) {
       const auto found = current_.find((*accepted)->tuple());
       if (found == current_.end()) {
@@ -657,54 +416,37 @@ void Feed::accept() {
 }
 
 void Feed::take_sent() {
-  PacketQueue& queue = host_.transmit_queue(interface_);
-  while (!queue.empty()) on_sent(queue.pop());
+  Packet packet;
+  while (const auto captured = stand_in_.next_sent(packet, now_)) on_sent(*captured);
 }
 
-void Feed::on_sent(Packet packet) {
-  if (!packet.linearize()) return;
-  if (has_ethernet_) {
-    if (const auto answer = neighbours_.answer_to(packet.head())) {
-      host_.receive(interface_, pool_.copy_of(*answer), now_);
-      return;
-    }
-  }
+std::optional<std::size_t> Feed::flow_of_sent(const CapturedPacket& packet, const PacketView& view) const {
+  if (!view.tcp) return table_.find(packet, view);
+  const auto found =
+      current_.find({{view.source, view.tcp->source_port}, {view.destination, view.tcp->destination_port}});
+  return found != current_.end() ? std::optional(found->second) : std::nullopt;
+}
+
+void Feed::on_sent(const CapturedPacket& packet) {
   ++outcome_.sent;
-  CapturedPacket captured;
-  captured.number = ++sent_number_;
-  captured.time = scene_.begin + now_.time_since_epoch();
-  captured.link_type = has_ethernet_ ? LinkType::kEthernet : LinkType::kRaw;
-  captured.octets = packet.head();
-  captured.original_length = static_cast<std::uint32_t>(packet.head().size());
-  captured.is_outgoing = true;
-  const auto view = PacketView::parse(captured);
+  const auto view = PacketView::parse(packet);
   std::optional<std::size_t> number;
   PacketRecord record;
-  if (view && view->tcp) {
-    const tcp::FourTuple tuple{{view->source, view->tcp->source_port},
-                               {view->destination, view->tcp->destination_port}};
-    if (const auto found = current_.find(tuple); found != current_.end()) number = found->second;
-  } else if (view) {
-    number = table_.find(captured, *view);
-  }
+  if (view) number = flow_of_sent(packet, *view);
   if (number && flows_.contains(*number)) {
     FeedFlow& flow = flows_.at(*number);
-    record =
-        record_of(number, flow.ours.value_or(0), captured, &*view,
-                  flow.facts != nullptr ? &flow.sent : nullptr, &flow.recorded[1 - flow.ours.value_or(0)]);
+    const std::size_t ours = flow.ours.value_or(0);
+    record = flow.record_of(ours, packet, *view, flow.sent, flow.recorded[1 - ours]);
     if (flow.facts != nullptr && !record.flags.rst && record.end() > flow.sent_end) {
       flow.sent_end = record.end();
-      if (flow.blocked_since != kNever) {  // perhaps this was awaited
-        unschedule(flow, *number);
-        schedule_at(flow, *number, now_);
-      }
+      if (flow.is_blocked()) agenda_.set(*number, now_);  // perhaps this was awaited
     }
   } else {
-    record = record_of(std::nullopt, 0, captured, view ? &*view : nullptr, nullptr, nullptr);
+    record = view ? make_record(packet, *view, 0, 0, 0) : bare_record(packet);
   }
   record.time = now_.time_since_epoch();
   record.is_ours = true;
-  listener_.happened(number, record, captured, view ? &*view : nullptr);
+  listener_.happened(number, record, packet, view ? &*view : nullptr);
 }
 
 }  // namespace

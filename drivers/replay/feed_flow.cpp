@@ -1,0 +1,98 @@
+#include "drivers/replay/feed_flow.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace transom::drivers::replay {
+
+bool FeedFlow::may_go(const HeldPacket& packet) const {
+  if (facts == nullptr || is_stalled || !packet.view || !packet.view->tcp) return true;
+  if (packet.side == *ours || !packet.view->tcp->flags.ack || !outcome.is_playable) return true;
+  const std::int64_t acknowledged = recorded[*ours].of(packet.view->tcp->acknowledgment);
+  return std::min(acknowledged, recorded_end) <= sent_end;
+}
+
+std::string FeedFlow::awaited(const HeldPacket& packet) const {
+  return fmt::format("packet {} acknowledges {}, but only {} was sent", packet.captured.number,
+                     recorded[*ours].of(packet.view->tcp->acknowledgment), sent_end);
+}
+
+bool FeedFlow::is_acceptable(const PacketView& view, const PacketRecord& record) {
+  const wire::TcpHeader& header = *view.tcp;
+  if (header.flags.rst || view.transport_checksum == ChecksumVerdict::kBad) return false;
+  const std::int64_t oldest =
+      recorded_end - std::max<std::int64_t>(facts->ends[1 - *ours].largest_window, 65535);
+  if (header.flags.ack && (record.acknowledgment > recorded_end || record.acknowledgment < oldest))
+    return false;                   // RFC 5961 §5
+  if (header.options.timestamps) {  // RFC 7323 §5
+    const std::uint32_t value = header.options.timestamps->value;
+    if (timestamp && static_cast<std::int32_t>(value - *timestamp) < 0) return false;
+    timestamp = value;
+  }
+  return true;
+}
+
+PacketRecord FeedFlow::record_of(std::size_t side, const CapturedPacket& packet, const PacketView& view,
+                                 SequenceOffsets& own, const SequenceOffsets& other) const {
+  if (!view.tcp || facts == nullptr) return make_record(packet, view, 0, 0, 0);
+  const wire::TcpHeader& header = *view.tcp;
+  const std::int64_t sequence = own.of(header.sequence);
+  // Sequence numbers of resets may be anything.
+  if (!header.flags.rst) own.see(header.sequence + view.sequence_length());
+  const std::int64_t acknowledgment = header.flags.ack ? other.of(header.acknowledgment) : 0;
+  return make_record(packet, view, sequence, acknowledgment, facts->scale(side));
+}
+
+void FeedFlow::write_rest(const HeldPacket& first) {
+  constexpr Duration kOneWrite = std::chrono::milliseconds(1);
+  if (first.view->payload_length == 0 || first.view->tcp->flags.psh) return;
+  const SequenceOffsets& offsets = recorded[*ours];
+  for (const auto& packet : waiting) {
+    if (packet->side != *ours || !packet->view || !packet->view->tcp ||
+        packet->captured.time - first.captured.time > kOneWrite)
+      return;
+    const std::int64_t begin = offsets.of(packet->view->tcp->sequence);
+    if (begin != player->written() || packet->view->payload_length == 0) return;
+    player->write_ahead(begin, *packet->view);
+    if (packet->view->tcp->flags.psh) return;
+  }
+}
+
+const HeldPacket* FeedFlow::wanted_ahead() const {
+  constexpr std::int64_t kFull = 2 * 1460;
+  constexpr std::size_t kFarthest = 64;
+  if (!player->is_established() || right_edge - player->written() >= kFull) return nullptr;
+  for (std::size_t i = 0; i < waiting.size() && i < kFarthest; ++i) {
+    const HeldPacket& packet = *waiting[i];
+    if (packet.side != *ours || !packet.view || !packet.view->tcp || packet.view->payload_length <= 1)
+      continue;
+    const std::int64_t begin = recorded[*ours].of(packet.view->tcp->sequence);
+    const std::int64_t end = begin + packet.view->payload_length;
+    if (end <= player->written()) continue;
+    return begin == player->written() && end > right_edge ? &packet : nullptr;
+  }
+  return nullptr;
+}
+
+bool FeedFlow::find_ahead(std::int64_t begin, MutableBytes out) const {
+  const SequenceOffsets& offsets = recorded[*ours];
+  std::vector<bool> known(out.size());
+  std::size_t missing = out.size();
+  for (const auto& packet : waiting) {
+    if (packet->side != *ours || !packet->view || !packet->view->tcp) continue;
+    const std::int64_t at = offsets.of(packet->view->tcp->sequence) - begin;
+    for (std::size_t i = 0; i < packet->view->payload.size(); ++i) {
+      const std::int64_t to = at + static_cast<std::int64_t>(i);
+      if (to < 0 || to >= static_cast<std::int64_t>(out.size())) continue;
+      const auto index = static_cast<std::size_t>(to);
+      if (known[index]) continue;
+      known[index] = true;
+      out[index] = packet->view->payload[i];
+      if (--missing == 0) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace transom::drivers::replay
