@@ -283,7 +283,7 @@ def ipv6_headers(lab):
     attacker.send(ipv6(ATTACKER6, "::1", packets.ICMPV6, icmpv6(ATTACKER6, "::1", 128, 0, 1, b"hello")), pause=0.1)
 
 
-@case("attack-smurf", at="server")
+@case("attack-smurf", stack="server", at="server")
 def smurf(lab):
     """Echo requests and UDP to the broadcast address, and a TCP SYN in a broadcast frame: none is answered."""
     lab.listen()

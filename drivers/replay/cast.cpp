@@ -43,6 +43,10 @@ Cast::Cast(const Scene& scene, const Role& role) : ours_(scene.flows.size()) {
       if ((flow.protocol == IpProtocol::kTcp) != wants_tcp) continue;
       const IpAddress &first = flow.ends[0].address, &second = flow.ends[1].address;
       if (!is_somebody(first) || !is_somebody(second) || first == second) continue;
+      if (scene.broadcasts.contains(second)) {
+        place_broadcaster(number, first, role);
+        continue;
+      }
       std::optional<std::size_t> ours;
       if (our_addresses_.contains(first) || their_addresses_.contains(second)) {
         ours = 0;
@@ -59,6 +63,16 @@ Cast::Cast(const Scene& scene, const Role& role) : ours_(scene.flows.size()) {
       ours_[number] = ours;
     }
   }
+}
+
+// Who asks all hosts of a network is a client.
+void Cast::place_broadcaster(std::size_t flow, const IpAddress& sender, const Role& role) {
+  const bool is_ours = role.kind == Role::Kind::kAddress ? sender == role.address
+                       : their_addresses_.contains(sender)
+                           ? false
+                           : our_addresses_.contains(sender) || role.kind == Role::Kind::kClient;
+  (is_ours ? our_addresses_ : their_addresses_).insert(sender);
+  if (is_ours) ours_[flow] = 0;
 }
 
 }  // namespace transom::drivers::replay

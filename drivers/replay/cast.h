@@ -32,6 +32,8 @@ class Cast {
   const std::set<IpAddress>& their_addresses() const { return their_addresses_; }
 
  private:
+  void place_broadcaster(std::size_t flow, const IpAddress& sender, const Role& role);
+
   std::vector<std::optional<std::size_t>> ours_;
   std::set<IpAddress> our_addresses_, their_addresses_;
 };

@@ -20,6 +20,7 @@ void DatagramPlayer::open(const Scene& scene, const Cast& cast) {
     if (local.port == Port::kNone || scene.udp_refused.contains({local.address, local.port})) continue;
     if (sockets_.contains(local)) continue;
     auto socket = host_.udp().open(local.address.family());
+    socket->options().broadcast = scene.broadcasts.contains(flow.ends[1 - *ours].address);
     if (socket->bind({.local = local, .reuse_address = true})) sockets_.emplace(local, std::move(socket));
   }
 }

@@ -51,6 +51,7 @@ class Feed final : public tcp::ChosenNumbers {
   void schedule(std::size_t number);
   void advance_to(Instant instant);
   void process(std::size_t number);
+  bool concerns_us(const IpAddress& destination) const;
   void wait(std::size_t number);
   void give_up(std::size_t number);
   void play_ours(std::size_t number, HeldPacket& packet);
@@ -212,6 +213,12 @@ FeedOutcome Feed::finish() {
   return std::move(outcome_);
 }
 
+// Our ends are among those that get it.
+bool Feed::concerns_us(const IpAddress& destination) const {
+  return cast_.is_ours(destination) || destination.is_multicast() || destination.is_limited_broadcast() ||
+         scene_.broadcasts.contains(destination);
+}
+
 void Feed::process(std::size_t number) {
   FeedFlow& flow = flows_.at(number);
   if (flow.waiting.empty()) return;
@@ -233,8 +240,7 @@ void Feed::process(std::size_t number) {
     ++outcome_.between_others;  // ours to a group: no application of ours is behind it
   } else if (flow.is_stalled) {
     ++flow.outcome.not_delivered;
-  } else if (!is_known && taken->view && !taken->view->destination.is_multicast() &&
-             !cast_.is_ours(taken->view->destination)) {
+  } else if (!is_known && taken->view && !concerns_us(taken->view->destination)) {
     ++outcome_.between_others;
   } else {
     feed_theirs(number, *taken);

@@ -7,6 +7,7 @@
 namespace transom::drivers::replay {
 
 namespace {
+const MacAddress kOurMac({2, 0, 0, 0, 0, 1});
 const MacAddress kPeerMac({2, 0, 0, 0, 0, 2});
 constexpr std::size_t kBacklog = 4096;
 }  // namespace
@@ -28,7 +29,7 @@ FeedHost::FeedHost(const Scene& scene, const Cast& cast, const FeedHostOptions& 
   interface.transmit_limit = 1 << 16;
   interface_ = host_.add_interface(interface);
   for (const IpAddress& address : cast_.our_addresses())
-    (void)host_.add_address(interface_, {address, static_cast<std::uint8_t>(address.bits())});
+    (void)host_.add_address(interface_, {address, prefix_of(address)});
   for (const IpFamily family : {IpFamily::kIpv4, IpFamily::kIpv6})
     (void)host_.add_route({IpAddress::any(family), 0}, std::nullopt, interface_);
   if (!options.congestion_control.empty()) {
@@ -60,13 +61,27 @@ MacAddress FeedHost::a_peer_mac() const {
   return kPeerMac;
 }
 
+// Where the capture has none, as our end only got broadcasts, any will do.
 std::optional<MacAddress> FeedHost::our_mac() const {
   if (scene_.link_type != LinkType::kEthernet || scene_.has_tags) return std::nullopt;
-  for (const IpAddress& address : cast_.our_addresses()) {
-    const auto found = scene_.macs.find(address);
-    if (found != scene_.macs.end() && !found->second.is_zero()) return found->second;
+  for (const auto* macs : {&scene_.macs, &scene_.sent_to}) {
+    for (const IpAddress& address : cast_.our_addresses()) {
+      const auto found = macs->find(address);
+      if (found != macs->end()) return found->second.is_zero() ? std::nullopt : std::optional(found->second);
+    }
   }
-  return std::nullopt;
+  return kOurMac;
+}
+
+// Of a network whose broadcast address was seen; else of one host.
+std::uint8_t FeedHost::prefix_of(const IpAddress& address) const {
+  for (const IpAddress& broadcast : scene_.broadcasts) {
+    for (std::uint8_t length = 30; address.is_v4() && length >= 8; --length) {
+      const IpPrefix prefix{address, length};
+      if (prefix.directed_broadcast() == broadcast) return length;
+    }
+  }
+  return static_cast<std::uint8_t>(address.bits());
 }
 
 // What lets our ends announce the MSS that they announced, and send what they sent.

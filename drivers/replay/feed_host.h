@@ -47,6 +47,7 @@ class FeedHost {
   std::map<IpAddress, MacAddress> their_macs() const;
   MacAddress a_peer_mac() const;
   std::optional<MacAddress> our_mac() const;
+  std::uint8_t prefix_of(const IpAddress& address) const;
   std::uint32_t mtu() const;
 
   const Scene& scene_;

@@ -25,13 +25,7 @@ void Survey::add(const CapturedPacket& packet) {
     ++scene_.without_ip;
     return;
   }
-  if (packet.link_type == LinkType::kEthernet) {
-    wire::Reader reader(packet.octets);
-    if (const auto header = wire::EthernetHeader::parse(reader)) {
-      scene_.macs.try_emplace(view->source, header->source);
-      scene_.has_tags = scene_.has_tags || header->tag;
-    }
-  }
+  if (packet.link_type == LinkType::kEthernet) add_macs(packet, *view);
   const std::uint32_t length =
       view->transport_length + static_cast<std::uint32_t>(view->transport_offset - view->network_offset);
   if (length > kJumbo) {
@@ -44,6 +38,21 @@ void Survey::add(const CapturedPacket& packet) {
   const Place place = table_.place(packet, *view);
   if (view->tcp) add_tcp(*view, place, packet.time);
   add_icmp(packet, *view);
+}
+
+void Survey::add_macs(const CapturedPacket& packet, const PacketView& view) {
+  wire::Reader reader(packet.octets);
+  const auto header = wire::EthernetHeader::parse(reader);
+  if (!header) return;
+  scene_.macs.try_emplace(view.source, header->source);
+  scene_.has_tags = scene_.has_tags || header->tag;
+  if (!header->destination.is_group()) {
+    scene_.sent_to.try_emplace(view.destination, header->destination);
+  } else if (header->destination.is_broadcast() && !view.tcp && view.destination.is_v4() &&
+             !view.destination.is_limited_broadcast()) {
+    // RFC 919 §7: the host part is all ones, of two bits at least.
+    if ((view.destination.v4_value() & 3U) == 3) scene_.broadcasts.insert(view.destination);
+  }
 }
 
 void Survey::add_tcp(const PacketView& view, const Place& place, Duration time) {
@@ -136,6 +145,9 @@ void Survey::add_icmp(const CapturedPacket& packet, const PacketView& view) {
 
 Scene Survey::finish() && {
   scene_.flows = table_.flows();
+  std::erase_if(scene_.broadcasts, [this](const IpAddress& address) {
+    return scene_.macs.contains(address) || scene_.sent_to.contains(address);
+  });
   return std::move(scene_);
 }
 

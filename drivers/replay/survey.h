@@ -56,8 +56,10 @@ struct TcpFacts {
 
 struct Scene {
   std::vector<Flow> flows;
-  std::map<std::size_t, TcpFacts> tcp;   // by flow
-  std::map<IpAddress, MacAddress> macs;  // sources of Ethernet frames
+  std::map<std::size_t, TcpFacts> tcp;      // by flow
+  std::map<IpAddress, MacAddress> macs;     // sources of Ethernet frames
+  std::map<IpAddress, MacAddress> sent_to;  // where Ethernet frames to one host went
+  std::set<IpAddress> broadcasts;           // addresses of all hosts of a network, as far as can be told
   LinkType link_type = LinkType::kEthernet;
   std::uint64_t packets = 0;
   std::uint64_t unfilled_checksums = 0;
@@ -79,6 +81,7 @@ class Survey {
   void add_tcp(const PacketView& view, const Place& place, Duration time);
   void add_keep_alive(TcpFacts& facts, TcpEnd& end, const PacketView& view, Duration time);
   void add_icmp(const CapturedPacket& packet, const PacketView& view);
+  void add_macs(const CapturedPacket& packet, const PacketView& view);
 
   Scene scene_;
   FlowTable table_;
