@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,7 @@ struct OtherBlock {
 using OtherBlockHandler = std::function<void(const OtherBlock&)>;
 
 class CaptureSource;
+class KeptPacket;
 
 class CaptureReader {
  public:
@@ -52,6 +54,8 @@ class CaptureReader {
   static std::expected<CaptureReader, CaptureError> open(const std::string& path);
   // The same for octets in memory, which must outlive the reader.
   static std::expected<CaptureReader, CaptureError> of(Bytes file);
+  // The same for packets in memory.
+  static CaptureReader of(std::span<const KeptPacket> packets);
 
   CaptureReader(CaptureReader&&) noexcept;
   CaptureReader& operator=(CaptureReader&&) noexcept;

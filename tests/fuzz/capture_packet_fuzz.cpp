@@ -66,6 +66,13 @@ void change(const CapturedPacket& packet) {
     }
     require(sum == 0 || sum == before->payload_length);
   }
+  for (const std::uint8_t kind : tcp_option_kinds(packet)) {
+    OwnedPacket without = OwnedPacket::copy_of(packet);
+    drop_tcp_options(without, kind);
+    const auto view = PacketView::parse(without.packet);
+    require(view && view->payload_length == before->payload_length);
+    for (const std::uint8_t left : tcp_option_kinds(without.packet)) require(left != kind);
+  }
   OwnedPacket owned = OwnedPacket::copy_of(packet);
   cut_to_length(owned, 68);
   if (owned.packet.original_length <= 4096) pad_to_length(owned);

@@ -25,6 +25,33 @@ void set_length(std::vector<std::uint8_t>& octets, const PacketView& view, std::
     put_u16(octets, view.transport_offset + 4, static_cast<std::uint16_t>(transport));
 }
 
+constexpr std::uint8_t kEndOfOptions = 0, kNoOperation = 1;
+
+struct TcpOption {
+  std::uint8_t kind = 0;
+  std::size_t begin = 0, end = 0;  // in the packet's octets
+};
+
+// Without padding; up to the first that is malformed.
+std::vector<TcpOption> tcp_options(Bytes octets, const PacketView& view) {
+  std::vector<TcpOption> options;
+  if (!view.tcp || view.is_fragment || !view.has_whole_payload()) return options;
+  for (std::size_t at = view.transport_offset + wire::TcpHeader::kMinSize; at < view.payload_offset;) {
+    const std::uint8_t kind = octets[at];
+    if (kind == kEndOfOptions) break;
+    if (kind == kNoOperation) {
+      ++at;
+      continue;
+    }
+    if (at + 1 >= view.payload_offset) break;
+    const std::size_t length = octets[at + 1];
+    if (length < 2 || at + length > view.payload_offset) break;
+    options.push_back({.kind = kind, .begin = at, .end = at + length});
+    at += length;
+  }
+  return options;
+}
+
 }  // namespace
 
 OwnedPacket OwnedPacket::copy_of(const CapturedPacket& packet) {
@@ -55,6 +82,49 @@ void cut_to_length(OwnedPacket& packet, std::uint32_t mtu) {
   packet.octets.resize(limit);
   set_length(packet.octets, *view, limit - view->transport_offset);
   packet.refresh(static_cast<std::uint32_t>(limit));
+  fill_in_checksums(packet.packet, packet.octets);
+}
+
+std::vector<std::uint8_t> tcp_option_kinds(const CapturedPacket& packet) {
+  std::vector<std::uint8_t> kinds;
+  const auto view = PacketView::parse(packet);
+  if (!view) return kinds;
+  for (const TcpOption& option : tcp_options(packet.octets, *view)) kinds.push_back(option.kind);
+  return kinds;
+}
+
+void drop_tcp_options(OwnedPacket& packet, std::uint8_t kind) {
+  const auto view = PacketView::parse(packet.packet);
+  if (!view) return;
+  const Bytes before = packet.octets;
+  const std::size_t options_begin = view->transport_offset + wire::TcpHeader::kMinSize;
+  std::vector<std::uint8_t> options;
+  std::size_t at = options_begin;
+  for (const TcpOption& option : tcp_options(before, *view)) {
+    if (option.kind != kind) continue;
+    options.insert(options.end(), before.begin() + static_cast<std::ptrdiff_t>(at),
+                   before.begin() + static_cast<std::ptrdiff_t>(option.begin));
+    at = option.end;
+  }
+  if (at == options_begin) return;
+  options.insert(options.end(), before.begin() + static_cast<std::ptrdiff_t>(at),
+                 before.begin() + static_cast<std::ptrdiff_t>(view->payload_offset));
+  const bool is_padding = std::ranges::all_of(
+      options, [](std::uint8_t octet) { return octet == kEndOfOptions || octet == kNoOperation; });
+  if (is_padding) options.clear();
+  options.resize((options.size() + 3) / 4 * 4, kEndOfOptions);
+
+  std::vector<std::uint8_t> octets(before.begin(),
+                                   before.begin() + static_cast<std::ptrdiff_t>(options_begin));
+  octets.insert(octets.end(), options.begin(), options.end());
+  octets.insert(octets.end(), view->payload.begin(), view->payload.end());
+  constexpr std::size_t kDataOffset = 12;
+  std::uint8_t& data_offset = octets[view->transport_offset + kDataOffset];
+  data_offset = static_cast<std::uint8_t>((data_offset & 0x0f) |
+                                          ((wire::TcpHeader::kMinSize + options.size()) / 4) << 4);
+  set_length(octets, *view, octets.size() - view->transport_offset);
+  packet.octets = std::move(octets);
+  packet.refresh(static_cast<std::uint32_t>(packet.octets.size()));
   fill_in_checksums(packet.packet, packet.octets);
 }
 
