@@ -15,13 +15,18 @@ constexpr Duration kQuiet = std::chrono::milliseconds(2);
 
 }  // namespace
 
-// ---------------------------------------------------------------- those in the queue of MSG_ERRQUEUE
+// ---------------------------------------------------------------- by breaking
+
+// A plain error too can be shown so where the program has its descriptor under a number of which all is
+// asked. Elsewhere read() and send() would fail for good.
+bool DatagramGuest::may_break() const { return may_show_ && is_asked_everywhere(); }
 
 // Breaks the pair as a reset does. In the program's queue stays the other end of another pair, whose end
 // tells that the program has closed the socket.
-void DatagramGuest::show_reports(Session& session) {
+void DatagramGuest::show_errors(Session& session) {
   show_at_ = kNever;
-  if (is_shown_ || !may_show_ || holds_calls() || !socket_->has_reports()) return;
+  if (is_shown_ || !may_show_ || holds_calls()) return;
+  if (!socket_->has_reports() && (error_ == 0 || !may_break())) return;
   if (const Instant due = last_heard_ + kQuiet; session.now() < due) {
     show_at_ = due;
     return owner_.waits(*this);
@@ -39,7 +44,7 @@ void DatagramGuest::show_reports(Session& session) {
   owner_.adopt(shared_from_this());
 }
 
-// The program is here, perhaps to read them: it gets a pair that works. What waits is moved to it.
+// The program is here, perhaps to ask for it: it gets a pair that works. What waits is moved to it.
 Outcome<void> DatagramGuest::renew_pair(const TrappedCall& call) {
   const auto old = call.take_descriptor(call.int_argument(0));
   if (!old) return std::unexpected(old.error());
@@ -70,14 +75,15 @@ void DatagramGuest::prepare(Session& session, const TrappedCall& call) {
   last_heard_ = session.now();
   may_show_ = call.replaces_at_once();
   if (is_shown_) (void)renew_pair(call);
-  if (socket_->has_reports()) owner_.note(*this);  // what it leaves is shown again
+  if (socket_->has_reports() || error_ != 0) owner_.note(*this);  // what it leaves is shown again
 }
 
-// ---------------------------------------------------------------- others
+// ---------------------------------------------------------------- and without
 
-// Whoever waits for the socket is woken by an empty record: a pair cannot be in error and go on. Calls that
-// come here tell the error; a plain read() finds an empty datagram.
-void DatagramGuest::wake_for_error() {
+// Where breaking would do harm, whoever waits for the socket is woken by an empty record. Calls that come
+// here tell the error; a read() that does not finds an empty datagram.
+void DatagramGuest::tell_error() {
+  if (may_break()) return owner_.note(*this);
   if (write_end(end_.get(), {}) == 0)
     waiting_.push_back({.size = 0, .from = std::nullopt, .control = {}, .is_error = true});
 }

@@ -21,12 +21,6 @@ constexpr std::size_t kMaxWaiting = 64;  // in the pair; more wait in the stack,
 
 }  // namespace
 
-std::size_t DatagramGuest::MessageArgument::room() const {
-  std::size_t total = 0;
-  for (const iovec& piece : pieces) total += piece.iov_len;
-  return total;
-}
-
 void DatagramGuest::connect(Session& session, const TrappedCall& call) {
   const auto argument = read_address_argument(call, call.argument(1), call.argument(2));
   if (!argument) return call.finish(argument.error());
@@ -63,53 +57,21 @@ void DatagramGuest::query(const TrappedCall& call) {
   call.finish(call.write_value(call.argument(2), size));
 }
 
-// ---------------------------------------------------------------- arguments
-
-Outcome<DatagramGuest::MessageArgument> DatagramGuest::read_message(const TrappedCall& call,
-                                                                    std::uint64_t address) {
-  const auto header = call.read_value<msghdr>(address);
-  if (!header) return std::unexpected(header.error());
-  MessageArgument message{.header = *header, .pieces = {}};
-  if (header->msg_iovlen > IOV_MAX) return fail(EMSGSIZE);
-  message.pieces.resize(header->msg_iovlen);
-  const auto done = call.read(
-      reinterpret_cast<std::uint64_t>(header->msg_iov),
-      {reinterpret_cast<std::uint8_t*>(message.pieces.data()), message.pieces.size() * sizeof(iovec)});
-  if (!done) return std::unexpected(done.error());
-  for (const iovec& piece : message.pieces) {
-    if (piece.iov_len > SSIZE_MAX || message.room() > SSIZE_MAX) return fail(EINVAL);
-  }
-  return message;
-}
-
-DatagramGuest::MessageArgument DatagramGuest::simple_message(const TrappedCall& call) {
-  MessageArgument message;
-  message.pieces.push_back(
-      {reinterpret_cast<void*>(call.argument(1)), static_cast<std::size_t>(call.argument(2))});
-  message.header.msg_name = reinterpret_cast<void*>(call.argument(4));
-  return message;
-}
-
 // ---------------------------------------------------------------- sending
 
 void DatagramGuest::send(Session& session, const TrappedCall& call) {
   move_out(session);  // what was written before goes before
   if (error_ != 0) return call.finish(Errno{pending_error()});
-  const auto report = [&call](const Outcome<std::size_t>& sent) {
-    sent ? call.finish(static_cast<std::int64_t>(*sent)) : call.finish(sent.error());
-  };
-  if (call.number() == SYS_sendmmsg) {
-    const auto count = send_many(session, call);
-    count ? call.finish(*count) : call.finish(count.error());
-  } else if (call.number() == SYS_sendmsg) {
-    const auto message = read_message(call, call.argument(1));
-    if (!message) return call.finish(message.error());
-    report(send_from(session, call, *message, call.int_argument(2)));
-  } else {
-    MessageArgument message = simple_message(call);
-    message.header.msg_namelen = static_cast<socklen_t>(call.argument(5));
-    report(send_from(session, call, message, call.int_argument(3)));
-  }
+  const auto sent = call.number() == SYS_sendmmsg ? send_many(session, call) : send_one(session, call);
+  sent ? call.finish(*sent) : call.finish(sent.error());
+}
+
+Outcome<std::int64_t> DatagramGuest::send_one(Session& session, const TrappedCall& call) {
+  const auto message = read_message(call);
+  if (!message) return std::unexpected(message.error());
+  const auto sent = send_from(session, call, *message, flags_of(call));
+  if (!sent) return std::unexpected(sent.error());
+  return static_cast<std::int64_t>(*sent);
 }
 
 Outcome<std::int64_t> DatagramGuest::send_many(Session& session, const TrappedCall& call) {
@@ -132,6 +94,7 @@ Outcome<std::int64_t> DatagramGuest::send_many(Session& session, const TrappedCa
 Outcome<std::size_t> DatagramGuest::send_from(Session& session, const TrappedCall& call,
                                               const MessageArgument& message, int flags) {
   if (message.room() > kMaxDatagram) return fail(EMSGSIZE);
+  if (is_write_shut_) return fail(EPIPE);
   const MutableBytes octets = chunk();
   std::size_t size = 0;
   for (const iovec& piece : message.pieces) {
@@ -186,9 +149,9 @@ void DatagramGuest::move_out(Session& session) {
 void DatagramGuest::receive(Session& session, const TrappedCall& call) {
   const auto received = try_receive(session, call);
   if (received) return *received ? call.finish(**received) : call.finish(received->error());
-  if (is_read_shut_) return call.finish(std::int64_t{0});
-  const int flags = call.int_argument(call.number() == SYS_recvmsg ? 2 : 3);
+  const int flags = flags_of(call);
   if ((flags & MSG_ERRQUEUE) != 0 || !may_block(call, flags)) return call.finish(Errno{EAGAIN});
+  if (is_read_shut_) return call.finish(std::int64_t{0});
   hold(session, call, socket_->receive_timeout());
 }
 
@@ -197,7 +160,7 @@ std::optional<Outcome<std::int64_t>> DatagramGuest::try_receive(Session& session
   if (!theirs) return std::unexpected(theirs.error());
   move_in(session);
   forget_taken(theirs->get());
-  const bool wants_reports = (call.int_argument(call.number() == SYS_recvmsg ? 2 : 3) & MSG_ERRQUEUE) != 0;
+  const bool wants_reports = (flags_of(call) & MSG_ERRQUEUE) != 0;
   const bool is_next = waiting_.empty() || waiting_.front().is_error;
   if (error_ != 0 && (is_next || wants_reports)) {
     const int error = take_error(theirs->get());
@@ -209,30 +172,22 @@ std::optional<Outcome<std::int64_t>> DatagramGuest::try_receive(Session& session
     return static_cast<std::int64_t>(*outcome);
   };
   if (call.number() == SYS_recvmmsg) return without_wait(receive_many(session, call, theirs->get()));
-  if (call.number() == SYS_recvmsg) {
-    auto message = read_message(call, call.argument(1));
-    if (!message) return std::unexpected(message.error());
-    if (message->header.msg_name != nullptr && static_cast<int>(message->header.msg_namelen) < 0)
-      return fail(EINVAL);
-    const auto size = receive_into(session, call, *message, call.int_argument(2), theirs->get());
-    if (size) {
-      if (const auto told = call.write_value(call.argument(1), message->header); !told)
-        return std::unexpected(told.error());
-    }
-    return without_wait(size);
-  }
-  MessageArgument message = simple_message(call);
-  if (message.header.msg_name != nullptr) {
+  auto message = read_message(call);
+  if (!message) return std::unexpected(message.error());
+  if (is_read(call) && message->room() == 0) return 0;
+  const bool has_name = message->header.msg_name != nullptr;
+  if (has_name && call.number() == SYS_recvfrom) {
     const auto room = call.read_value<socklen_t>(call.argument(5));
     if (!room) return std::unexpected(room.error());
-    if (static_cast<int>(*room) < 0) return fail(EINVAL);
-    message.header.msg_namelen = *room;
+    message->header.msg_namelen = *room;
   }
-  const auto size = receive_into(session, call, message, call.int_argument(3), theirs->get());
-  if (size && message.header.msg_name != nullptr) {
-    if (const auto told = call.write_value(call.argument(5), message.header.msg_namelen); !told)
-      return std::unexpected(told.error());
-  }
+  if (has_name && static_cast<int>(message->header.msg_namelen) < 0) return fail(EINVAL);
+  const auto size = receive_into(session, call, *message, flags_of(call), theirs->get());
+  Outcome<void> told;
+  if (size && call.number() == SYS_recvmsg) told = call.write_value(call.argument(1), message->header);
+  if (size && call.number() == SYS_recvfrom && has_name)
+    told = call.write_value(call.argument(5), message->header.msg_namelen);
+  if (!told) return std::unexpected(told.error());
   return without_wait(size);
 }
 
@@ -344,7 +299,7 @@ bool DatagramGuest::relay_one(Session& session) {
   const auto size = socket_->receive(session, incoming);
   if (!size) {
     if (size.error() == Errno{EAGAIN}) return false;
-    if (std::exchange(error_, to_number(size.error())) == 0) wake_for_error();
+    if (std::exchange(error_, to_number(size.error())) == 0) tell_error();
     return false;
   }
   if (write_end(end_.get(), octets.first(*size)) < 0) {
@@ -393,8 +348,8 @@ void DatagramGuest::on_socket(Session& session) {
     held_.erase(held_.begin());
     *received ? call.finish(**received) : call.finish(received->error());
   }
-  show_reports(session);
   move_in(session);
+  show_errors(session);
 }
 
 }  // namespace transom::sockets::run

@@ -1,18 +1,19 @@
 // A UDP or ping socket of a supervised program.
 //
 // The pair keeps the boundaries of datagrams but knows no addresses. Those of the datagrams that wait in it
-// are remembered here in the same order; read() and recv() of the program take datagrams without a word, so
+// are remembered here in the same order; read() and recv() may take datagrams without a word, so
 // how many are left is asked of the pair itself.
 //
-// A pair can show POLLERR only by breaking. That is done for errors that wait for MSG_ERRQUEUE: whoever asked
-// for them comes with a call of ours to read them, and gets a new pair then. Since send() fails until then,
-// it is done when the program is likely to wait, and not in the midst of what it sends. Other errors wake
-// with an empty record: datagram_errors.cpp.
+// A pair can show POLLERR only by breaking, which is done when the program is likely to wait: its next call
+// gets a new pair. Where that call may be one that nobody is asked about (asked_numbers.h), an error wakes
+// with an empty record instead, unless it waits for MSG_ERRQUEUE, which a call of ours has to ask for:
+// datagram_errors.cpp.
 #pragma once
 
 #include <deque>
 
 #include "socket_api/run/guest_socket.h"
+#include "socket_api/run/message_argument.h"
 
 namespace transom::sockets::run {
 
@@ -41,19 +42,13 @@ class DatagramGuest final : public GuestSocket {
     std::vector<std::uint8_t> control;
     bool is_error = false;  // an empty record that only wakes: error_ is what it means
   };
-  // A struct msghdr of the program, with its pieces.
-  struct MessageArgument {
-    msghdr header{};
-    std::vector<iovec> pieces;
-    std::size_t room() const;
-  };
-
   void move_out(Session& session);
   void move_in(Session& session);
   bool relay_one(Session& session);
-  void show_reports(Session& session);
+  bool may_break() const;
+  void show_errors(Session& session);
   Outcome<void> renew_pair(const TrappedCall& call);
-  void wake_for_error();
+  void tell_error();
   int take_error(int theirs);
   void forget_taken(int theirs);
   // nullopt: there is nothing, and the call may wait.
@@ -61,12 +56,10 @@ class DatagramGuest final : public GuestSocket {
   Outcome<std::size_t> receive_into(Session& session, const TrappedCall& call, MessageArgument& message,
                                     int flags, int theirs);
   Outcome<std::int64_t> receive_many(Session& session, const TrappedCall& call, int theirs);
+  Outcome<std::int64_t> send_one(Session& session, const TrappedCall& call);
   Outcome<std::int64_t> send_many(Session& session, const TrappedCall& call);
   Outcome<std::size_t> send_from(Session& session, const TrappedCall& call, const MessageArgument& message,
                                  int flags);
-  static Outcome<MessageArgument> read_message(const TrappedCall& call, std::uint64_t address);
-  // recvfrom() and sendto() as messages of one piece.
-  static MessageArgument simple_message(const TrappedCall& call);
 
   std::deque<Waiting> waiting_;
   bool end_writable_ = true;

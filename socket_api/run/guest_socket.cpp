@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "socket_api/run/asked_numbers.h"
 #include "socket_api/run/file_places.h"
 
 namespace transom::sockets::run {
@@ -135,6 +136,11 @@ bool GuestSocket::is_where_it_was() const {
   if (hint_.number < 0) return false;
   const auto taken = take_descriptor(hint_.thread, hint_.number);
   return taken && cookie_of(taken->get()) == cookie_;
+}
+
+bool GuestSocket::is_asked_everywhere() const {
+  return !is_elsewhere_ && hint_.number >= TRANSOM_ASKED_FIRST && hint_.number < TRANSOM_ASKED_END &&
+         is_where_it_was();
 }
 
 bool GuestSocket::may_block(const TrappedCall& call, int flags) {

@@ -94,6 +94,8 @@ class GuestSocket : public std::enable_shared_from_this<GuestSocket> {
   void remember(pid_t thread, int number) { hint_ = {thread, number}; }
   // Its process is known, and not its number.
   void remember_process_of(pid_t thread) { hint_ = {thread, -1}; }
+  // A duplicate of it has a number of which not every call is asked.
+  void remember_elsewhere() { is_elsewhere_ = true; }
 
  protected:
   struct Hint {
@@ -102,6 +104,8 @@ class GuestSocket : public std::enable_shared_from_this<GuestSocket> {
   };
   // Where it was seen last, the program's end is still.
   bool is_where_it_was() const;
+  // All that is done with the program's end is asked of the supervisor, as far as is known.
+  bool is_asked_everywhere() const;
   // The program's end, for a moment. Empty when it cannot be found.
   drivers::FileDescriptor borrow_their_end() const;
   // `theirs`, a descriptor of ours, takes all the places that the descriptor of `call` has in its process.
@@ -127,6 +131,7 @@ class GuestSocket : public std::enable_shared_from_this<GuestSocket> {
   class ReadinessNote;
 
   Hint hint_;
+  bool is_elsewhere_ = false;
   std::unique_ptr<ReadinessNote> note_;
 };
 

@@ -17,8 +17,13 @@ struct transom_request {
 enum transom_answer_kind {
   TRANSOM_FINISH,  /* the call's result is `value`, or -1 and `error` */
   TRANSOM_RESUME,  /* the kernel is to do it */
-  TRANSOM_GIVE,    /* the result is the descriptor that comes with this; value: close on exec */
+  TRANSOM_GIVE,    /* the result is the descriptor that comes with this; value: enum transom_giving */
   TRANSOM_REPLACE, /* the descriptor that comes with this takes the place of number `value`; more follows */
+};
+
+enum transom_giving {
+  TRANSOM_CLOSE_ON_EXEC = 1,
+  TRANSOM_ASKED_NUMBER = 2, /* asked_numbers.h */
 };
 
 struct transom_answer {

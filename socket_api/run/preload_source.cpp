@@ -32,7 +32,10 @@ class PreloadChannel final : public CallChannel {
     (void)answer({.value = 0, .error = 0, .kind = TRANSOM_RESUME}, -1);
   }
   Outcome<void> give(std::uint64_t, int descriptor, bool close_on_exec) const override {
-    return answer({.value = close_on_exec, .error = 0, .kind = TRANSOM_GIVE}, descriptor);
+    return give_as(close_on_exec ? TRANSOM_CLOSE_ON_EXEC : 0, descriptor);
+  }
+  Outcome<void> give_asked(std::uint64_t, pid_t, int descriptor, bool close_on_exec) const override {
+    return give_as(TRANSOM_ASKED_NUMBER | (close_on_exec ? TRANSOM_CLOSE_ON_EXEC : 0), descriptor);
   }
   bool replaces_at_once() const override { return false; }
   Outcome<void> replace(std::uint64_t, int number, int descriptor, bool) const override {  // it knows
@@ -40,6 +43,9 @@ class PreloadChannel final : public CallChannel {
   }
 
  private:
+  Outcome<void> give_as(int giving, int descriptor) const {
+    return answer({.value = giving, .error = 0, .kind = TRANSOM_GIVE}, descriptor);
+  }
   Outcome<void> answer(transom_answer text, int descriptor) const {
     const Bytes octets(reinterpret_cast<const std::uint8_t*>(&text), sizeof text);
     if (drivers::send_with_descriptor(connection_.get(), octets, descriptor, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)

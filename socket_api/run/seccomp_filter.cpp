@@ -1,5 +1,6 @@
 #include "socket_api/run/seccomp_filter.h"
 
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -12,6 +13,8 @@
 
 #include <cstddef>
 #include <vector>
+
+#include "socket_api/run/asked_numbers.h"
 
 namespace transom::sockets::run {
 
@@ -47,6 +50,16 @@ class Filter {
     add(BPF_JMP | BPF_JSET | BPF_K, mask, 0, 1);
     answer(action);
   }
+  void answer_unless_either(std::uint32_t one, std::uint32_t other, std::uint32_t action) {
+    add(BPF_JMP | BPF_JEQ | BPF_K, one, 2, 0);
+    add(BPF_JMP | BPF_JEQ | BPF_K, other, 1, 0);
+    answer(action);
+  }
+  void answer_if_within(std::uint32_t first, std::uint32_t end, std::uint32_t action) {
+    add(BPF_JMP | BPF_JGE | BPF_K, first, 0, 2);
+    add(BPF_JMP | BPF_JGE | BPF_K, end, 1, 0);
+    answer(action);
+  }
   // The questions that `body` adds are for this call alone; what they leave open is allowed.
   template <typename Body>
   void on_call(long number, Body body) {
@@ -78,6 +91,12 @@ std::vector<sock_filter> make_program() {
   filter.load(offsetof(seccomp_data, nr));
   filter.answer_if_at_least(kX32Bit, refuse(ENOSYS));
 
+  // These first, for they are the most frequent.
+  const auto asked_number = [&filter] {
+    filter.load(argument_low(0));
+    filter.answer_if_within(TRANSOM_ASKED_FIRST, TRANSOM_ASKED_END, kAsk);
+  };
+  for (const long call : {SYS_read, SYS_write, SYS_readv, SYS_writev}) filter.on_call(call, asked_number);
   for (const long call :
        {SYS_connect, SYS_bind, SYS_listen, SYS_accept, SYS_accept4, SYS_getsockname, SYS_getpeername,
         SYS_setsockopt, SYS_getsockopt, SYS_sendmsg, SYS_recvmsg, SYS_sendmmsg, SYS_recvmmsg, SYS_shutdown}) {
@@ -93,7 +112,8 @@ std::vector<sock_filter> make_program() {
   });
   // With an address, or with flags whose meaning a socketpair does not know.
   const auto with_address = [&](int flags) {
-    return [&filter, flags] {
+    return [&filter, &asked_number, flags] {
+      asked_number();
       filter.load(argument_low(3));
       filter.answer_if_any_bit(static_cast<std::uint32_t>(flags), kAsk);
       for (const std::uint32_t half : {0U, 4U}) {
@@ -108,6 +128,17 @@ std::vector<sock_filter> make_program() {
     filter.load(argument_low(2));
     filter.answer_if(1, kAsk);
     with_address(MSG_ERRQUEUE | MSG_TRUNC)();
+  });
+  // Duplicates of what has such a number get one, too.
+  filter.on_call(SYS_dup, asked_number);
+#ifdef SYS_dup2
+  filter.on_call(SYS_dup2, asked_number);
+#endif
+  filter.on_call(SYS_dup3, asked_number);
+  filter.on_call(SYS_fcntl, [&] {
+    filter.load(argument_low(1));
+    filter.answer_unless_either(F_DUPFD, F_DUPFD_CLOEXEC, SECCOMP_RET_ALLOW);
+    asked_number();
   });
   filter.on_call(SYS_ioctl, [&] {
     filter.load(argument_low(1));

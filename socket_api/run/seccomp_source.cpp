@@ -2,6 +2,7 @@
 #include <linux/seccomp.h>
 #include <sys/ioctl.h>
 
+#include "socket_api/run/asked_numbers.h"
 #include "socket_api/run/seccomp_source.h"
 
 namespace transom::sockets::run {
@@ -23,29 +24,41 @@ class SeccompChannel final : public CallChannel {
     respond({.id = id, .val = 0, .error = 0, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE});
   }
   Outcome<void> give(std::uint64_t id, int descriptor, bool close_on_exec) const override {
-    seccomp_notif_addfd request{.id = id,
-                                .flags = SECCOMP_ADDFD_FLAG_SEND,
-                                .srcfd = static_cast<std::uint32_t>(descriptor),
-                                .newfd = 0,
-                                .newfd_flags = close_on_exec ? static_cast<std::uint32_t>(O_CLOEXEC) : 0};
-    if (ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_ADDFD, &request) >= 0) return {};
+    if (add(id, SECCOMP_ADDFD_FLAG_SEND, descriptor, 0, close_on_exec)) return {};
     if (errno == ENOENT) return fail(ESRCH);
     const int error = errno;  // EMFILE, most likely
     finish(id, 0, error);
     return fail(error);
   }
+  Outcome<void> give_asked(std::uint64_t id, pid_t thread, int descriptor,
+                           bool close_on_exec) const override {
+    for (int number = TRANSOM_ASKED_FIRST; number < TRANSOM_ASKED_END; ++number) {
+      const auto occupant = take_descriptor(thread, number);
+      if (occupant) continue;
+      if (occupant.error() != Errno{EBADF}) break;
+      if (add(id, SECCOMP_ADDFD_FLAG_SEND | SECCOMP_ADDFD_FLAG_SETFD, descriptor, number, close_on_exec))
+        return {};
+      if (errno == ENOENT) return fail(ESRCH);
+      if (errno != EBUSY) break;  // EBUSY: it is being opened; EBADF: beyond the limit of open files
+    }
+    return give(id, descriptor, close_on_exec);
+  }
   bool replaces_at_once() const override { return true; }
   Outcome<void> replace(std::uint64_t id, int number, int descriptor, bool close_on_exec) const override {
-    seccomp_notif_addfd request{.id = id,
-                                .flags = SECCOMP_ADDFD_FLAG_SETFD,
-                                .srcfd = static_cast<std::uint32_t>(descriptor),
-                                .newfd = static_cast<std::uint32_t>(number),
-                                .newfd_flags = close_on_exec ? static_cast<std::uint32_t>(O_CLOEXEC) : 0};
-    if (ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_ADDFD, &request) < 0) return fail(errno);
+    if (!add(id, SECCOMP_ADDFD_FLAG_SETFD, descriptor, number, close_on_exec)) return fail(errno);
     return {};
   }
 
  private:
+  // False: errno says why.
+  bool add(std::uint64_t id, std::uint32_t flags, int descriptor, int number, bool close_on_exec) const {
+    seccomp_notif_addfd request{.id = id,
+                                .flags = flags,
+                                .srcfd = static_cast<std::uint32_t>(descriptor),
+                                .newfd = static_cast<std::uint32_t>(number),
+                                .newfd_flags = close_on_exec ? static_cast<std::uint32_t>(O_CLOEXEC) : 0};
+    return ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_ADDFD, &request) >= 0;
+  }
   void respond(seccomp_notif_resp response) const {
     (void)ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_SEND, &response);  // ENOENT: nobody waits any more
   }

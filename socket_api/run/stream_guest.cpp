@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "socket_api/run/end_io.h"
+#include "socket_api/run/message_argument.h"
 
 namespace transom::sockets::run {
 
@@ -304,7 +305,7 @@ void StreamGuest::send(Session&, const TrappedCall& call) {
 // MSG_ERRQUEUE is empty for a stream; MSG_TRUNC throws octets away (tcp(7)).
 void StreamGuest::receive(Session&, const TrappedCall& call) {
   const bool is_simple = call.number() == SYS_recvfrom;
-  const int flags = call.int_argument(call.number() == SYS_recvmsg ? 2 : 3);
+  const int flags = flags_of(call);
   if ((flags & MSG_ERRQUEUE) != 0) return call.finish(Errno{EAGAIN});
   if (phase_ == Phase::kFresh || phase_ == Phase::kListening)
     return call.finish(Errno{(flags & MSG_OOB) != 0 ? EINVAL : ENOTCONN});

@@ -16,6 +16,7 @@
 
 #include "drivers/clock.h"
 #include "socket_api/interface_query.h"
+#include "socket_api/run/asked_numbers.h"
 #include "socket_api/run/datagram_guest.h"
 #include "socket_api/run/socket_calls.h"
 #include "socket_api/run/stream_guest.h"
@@ -251,7 +252,21 @@ void Supervisor::make_socket(Session& session, const TrappedCall& call) {
   }
   // Known before the program has it: it may call with it at once. If nobody has it, our end tells.
   adopt(guest, 0);
-  (void)call.give(pair->theirs.get(), (type & SOCK_CLOEXEC) != 0);
+  const bool close_on_exec = (type & SOCK_CLOEXEC) != 0;
+  (void)(is_stream ? call.give(theirs, close_on_exec) : call.give_asked(theirs, close_on_exec));
+}
+
+// A duplicate gets a number of which all is asked, too, unless the program insists on another.
+void Supervisor::duplicate(GuestSocket& guest, const TrappedCall& call) {
+  const bool is_fcntl = call.number() == SYS_fcntl;
+  const bool has_choice = call.number() == SYS_dup || (is_fcntl && call.argument(2) <= TRANSOM_ASKED_FIRST);
+  const bool is_stream = guest.socket().kind().type == SOCK_STREAM;
+  if (const auto theirs = call.take_descriptor(call.int_argument(0)); has_choice && !is_stream && theirs) {
+    (void)call.give_asked(theirs->get(), is_fcntl && call.int_argument(1) == F_DUPFD_CLOEXEC);
+    return;
+  }
+  guest.remember_elsewhere();
+  call.resume();
 }
 
 void Supervisor::handle_on(Session& session, GuestSocket& guest, const TrappedCall& call) {
@@ -278,6 +293,15 @@ void Supervisor::handle_on(Session& session, GuestSocket& guest, const TrappedCa
     case SYS_ioctl:
       if (is_interface_query(call.argument(1))) return run::query_interface(session, call);
       return guest.query(call);
+    case SYS_dup:
+#ifdef SYS_dup2
+    case SYS_dup2:
+#endif
+    case SYS_dup3:
+    case SYS_fcntl:
+      return duplicate(guest, call);
+    case SYS_write:
+    case SYS_writev:
     case SYS_sendto:
     case SYS_sendmsg:
     case SYS_sendmmsg:

@@ -52,6 +52,7 @@ class Supervisor final : private GuestOwner {
   std::shared_ptr<GuestSocket> find(const TrappedCall& call);
   void handle(Session& session, const TrappedCall& call);
   void make_socket(Session& session, const TrappedCall& call);
+  static void duplicate(GuestSocket& guest, const TrappedCall& call);
   void handle_on(Session& session, GuestSocket& guest, const TrappedCall& call);
 
   Stack& stack_;

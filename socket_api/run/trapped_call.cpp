@@ -55,6 +55,10 @@ Outcome<void> TrappedCall::give(int descriptor, bool close_on_exec) const {
   return channel_->give(id_, descriptor, close_on_exec);
 }
 
+Outcome<void> TrappedCall::give_asked(int descriptor, bool close_on_exec) const {
+  return channel_->give_asked(id_, thread_, descriptor, close_on_exec);
+}
+
 Outcome<void> TrappedCall::replace(int number, int descriptor) const {
   const auto old = take_descriptor(number);
   if (!old) return std::unexpected(old.error());

@@ -43,6 +43,8 @@ class TrappedCall {
   // `descriptor` becomes one of the program's, whose number is the result; close_on_exec for O_CLOEXEC.
   // ESRCH when nobody waits any more: the descriptor went nowhere.
   Outcome<void> give(int descriptor, bool close_on_exec) const;
+  // The same, with a number of which all is asked (asked_numbers.h) if there is one to be had.
+  Outcome<void> give_asked(int descriptor, bool close_on_exec) const;
   // `descriptor` takes the place of the program's `number`, and is closed on exec if that was; the call is
   // still to be answered.
   Outcome<void> replace(int number, int descriptor) const;

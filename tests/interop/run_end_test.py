@@ -43,7 +43,7 @@ def sockets_of_a_program_are_shown():
         echo $N $P $C $(readlink /proc/$C/fd/3); {TRANSOM} ss -tuanpe; kill $N $P $C""", device=False))
     numbers = next(line.split() for line in output.splitlines() if line.endswith("]"))
     shown = {line.split()[0] + line.split()[1]: line for line in output.splitlines() if "users:" in line}
-    check(f'users:(("nc",pid={numbers[0]},fd=3))' in shown["udpUNCONN"], "who has the UDP socket is not shown")
+    check(f'users:(("nc",pid={numbers[0]},fd=960))' in shown["udpUNCONN"], "who has the UDP socket is not shown")
     check(re.search(rf'users:\(\("python3",pid={numbers[1]},fd=3\),\("python3",pid=\d+,fd=3\)\)', shown["tcpLISTEN"]),
           "both processes that have the listener are not shown")
     ours = next(line for line in output.splitlines() if f"pid={numbers[2]}," in line)

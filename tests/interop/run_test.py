@@ -118,6 +118,37 @@ for size in (3, 0, 1400, 9000):
 PYTHON""")
 
 
+@test(each=[("",), ("--preload",)])
+def a_closed_port_refuses_datagrams(flag):
+    script(f"""
+        if nc -u -z -v 127.0.0.1 9; then exit 1; fi
+        (dig +tries=1 @127.0.0.1 -p 77 example.com || true) | grep 'connection refused'
+        python3 - <<'PYTHON'
+import select, socket
+def refused(call, *arguments):
+    try:
+        call(*arguments)
+    except ConnectionRefusedError:
+        return True
+    return False
+client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+client.connect(("127.0.0.1", 9))
+client.settimeout(5)
+for receive in (client.recv, client.recvfrom, client.recvmsg):
+    client.send(b"a")
+    assert refused(receive, 100), receive
+client.send(b"a")
+assert select.select([client], [], [], 5)[0] and refused(client.send, b"a")
+if {not flag}:
+    client.send(b"a")
+    assert refused(client.dup().recv, 100)
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 9))
+client.send(b"once it is there")
+assert server.recv(100) == b"once it is there"
+PYTHON""", [flag] if flag else [])
+
+
 # ---------------------------------------------------------------- measures
 
 

@@ -6,8 +6,10 @@
  * its own. What a program asks the kernel for by other ways than these functions (static programs, the
  * resolver within the C library) goes past it. */
 #define _GNU_SOURCE
+#include "../asked_numbers.h"
 #include "../preload_protocol.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
@@ -17,6 +19,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -38,6 +41,21 @@ static int lowest(int descriptor, int close_on_exec) {
   if (low >= 0) close(low);
   fcntl(descriptor, F_SETFD, close_on_exec ? FD_CLOEXEC : 0);
   return descriptor;
+}
+
+static int is_asked(int number) { return number >= TRANSOM_ASKED_FIRST && number < TRANSOM_ASKED_END; }
+
+static int place(int descriptor, int giving) {
+  int close_on_exec = (giving & TRANSOM_CLOSE_ON_EXEC) != 0;
+  if ((giving & TRANSOM_ASKED_NUMBER) != 0) {
+    int asked = fcntl(descriptor, close_on_exec ? F_DUPFD_CLOEXEC : F_DUPFD, TRANSOM_ASKED_FIRST);
+    if (is_asked(asked)) {
+      close(descriptor);
+      return asked;
+    }
+    if (asked >= 0) close(asked);
+  }
+  return lowest(descriptor, close_on_exec);
 }
 
 static ssize_t receive(int connection, struct transom_answer* answer, int* descriptor, int flags) {
@@ -93,7 +111,7 @@ static long ask(long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uin
   close(connection);
   errno = before;
   if (answer.kind == TRANSOM_RESUME) return syscall(number, a, b, c, d, e, f);
-  if (answer.kind == TRANSOM_GIVE) return given < 0 ? fail(EMFILE) : lowest(given, answer.value != 0);
+  if (answer.kind == TRANSOM_GIVE) return given < 0 ? fail(EMFILE) : place(given, (int)answer.value);
   return answer.error != 0 ? fail(answer.error) : answer.value;
 }
 
@@ -140,7 +158,8 @@ PUBLIC int shutdown(int fd, int how) { return (int)ask(SYS_shutdown, WORD(fd), W
 
 PUBLIC ssize_t sendto(int fd, const void* data, size_t size, int flags, const struct sockaddr* to,
                       socklen_t length) {
-  if (to == NULL && (flags & MSG_FASTOPEN) == 0) return syscall(SYS_sendto, fd, data, size, flags, NULL, 0);
+  if (to == NULL && (flags & MSG_FASTOPEN) == 0 && !is_asked(fd))
+    return syscall(SYS_sendto, fd, data, size, flags, NULL, 0);
   return ask(SYS_sendto, WORD(fd), WORD(data), size, WORD(flags), WORD(to), length);
 }
 
@@ -150,7 +169,7 @@ PUBLIC ssize_t send(int fd, const void* data, size_t size, int flags) {
 
 PUBLIC ssize_t recvfrom(int fd, void* data, size_t size, int flags, struct sockaddr* from,
                         socklen_t* length) {
-  if (from == NULL && size != 1 && (flags & (MSG_ERRQUEUE | MSG_TRUNC)) == 0)
+  if (from == NULL && size != 1 && !is_asked(fd) && (flags & (MSG_ERRQUEUE | MSG_TRUNC)) == 0)
     return syscall(SYS_recvfrom, fd, data, size, flags, NULL, NULL);
   return ask(SYS_recvfrom, WORD(fd), WORD(data), size, WORD(flags), WORD(from), WORD(length));
 }
@@ -168,6 +187,45 @@ PUBLIC ssize_t __recvfrom_chk(int fd, void* data, size_t size, size_t room, int 
 
 PUBLIC ssize_t __recv_chk(int fd, void* data, size_t size, size_t room, int flags) {
   return __recvfrom_chk(fd, data, size, room, flags, NULL, NULL);
+}
+
+/* These of a few numbers alone. Of others they are the C library's, which can be cancelled in them. */
+#define OF_LIBRARY(type, name) ((type)dlsym(RTLD_NEXT, name))
+typedef ssize_t (*reader)(int, void*, size_t);
+typedef ssize_t (*writer)(int, const void*, size_t);
+typedef ssize_t (*piece_function)(int, const struct iovec*, int);
+
+PUBLIC ssize_t read(int fd, void* data, size_t size) {
+  static reader of_library;
+  if (is_asked(fd)) return ask(SYS_read, WORD(fd), WORD(data), size, 0, 0, 0);
+  if (of_library == NULL) of_library = OF_LIBRARY(reader, "read");
+  return of_library(fd, data, size);
+}
+
+PUBLIC ssize_t __read_chk(int fd, void* data, size_t size, size_t room) {
+  if (size > room) __builtin_trap();
+  return read(fd, data, size);
+}
+
+PUBLIC ssize_t write(int fd, const void* data, size_t size) {
+  static writer of_library;
+  if (is_asked(fd)) return ask(SYS_write, WORD(fd), WORD(data), size, 0, 0, 0);
+  if (of_library == NULL) of_library = OF_LIBRARY(writer, "write");
+  return of_library(fd, data, size);
+}
+
+PUBLIC ssize_t readv(int fd, const struct iovec* pieces, int count) {
+  static piece_function of_library;
+  if (is_asked(fd)) return ask(SYS_readv, WORD(fd), WORD(pieces), WORD(count), 0, 0, 0);
+  if (of_library == NULL) of_library = OF_LIBRARY(piece_function, "readv");
+  return of_library(fd, pieces, count);
+}
+
+PUBLIC ssize_t writev(int fd, const struct iovec* pieces, int count) {
+  static piece_function of_library;
+  if (is_asked(fd)) return ask(SYS_writev, WORD(fd), WORD(pieces), WORD(count), 0, 0, 0);
+  if (of_library == NULL) of_library = OF_LIBRARY(piece_function, "writev");
+  return of_library(fd, pieces, count);
 }
 
 PUBLIC ssize_t sendmsg(int fd, const struct msghdr* message, int flags) {
