@@ -4,6 +4,7 @@
 #include "drivers/trace/trace_sinks.h"
 #include "tools/commands.h"
 #include "tools/failure.h"
+#include "tools/golden_file.h"
 #include "tools/replay_options.h"
 #include "tools/replay_report.h"
 #include "tools/text_file.h"
@@ -68,8 +69,24 @@ Scene look_at(const std::string& path) {
 
 namespace {
 
-Likeness likeness_bar(const std::string& text) {
-  return text == "any" ? Likeness::kLegal : text == "unknown" ? Likeness::kUnknown : Likeness::kViolation;
+Likeness likeness_bar(const std::optional<std::string>& text) {
+  if (!text) return Likeness::kViolation;
+  return *text == "any" ? Likeness::kLegal : *text == "unknown" ? Likeness::kUnknown : Likeness::kViolation;
+}
+
+// Whether the run is as the golden record: without --fail-on, each difference is too much.
+bool is_golden(const ReplayOptions& options, const ReplayReport& report) {
+  if (options.golden.empty()) return true;
+  std::optional<Masks> masks;
+  if (options.golden_masks) {
+    auto parsed = parse_masks(*options.golden_masks);
+    if (!parsed) fail(Exit::kUsage, "--golden-mask: {}", parsed.error());
+    masks = std::move(*parsed);
+  }
+  const GoldenCheck check =
+      check_golden(options.golden, {report.role, report.flows, std::move(masks)}, options.accepts);
+  if (!options.is_quiet) fmt::print(options.as_json ? stderr : stdout, "{}", check.text(options.golden));
+  return options.accepts || worst_of(check.differences) < likeness_bar(options.fail_on.value_or("any"));
 }
 
 int run_feed(const ReplayOptions& options) {
@@ -112,7 +129,8 @@ int run_feed(const ReplayOptions& options) {
   } else if (!options.is_quiet) {
     print_text(report, options.shows_all ? std::nullopt : std::optional(options.context));
   }
-  return static_cast<int>(report.likeness() >= likeness_bar(options.fail_on) ? Exit::kFailed : Exit::kGood);
+  const bool is_good = is_golden(options, report) && report.likeness() < likeness_bar(options.fail_on);
+  return static_cast<int>(is_good ? Exit::kGood : Exit::kFailed);
 }
 
 // Nothing is sent: both sides go through the judge's state machines.
@@ -211,9 +229,21 @@ void add_replay(CLI::App& app, Selection& selected) {
   command->add_flag("--all", options->shows_all,
                     "All packets in the ladder, not only those around differences");
   command->add_option("--context", options->context, "Lines around each difference")->capture_default_str();
-  command->add_option("--fail-on", options->fail_on, "violation, unknown, or any difference")
-      ->check(CLI::IsMember({"violation", "unknown", "any"}))
-      ->capture_default_str();
+  command
+      ->add_option("--fail-on", options->fail_on,
+                   "violation (the default), unknown, or any difference (the default of --golden)")
+      ->check(CLI::IsMember({"violation", "unknown", "any"}));
+  auto* golden = command->add_option("--golden", options->golden, "Hold the run against this golden record")
+                     ->type_name("FILE");
+  command->add_flag("--accept", options->accepts, "Show what differs, and write the golden record anew")
+      ->needs(golden);
+  command
+      ->add_option(
+          "--golden-mask", options->golden_masks,
+          "Fields that a new golden record does not keep (default: time,isn,ports); also: addresses, "
+          "octets, windows")
+      ->type_name("NAMES")
+      ->needs(golden);
   add_live_options(*command, *options);
   add_device_options(*command, options->device);
   command->footer(

@@ -18,7 +18,10 @@ struct ReplayOptions {
   bool is_quiet = false;
   bool shows_all = false;
   std::size_t context = 3;
-  std::string fail_on = "violation";
+  std::optional<std::string> fail_on;  // "violation", "unknown", "any"
+  std::string golden;                  // file
+  std::optional<std::string> golden_masks;
+  bool accepts = false;
   // --- live
   DeviceOptions device;
   std::string peer;  // address, or address and port

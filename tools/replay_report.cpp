@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <pugixml.hpp>
 
+#include "tools/protocol_name.h"
+
 namespace transom::tools {
 
 using drivers::replay::Difference;
@@ -21,21 +23,6 @@ namespace {
 
 constexpr std::size_t kColumn = 52;
 constexpr std::size_t kMaxLines = 400;  // of one ladder on a terminal
-
-std::string_view protocol_name(IpProtocol protocol) {
-  switch (protocol) {
-    case IpProtocol::kTcp:
-      return "TCP";
-    case IpProtocol::kUdp:
-      return "UDP";
-    case IpProtocol::kIcmp:
-      return "ICMP";
-    case IpProtocol::kIcmpv6:
-      return "ICMPv6";
-    default:
-      return "IP";
-  }
-}
 
 std::string remark_of(const Rung& rung) {
   std::string text;

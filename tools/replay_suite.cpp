@@ -25,6 +25,7 @@ struct SuiteOptions {
   bool as_json = false;
   bool lists = false;
   bool is_verbose = false;
+  bool accepts = false;
   std::string new_name, new_capture;
 };
 
@@ -41,18 +42,19 @@ std::vector<SuiteCase> load(const SuiteOptions& options) {
 }
 
 // In the order of `cases`, whichever ends first.
-std::vector<CaseResult> run_all(const std::vector<SuiteCase>& cases, unsigned jobs) {
+std::vector<CaseResult> run_all(const std::vector<SuiteCase>& cases, unsigned jobs, bool accepts) {
   std::vector<CaseResult> results(cases.size());
   std::atomic<std::size_t> next = 0;
   const auto work = [&] {
     for (std::size_t index = next++; index < cases.size(); index = next++) {
       try {
-        results[index] = run_case(cases[index]);
+        results[index] = run_case(cases[index], accepts);
       } catch (const std::exception& error) {
         results[index] = {.name = cases[index].name,
                           .status = CaseResult::Status::kFailed,
                           .reason = {},
-                          .checks = {{"the case runs", error.what()}}};
+                          .checks = {{"the case runs", error.what()}},
+                          .notes = {}};
       }
     }
   };
@@ -69,7 +71,7 @@ int run(const SuiteOptions& options) {
     for (const SuiteCase& one : cases) fmt::print("{}\n", one.name);
     return 0;
   }
-  const std::vector<CaseResult> results = run_all(cases, options.jobs);
+  const std::vector<CaseResult> results = run_all(cases, options.jobs, options.accepts);
   const std::string suite = fs::path(options.directory).lexically_normal().filename().string();
   if (!options.junit.empty()) write_text_file(options.junit, suite_junit(suite, results), Exit::kEnvironment);
   if (options.as_json) {
@@ -99,6 +101,8 @@ void add_replay_suite(CLI::App& app, Selection& selected) {
   command->add_option("--junit", options->junit, "Write JUnit XML to this file")->type_name("FILE");
   command->add_flag("--json", options->as_json, "Print one JSON object");
   command->add_flag("--list", options->lists, "Print the names and run nothing");
+  command->add_flag("--accept", options->accepts,
+                    "Show what differs from golden records, and write them anew");
   command->add_flag("-v,--verbose", options->is_verbose, "Show what passed, too");
   command->footer(
       "Example: transom replay-suite captures --only 'tcp-loss*' --junit results.xml\n"

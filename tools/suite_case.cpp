@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 #include <cstdlib>
+#include <fstream>
+#include <sstream>
 
 #include "tools/failure.h"
 
@@ -79,15 +81,36 @@ std::string lacks(const toml::table* table) {
   return {};
 }
 
+fs::path file_of(const SuiteCase& one, const toml::node* node, std::string_view key, const fs::path& name) {
+  if (name.empty() || name.has_parent_path())
+    complain(*node, fmt::format("{} is a file in the folder of the case", key));
+  return one.folder / name;
+}
+
+SuiteGolden read_golden(const toml::table& table, const SuiteCase& one) {
+  const Section section(table, "[golden]", {"file", "fail_on", "masked"});
+  if (one.stack.empty()) complain(table, "there is a golden record only of a case with [replay]");
+  SuiteGolden golden;
+  golden.file = file_of(one, table.get("file"), "file", section.text("file", "golden.jsonl"));
+  golden.bar = section.one_of("fail_on", "any", {"violation", "unknown", "any"});
+  if (const toml::node* const masked = table.get("masked")) {
+    golden.masks.emplace();
+    for (const std::string& name : section.texts("masked")) {
+      auto masks = parse_masks(name);
+      if (!masks) complain(*masked, masks.error());
+      golden.masks->merge(*masks);
+    }
+  }
+  return golden;
+}
+
 void read(SuiteCase& one, const toml::table& file) {
-  const Section top(
-      file, std::string(kFile),
-      {"shows", "input", "kernel", "taken_at", "skip", "requires", "replay", "judge", "expect", "order"});
+  const Section top(file, std::string(kFile),
+                    {"shows", "input", "kernel", "taken_at", "skip", "requires", "replay", "judge", "golden",
+                     "expect", "order"});
   one.shows = top.text("shows");
   one.skip = top.text("skip");
-  const fs::path input = top.text("input", "input.pcapng");
-  if (input.has_parent_path()) complain(*file.get("input"), "input is a file in the folder of the case");
-  one.input = one.folder / input;
+  one.input = file_of(one, file.get("input"), "input", top.text("input", "input.pcapng"));
   const std::string kernel = top.one_of("kernel", "none", {"none", "client", "server", "both"});
   one.kernel_client = kernel == "client" || kernel == "both";
   one.kernel_server = kernel == "server" || kernel == "both";
@@ -103,6 +126,7 @@ void read(SuiteCase& one, const toml::table& file) {
     one.judges = !section.truth("skip", false);
     one.culprits = section.texts("violations_by");
   }
+  if (const toml::table* const golden = top.table("golden")) one.golden = read_golden(*golden, one);
   one.expectations = Expectations::parse(file);
   for (const std::string_view records : {"events", "differences"}) {
     if (one.stack.empty() && one.expectations.asks_for(records))
@@ -115,14 +139,25 @@ void read(SuiteCase& one, const toml::table& file) {
 }  // namespace
 
 SuiteCase SuiteCase::load(const fs::path& folder, std::string name) {
+  const fs::path path = folder / kFile;
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file) fail(Exit::kUsage, "cannot read {}", path.string());
+  return parse(text.view(), folder, std::move(name));
+}
+
+SuiteCase SuiteCase::parse(std::string_view text, const fs::path& folder, std::string name) {
   const std::string path = (folder / kFile).string();
   SuiteCase one;
   one.name = std::move(name);
   one.folder = folder;
   try {
-    read(one, toml::parse_file(path));
+    read(one, toml::parse(text, path));
   } catch (const toml::parse_error& error) {
     fail(Exit::kUsage, "{}:{}: {}", path, error.source().begin.line, error.description());
+  } catch (const drivers::TomlAssertion& bad) {
+    fail(Exit::kUsage, "{}: {}", path, bad.what());
   } catch (const BadExpectation& bad) {
     fail(Exit::kUsage, "{}:{}: {}", path, bad.where.begin.line, bad.message);
   }

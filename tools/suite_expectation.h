@@ -14,12 +14,12 @@
 // (contains) .startswith .endswith. A record without the field does not match, except by .ne.
 #pragma once
 
-#include <toml++/toml.h>
-
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+
+#include "drivers/toml.h"
 
 namespace transom::tools {
 

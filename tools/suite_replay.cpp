@@ -2,6 +2,8 @@
 
 #include "drivers/replay/feed_report.h"
 #include "drivers/trace/json_trace.h"
+#include "tools/failure.h"
+#include "tools/golden_file.h"
 
 namespace transom::tools {
 
@@ -18,10 +20,30 @@ class EventRecorder final : public Observer {
   Records events;
 };
 
-replay::Likeness bar_of(const SuiteCase& one) {
-  return one.bar == "any"       ? replay::Likeness::kLegal
-         : one.bar == "unknown" ? replay::Likeness::kUnknown
-                                : replay::Likeness::kViolation;
+replay::Likeness bar_of(const std::string& bar) {
+  return bar == "any"       ? replay::Likeness::kLegal
+         : bar == "unknown" ? replay::Likeness::kUnknown
+                            : replay::Likeness::kViolation;
+}
+
+void add_golden(SuiteReplay& result, const SuiteCase& one, std::span<const replay::FlowReport> flows,
+                bool accepts) {
+  Check check{fmt::format("what the stack does is what {} says", one.golden->file.filename().string()), {}};
+  const GoldenRun run{fmt::format("feed as {}", one.stack), flows, one.golden->masks};
+  try {
+    const GoldenCheck golden = check_golden(one.golden->file.string(), run, accepts);
+    if (golden.was_written) result.notes = golden.text(one.golden->file.filename().string());
+    std::size_t too_bad = 0;
+    for (const GoldenDifference& difference : golden.differences) {
+      if (accepts || difference.verdict < bar_of(one.golden->bar) || ++too_bad > 1) continue;
+      check.message = fmt::format("{}: {}", replay::to_string(difference.verdict), difference.text);
+    }
+    if (too_bad > 1) check.message += fmt::format("; and {} more", too_bad - 1);
+    if (too_bad > 0) check.message += "; --accept shows all and writes it anew";
+  } catch (const Failure& failure) {
+    check.message = failure.what();
+  }
+  result.checks.push_back(std::move(check));
 }
 
 std::string text_of(const std::optional<replay::PacketRecord>& record) {
@@ -75,7 +97,7 @@ void add_flow(SuiteReplay& result, const replay::FlowReport& flow, replay::Liken
 
 }  // namespace
 
-SuiteReplay replay_case(const SuiteCase& one, bool with_events) {
+SuiteReplay replay_case(const SuiteCase& one, bool with_events, bool accepts) {
   SuiteReplay result;
   Check& ran = result.checks.emplace_back(
       Check{fmt::format("the capture can be fed to the stack as {}", one.stack), {}});
@@ -105,8 +127,9 @@ SuiteReplay replay_case(const SuiteCase& one, bool with_events) {
     ran.message = outcome.error().message;
     return result;
   }
-  for (const replay::FlowReport& flow : recorder.reports(*scene, cast, *outcome))
-    add_flow(result, flow, bar_of(one));
+  const std::vector<replay::FlowReport> flows = recorder.reports(*scene, cast, *outcome);
+  for (const replay::FlowReport& flow : flows) add_flow(result, flow, bar_of(one.bar));
+  if (one.golden) add_golden(result, one, flows, accepts);
   result.events = std::move(events.events);
   return result;
 }

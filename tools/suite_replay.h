@@ -13,9 +13,11 @@ struct SuiteReplay {
   std::vector<Check>
       checks;  // that it ran, that it differs no more than the case allows, that octets are equal
   Records differences, events;
+  std::string notes;  // what was accepted
 };
 
-// `with_events`: they are many, and only wanted where they are asked for.
-SuiteReplay replay_case(const SuiteCase& one, bool with_events);
+// `with_events`: they are many, and only wanted where they are asked for. `accepts`: its golden record is
+// written anew where it differs.
+SuiteReplay replay_case(const SuiteCase& one, bool with_events, bool accepts);
 
 }  // namespace transom::tools

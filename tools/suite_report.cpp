@@ -32,7 +32,7 @@ std::size_t count(const std::vector<CaseResult>& results, Status status) {
 std::string suite_text(const std::vector<CaseResult>& results, bool is_verbose) {
   std::string text;
   for (const CaseResult& result : results) {
-    if (result.status == Status::kPassed && !is_verbose) continue;
+    if (result.status == Status::kPassed && !is_verbose && result.notes.empty()) continue;
     text += fmt::format("{:7}  {}", name_of(result.status), result.name);
     text += result.reason.empty() ? "\n" : fmt::format(": {}\n", result.reason);
     for (const Check& check : result.checks) {
@@ -42,6 +42,7 @@ std::string suite_text(const std::vector<CaseResult>& results, bool is_verbose) 
         text += fmt::format("         ok: {}\n", check.name);
       }
     }
+    text += result.notes;
   }
   const std::size_t skipped = count(results, Status::kSkipped);
   text +=

@@ -102,7 +102,7 @@ std::size_t CaseResult::failures() const {
       std::ranges::count_if(checks, [](const Check& check) { return !check.holds(); }));
 }
 
-CaseResult run_case(const SuiteCase& one) {
+CaseResult run_case(const SuiteCase& one, bool accepts) {
   CaseResult result;
   result.name = one.name;
   result.reason = one.skip.empty() ? one.lacking : one.skip;
@@ -129,7 +129,8 @@ CaseResult run_case(const SuiteCase& one) {
     result.checks.push_back(Judged::check(one, records["findings"]));
   }
   if (!one.stack.empty()) {
-    SuiteReplay replayed = replay_case(one, one.expectations.asks_for("events"));
+    SuiteReplay replayed = replay_case(one, one.expectations.asks_for("events"), accepts);
+    result.notes = std::move(replayed.notes);
     std::ranges::move(replayed.checks, std::back_inserter(result.checks));
     records["differences"] = std::move(replayed.differences);
     records["events"] = std::move(replayed.events);

@@ -14,6 +14,7 @@ struct CaseResult {
   std::string reason;         // why it was skipped
   std::vector<Check> checks;  // of each check, in the order in which they were made
   std::uint64_t packets = 0;
+  std::string notes;  // what was accepted of it
 
   std::size_t failures() const;
 };
@@ -21,6 +22,7 @@ struct CaseResult {
 // More packets than this in one case, or one that reads for ever, is a mistake.
 inline constexpr std::size_t kMaxSuitePackets = 1'000'000;
 
-CaseResult run_case(const SuiteCase& one);
+// `accepts`: its golden record, if it has one, is written anew where it differs.
+CaseResult run_case(const SuiteCase& one, bool accepts);
 
 }  // namespace transom::tools

@@ -107,7 +107,7 @@ def blind_data(lab):
     finish(near, far)
 
 
-@case("attack-reset-exact", kernel="both", stack="server", at="server")
+@case("attack-reset-exact", kernel="both", stack="server", at="server", golden=True)
 def exact_reset(lab):
     """A reset with exactly the next number does end the connection."""
     near, far, port, client, server = connection(lab)

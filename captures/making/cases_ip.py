@@ -34,7 +34,7 @@ def udp_request_response_ipv4(lab):
     ask(lab, b"question", b"answer")
 
 
-@case("udp-request-response-ipv6", stack="client")
+@case("udp-request-response-ipv6", stack="client", golden=True)
 def udp_request_response_ipv6(lab):
     """The same over IPv6."""
     ask(lab, b"question", b"answer", 6)
@@ -81,7 +81,7 @@ def udp_broadcast(lab):
     near.recv(100)
 
 
-@case("udp-fragments-ipv4", stack="server", at="server")
+@case("udp-fragments-ipv4", stack="server", at="server", golden=True)
 def udp_fragments_ipv4(lab):
     """A datagram of 4000 octets in three fragments, and the answer in as many."""
     ask(lab, text(4000), text(4000))

@@ -209,7 +209,7 @@ def tcp_time_wait_reuse(lab):
         lab.pause(1.1)
 
 
-@case("tcp-fin-with-data", kernel="both", stack="server", at="server", form="input.pcap.gz")
+@case("tcp-fin-with-data", kernel="both", stack="server", at="server", form="input.pcap.gz", golden=True)
 def tcp_fin_with_data(lab):
     """Data and FIN of the client come in one segment, as TCP_CORK makes it."""
     near, far = lab.pair(client={"TCP_CORK": 1})

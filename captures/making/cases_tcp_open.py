@@ -30,7 +30,7 @@ def tcp_handshake_ipv6(lab):
     talk(*lab.pair(family=6))
 
 
-@case("tcp-handshake-server", kernel="both", stack="server", at="server")
+@case("tcp-handshake-server", kernel="both", stack="server", at="server", golden=True)
 def tcp_handshake_server(lab):
     """The same over IPv4, taken at the server, in whose place the stack is put."""
     talk(*lab.pair())
@@ -43,7 +43,7 @@ def tcp_handshake_plain(lab):
     talk(*lab.pair())
 
 
-@case("tcp-handshake-small-mss", kernel="both", stack="server", at="server")
+@case("tcp-handshake-small-mss", kernel="both", stack="server", at="server", golden=True)
 def tcp_handshake_small_mss(lab):
     """The client says an MSS of 536; the server cuts what it sends accordingly."""
     near, far = lab.pair(client={"TCP_MAXSEG": 536})
@@ -172,7 +172,7 @@ def refused(lab, family):
     raise RuntimeError("the connection was not refused")
 
 
-@case("tcp-refused-ipv4", kernel="both", stack="client")
+@case("tcp-refused-ipv4", kernel="both", stack="client", golden=True)
 def tcp_refused_ipv4(lab):
     """Nobody listens: the SYN draws a reset."""
     refused(lab, 4)

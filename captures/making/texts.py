@@ -22,6 +22,8 @@ def case_toml(case):
         lines.append(f"taken_at = {quoted(case.at)}")
     if case.stack:
         lines += ["", "[replay]", f"stack = {quoted(case.stack)}"]
+    if case.golden:
+        lines += ["", "[golden]"]
     expected = expectations.toml(case.name)
     if expected:
         lines += ["", expected]

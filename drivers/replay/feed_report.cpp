@@ -33,11 +33,14 @@ void FeedRecorder::recorded(std::optional<std::size_t> flow, const PacketRecord&
 }
 
 void FeedRecorder::happened(std::optional<std::size_t> flow, const PacketRecord& record,
-                            const CapturedPacket& packet, const PacketView* /*view*/) {
+                            const CapturedPacket& packet, const PacketView* view) {
   CapturedPacket numbered = packet;
   numbered.number = ++happened_;
   judge_.take(numbered);
-  if (flow && record.is_ours) flows_[*flow].ours_actual.push_back(record);
+  if (!flow || !record.is_ours) return;
+  Records& records = flows_[*flow];
+  records.ours_actual.push_back(record);
+  if (view != nullptr && view->tcp && view->tcp->flags.syn) records.initial = view->tcp->sequence;
 }
 
 std::vector<FlowReport> FeedRecorder::reports(const Scene& scene, const Cast& cast, FeedOutcome& outcome) {
@@ -68,6 +71,7 @@ std::vector<FlowReport> FeedRecorder::reports(const Scene& scene, const Cast& ca
           {.has_failed = (report.tcp.error != Error::kNone && !was_reset) || !report.tcp.stall.empty()});
     }
     report.theirs = std::move(records.theirs);
+    report.initial = records.initial;
     for (const judge::Finding& finding : judge_.findings()) {
       if (finding.from == report.flow.ends[*ours] && finding.to == report.flow.ends[1 - *ours])
         report.findings.push_back(finding);

@@ -16,6 +16,7 @@ struct FlowReport {
   Comparison comparison;                 // of what our end sent
   std::vector<PacketRecord> theirs;      // as recorded
   std::vector<judge::Finding> findings;  // about our end, in what happened
+  std::optional<SeqNum> initial;         // that our end used
   std::int64_t acknowledged = 0;  // of their octets, by the recorded end: those that ours must have read
 
   bool octets_are_equal() const;
@@ -37,6 +38,7 @@ class FeedRecorder final : public FeedListener {
  private:
   struct Records {
     std::vector<PacketRecord> ours_recorded, ours_actual, theirs;
+    std::optional<SeqNum> initial;
   };
   static judge::JudgeOptions options_of(const Cast& cast);
 

@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <toml++/toml.h>
 #include <fstream>
 #include <set>
 #include <sstream>
 
 #include "drivers/congestion_plugin.h"
 #include "drivers/sim/topology.h"
+#include "drivers/toml.h"
 #include "drivers/units.h"
 
 namespace transom::drivers::sim {
@@ -394,6 +394,8 @@ std::expected<std::unique_ptr<Scenario>, std::string> Scenario::parse(std::strin
     return scenario;
   } catch (const toml::parse_error& error) {
     return message(error.source(), error.description());
+  } catch (const TomlAssertion& bad) {
+    return std::unexpected(fmt::format("{}: {}", name, bad.what()));
   } catch (const Complaint& complaint) {
     return message(complaint.where, complaint.text);
   }

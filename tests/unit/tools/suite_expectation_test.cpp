@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "tools/failure.h"
+#include "tools/suite_case.h"
+
 namespace transom::tools {
 namespace {
 
@@ -121,6 +124,12 @@ TEST(SuiteExpectation, SaysWhatIsWrongInTheFileAndWhere) {
       EXPECT_TRUE(bad.message.contains(expected)) << text << ": " << bad.message;
     }
   }
+}
+
+// The library's parser asserts on these.
+TEST(SuiteCase, RefusesWhatIsNoTomlAtAll) {
+  for (const std::string_view text : {"[!expect]]\n", "a = { b = 1,!c = 2 }\n"})
+    EXPECT_THROW(SuiteCase::parse(text, "folder", "name"), Failure) << text;
 }
 
 }  // namespace
