@@ -32,6 +32,7 @@ std::expected<CaptureReader, CaptureError> CaptureReader::read(InputFile file) {
   }
   const std::uint32_t value = std::uint32_t{magic[0]} << 24U | std::uint32_t{magic[1]} << 16U |
                               std::uint32_t{magic[2]} << 8U | magic[3];
+  if (magic[0] == '{') return CaptureReader(open_json_trace(std::move(file)));
   constexpr std::uint32_t kSectionHeader = 0x0a0d0d0a;
   auto source = value == kSectionHeader ? open_pcapng(std::move(file)) : open_pcap(std::move(file));
   if (!source) return std::unexpected(std::move(source.error()));

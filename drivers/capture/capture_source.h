@@ -39,5 +39,6 @@ class CaptureSource {
 // The file is at its beginning, which has said what it is.
 std::expected<std::unique_ptr<CaptureSource>, CaptureError> open_pcap(InputFile file);
 std::expected<std::unique_ptr<CaptureSource>, CaptureError> open_pcapng(InputFile file);
+std::unique_ptr<CaptureSource> open_json_trace(InputFile file);
 
 }  // namespace transom::drivers

@@ -25,7 +25,8 @@ struct TickScale {
   std::uint8_t resolution = 6;  // 10^-n s; 2^-n s with the highest bit set
   std::int64_t offset = 0;      // s
 
-  // nullopt for a time that 64 bits of nanoseconds around 1970 do not hold.
+  // nullopt for a time that is further from 1970 than half of what 64 bits of nanoseconds hold: so that there
+  // is room for the difference of any two.
   std::optional<Duration> time(std::uint64_t ticks) const {
     __extension__ using Wide = unsigned __int128;
     constexpr std::uint64_t kSecond = 1'000'000'000;
@@ -41,7 +42,8 @@ struct TickScale {
     }
     __extension__ using Signed = __int128;
     const Signed sum = static_cast<Signed>(nanoseconds) + Signed{offset} * kSecond;
-    if (sum > Signed{Duration::max().count()} || sum < Signed{Duration::min().count()}) return std::nullopt;
+    if (sum > Signed{Duration::max().count() / 2} || sum < Signed{Duration::min().count() / 2})
+      return std::nullopt;
     return Duration(static_cast<std::int64_t>(sum));
   }
 };
@@ -208,7 +210,7 @@ class PcapngSource final : public CaptureSource {
     } else {
       const std::uint64_t high = reader.u32();
       const auto time = scales_[packet.interface].time(high << 32U | reader.u32());
-      if (!time) return refuse(start_, "the time of a packet is not between the years 1678 and 2261");
+      if (!time) return refuse(start_, "the time of a packet is not between the years 1824 and 2116");
       packet.time = last_time_ = *time;
       captured = reader.u32();
       packet.original_length = reader.u32();

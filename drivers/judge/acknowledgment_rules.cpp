@@ -127,8 +127,8 @@ void DelayedAckRules::judge(const Scene& scene) {
     const auto late = std::chrono::duration_cast<std::chrono::milliseconds>(segment.time() - side.since);
     constexpr std::chrono::milliseconds kLimit{500}, kTolerance{25};
     if (late > kLimit + kTolerance)
-      scene.report.violation(rule::kAckLate, segment, "acknowledges {} after {} ms", *side.awaited,
-                             late.count());
+      scene.report.violation_if_complete(rule::kAckLate, segment, "acknowledges {} after {} ms",
+                                         *side.awaited, late.count());
     side.awaited.reset();
   }
   if (scene.from.acked && *segment.ack > *scene.from.acked) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "drivers/judge/acknowledgment_rules.h"
+
 namespace transom::drivers::judge {
 
 void CongestionRules::judge(const Scene& scene) {
@@ -12,8 +14,16 @@ void CongestionRules::judge(const Scene& scene) {
   const bool is_duplicate = segment.is_pure_ack() && scene.from.acked == segment.ack && *segment.ack > 1;
   if (segment.header().options.sack_count > 0 || is_duplicate) peer.is_over = true;
 
+  follow_recovery(scene);
+  if (segment.text_length() == 0) return;
+  judge_first_flight(scene);
+  judge_reduction(scene);
+}
+
+void CongestionRules::judge_first_flight(const Scene& scene) {
+  const Segment& segment = scene.segment;
   OneSide& side = sides_[index_of(segment.side)];
-  if (side.is_over || segment.text_length() == 0) return;
+  if (side.is_over) return;
   if (segment.is_repeat) {
     side.is_over = true;
     return;
@@ -34,6 +44,54 @@ void CongestionRules::judge(const Scene& scene) {
   if (sent > std::max(initial, side.first_flight) + 2 * acknowledged + 3 * mss) {
     side.is_over = true;
     scene.report.noteworthy(rule::kSlowStart, segment, "{} octets sent, {} acknowledged", sent, acknowledged);
+  }
+}
+
+// What the acknowledgments of the peer say of its recovery.
+void CongestionRules::follow_recovery(const Scene& scene) {
+  const Segment& segment = scene.segment;
+  OneSide& peer = sides_[index_of(other(segment.side))];
+  if (!segment.ack || !scene.from.acked) return;
+  if (*segment.ack > *scene.from.acked)
+    peer.duplicates = 0;
+  else if (segment.is_pure_ack() && *segment.ack == *scene.from.acked)
+    ++peer.duplicates;
+  if (!peer.recovery) return;
+  // It was a mistake, and may be undone (RFC 3522, RFC 3708): the first copy has come as well.
+  const auto& timestamps = segment.header().options.timestamps;
+  const bool echoes_the_first = timestamps && peer.recovery->timestamp && !peer.recovery->is_over &&
+                                *segment.ack > *scene.from.acked &&
+                                static_cast<std::int32_t>(timestamps->echo - *peer.recovery->timestamp) < 0;
+  if (echoes_the_first || has_duplicate_block(segment, scene.to.numbers))
+    peer.recovery.reset();
+  else if (*segment.ack >= peer.recovery->until && peer.recovery->is_over)
+    peer.recovery.reset();
+  else if (*segment.ack >= peer.recovery->until)
+    peer.recovery->is_over = true, peer.recovery->until = scene.to.sent_end;
+}
+
+// RFC 5681 §3.2: three duplicate acknowledgments halve the window; CUBIC leaves seven tenths of it (RFC 9438
+// §4.6). In the round trip behind the recovery there is room for less than before it. Judged at the sender,
+// where it is known what is in flight.
+void CongestionRules::judge_reduction(const Scene& scene) {
+  const Segment& segment = scene.segment;
+  OneSide& side = sides_[index_of(segment.side)];
+  if (!scene.from.is_captured_here || !scene.to.acked) return;
+  const Position flight = std::max(segment.text_end, scene.from.sent_end) - *scene.to.acked;
+  constexpr std::uint32_t kLoss = 3;
+  constexpr Position kJudged = 8;  // segments in flight; of fewer, single ones matter
+  const Position mss = largest_segment(scene.to);
+  if (segment.is_repeat && !side.recovery && side.duplicates >= kLoss && flight >= kJudged * mss) {
+    const auto& timestamps = segment.header().options.timestamps;
+    side.recovery =
+        OneSide::Recovery{.flight = flight,
+                          .until = scene.from.sent_end,
+                          .timestamp = timestamps ? std::optional(timestamps->value) : std::nullopt};
+  } else if (!segment.is_repeat && side.recovery && side.recovery->is_over &&
+             flight > side.recovery->flight) {
+    scene.report.noteworthy(rule::kWindowKept, segment, "{} octets in flight, {} when a loss was found",
+                            flight, side.recovery->flight);
+    side.recovery.reset();
   }
 }
 

@@ -6,7 +6,7 @@
 #include <map>
 
 #include "drivers/capture/packet_view.h"
-#include "drivers/judge/position_ranges.h"
+#include "drivers/capture/position_ranges.h"
 #include "drivers/judge/rules.h"
 
 namespace transom::drivers::judge {

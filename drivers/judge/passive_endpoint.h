@@ -8,32 +8,11 @@
 #include <vector>
 
 #include "drivers/capture/packet_view.h"
+#include "drivers/capture/position_ranges.h"
 #include "drivers/judge/finding.h"
 #include "drivers/judge/passive_state.h"
-#include "drivers/judge/position_ranges.h"
 
 namespace transom::drivers::judge {
-
-// Turns sequence numbers into positions that do not wrap; right within half the circle of the latest one.
-class StreamNumbers {
- public:
-  bool is_anchored() const { return is_anchored_; }
-  void anchor(SeqNum sequence, Position position) {
-    sequence_ = sequence;
-    position_ = position;
-    is_anchored_ = true;
-  }
-  Position position(SeqNum sequence) const { return position_ + (sequence - sequence_); }
-  SeqNum sequence(Position position) const {
-    return sequence_ + static_cast<std::uint32_t>(position - position_);
-  }
-  void move_to(Position position) { anchor(sequence(position), position); }
-
- private:
-  SeqNum sequence_;
-  Position position_ = 0;
-  bool is_anchored_ = false;
-};
 
 struct PassiveEndpoint {
   Endpoint address;

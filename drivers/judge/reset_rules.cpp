@@ -8,7 +8,17 @@ void ResetRules::judge(const Scene& scene) {
   const Segment& segment = scene.segment;
   if (segment.is_copy) return;
   OneSide& own = sides_[index_of(segment.side)];
-  if (segment.flags().rst) return judge_reset(scene);
+  // It has acknowledged the peer's FIN, after its own, which the peer has acknowledged: it is in TIME-WAIT,
+  // or in CLOSING if that acknowledgment was lost.
+  const tcp::State least = scene.from.at_least.state();
+  if (!own.waits_since && scene.from.fin_at &&
+      (least == tcp::State::kTimeWait || least == tcp::State::kClosing) && scene.to.acked &&
+      *scene.to.acked > *scene.from.fin_at)
+    own.waits_since = scene.from.last_sent;
+  if (segment.flags().rst) {
+    judge_time_wait(scene);
+    return judge_reset(scene);
+  }
   if (own.challenged_by && segment.flags().ack) own.challenged_by.reset();  // it lives
   if (own.reset_at && segment.text_length() > 0 && segment.text_begin >= *own.reset_at &&
       segment.text_begin >= scene.from.sent_end)
@@ -43,6 +53,20 @@ void ResetRules::judge_reset(const Scene& scene) {
   } else if (segment.begin == scene.from.sent_end && segment.flags().ack) {
     own.reset_at = segment.begin;
   }
+}
+
+// RFC 9293 §3.10.7.4: TIME-WAIT acknowledges what comes again, for 2 MSL. Who answers as if there were no
+// connection has forgotten it; but a reset of the peer may end it (RFC 1337).
+void ResetRules::judge_time_wait(const Scene& scene) {
+  const Segment& segment = scene.segment;
+  const OneSide& own = sides_[index_of(segment.side)];
+  constexpr std::chrono::seconds kSurelyWithin{20};  // shorter than anybody's TIME-WAIT
+  if (segment.flags().ack || !own.waits_since || scene.from.has_reset || scene.to.has_reset ||
+      segment.time() - *own.waits_since > kSurelyWithin)
+    return;
+  scene.report.violation_if_complete(
+      rule::kTimeWaitForgotten, segment, "no connection any more {} ms after it had acknowledged the FIN",
+      std::chrono::duration_cast<std::chrono::milliseconds>(segment.time() - *own.waits_since).count());
 }
 
 }  // namespace transom::drivers::judge

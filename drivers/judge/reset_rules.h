@@ -13,10 +13,13 @@ class ResetRules {
   struct OneSide {
     // Of who was sent a reset: within its window, but not where the next segment begins.
     std::optional<std::uint64_t> challenged_by;  // the frame
+    // Since when it has to wait until the network has forgotten the connection.
+    std::optional<Duration> waits_since;
     // Of who has sent a reset at the end of its own stream.
     std::optional<Position> reset_at;
   };
   void judge_reset(const Scene& scene);
+  void judge_time_wait(const Scene& scene);
 
   std::array<OneSide, 2> sides_;
 };

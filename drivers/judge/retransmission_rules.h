@@ -22,6 +22,12 @@ class RetransmissionRules {
     std::vector<Duration> repeats;
     std::optional<Duration> last_time;  // when it last passed
     Position last_begin = 0, last_end = 0;
+    // The first new text since the peer was last heard.
+    std::optional<Position> first_new;
+    Duration first_new_time{};
+    // The last gap between repeats that were then acknowledged. Until a round trip is measured, the timeout
+    // is twice as long.
+    std::optional<Duration> backed_off;
     // A round trip that is being measured.
     std::optional<Position> timed_end;
     Duration timed_since{};
@@ -33,6 +39,7 @@ class RetransmissionRules {
   void peer_is_heard(const Scene& scene);
   void judge_repeat(const Scene& scene, OneSide& side);
   void judge_back_off(const Scene& scene, OneSide& side);
+  void judge_karn(const Scene& scene, OneSide& side);
   void judge_loss_window(const Scene& scene, OneSide& side);
 
   std::array<OneSide, 2> sides_;

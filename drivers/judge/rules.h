@@ -181,10 +181,14 @@ inline constexpr Rule kAliveAfterReset{"rfc9293-3.5.2-alive-after-reset", "RFC 9
                                        "goes on after its own reset: perhaps it was injected", kShould};
 inline constexpr Rule kTimeWaitCutShort{"rfc9293-3.6.1-time-wait-cut-short", "RFC 9293 §3.6.1, RFC 6191",
                                         "an old SYN opens a connection that is in TIME-WAIT", kMust};
+inline constexpr Rule kTimeWaitForgotten{"rfc9293-3.6.1-time-wait-forgotten", "RFC 9293 §3.6.1, §3.10.7.4",
+                                         "resets the peer while it has to be in TIME-WAIT", kMust};
 
 // --- TCP: retransmission and congestion
 inline constexpr Rule kNoBackOff{"rfc6298-5.5-no-back-off", "RFC 6298 §5.5",
                                  "retransmissions do not back off", kMust};
+inline constexpr Rule kBackOffForgotten{"rfc6298-3-back-off-forgotten", "RFC 6298 §3, §5 (Karn)",
+                                        "the timeout is short again before a round trip was measured", kMust};
 inline constexpr Rule kEarlyRetransmission{"rfc6298-2-before-round-trip", "RFC 6298 §2",
                                            "retransmits before an answer can have come", kShould};
 inline constexpr Rule kInitialWindow{"rfc6928-2-initial-window", "RFC 6928 §2",
@@ -193,6 +197,8 @@ inline constexpr Rule kSlowStart{"rfc5681-3.1-slow-start", "RFC 5681 §3.1",
                                  "the congestion window grows faster than octets are acknowledged", kShould};
 inline constexpr Rule kLossWindow{"rfc5681-3.1-loss-window", "RFC 5681 §3.1",
                                   "more than the loss window is sent after a timeout", kMust};
+inline constexpr Rule kWindowKept{"rfc5681-3.2-window-kept", "RFC 5681 §3.2",
+                                  "as much is in flight after a loss as before it", kShould};
 
 // --- TCP: ECN
 inline constexpr Rule kEcnNotAgreed{"rfc3168-6.1.1-ect-not-agreed", "RFC 3168 §6.1.1",

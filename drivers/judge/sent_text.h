@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "drivers/judge/position_ranges.h"
+#include "drivers/capture/position_ranges.h"
 #include "stack/base/bytes.h"
 
 namespace transom::drivers::judge {

@@ -63,7 +63,7 @@ void WindowRules::judge_probes(const Scene& scene) {
   if (side.probes.size() < kJudged) return;
   const Duration first = side.probes[1] - side.probes[0];
   const Duration last = side.probes[kJudged - 1] - side.probes[kJudged - 2];
-  if (last < first * 3 / 2 && last < std::chrono::seconds(50)) {
+  if (last - last / 3 < first && last < std::chrono::seconds(50)) {
     scene.report.noteworthy(rule::kProbeBackOff, segment,
                             "{} probes of a closed window, the last two {} ms apart", kJudged,
                             std::chrono::duration_cast<std::chrono::milliseconds>(last).count());

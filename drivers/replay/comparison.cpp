@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "drivers/capture/position_ranges.h"
 #include "drivers/replay/alignment.h"
 
 namespace transom::drivers::replay {
@@ -86,36 +87,23 @@ std::uint64_t strong_key(const PacketRecord& record) {
 // What one side sent of the sequence space, in all.
 class Coverage {
  public:
-  explicit Coverage(std::span<const PacketRecord> records) {
+  explicit Coverage(std::span<const PacketRecord> records) : sent_(records.size() + 1) {
     for (const PacketRecord& record : records) {
       has_fragment_ = has_fragment_ || record.is_fragment;
       if (record.protocol != IpProtocol::kTcp) continue;
       has_reset_ = has_reset_ || record.flags.rst;
       has_syn_ = has_syn_ || record.flags.syn;
-      if (record.flags.rst || record.end() <= record.sequence) continue;
-      ranges_.emplace_back(record.sequence, record.end());
+      if (!record.flags.rst) sent_.add(record.sequence, record.end());
     }
-    std::ranges::sort(ranges_);
-    std::vector<std::pair<std::int64_t, std::int64_t>> merged;
-    for (const auto& range : ranges_) {
-      if (!merged.empty() && range.first <= merged.back().second) {
-        merged.back().second = std::max(merged.back().second, range.second);
-      } else {
-        merged.push_back(range);
-      }
-    }
-    ranges_ = std::move(merged);
   }
-  bool contains(std::int64_t begin, std::int64_t end) const {
-    auto after = std::ranges::upper_bound(ranges_, begin, {}, [](const auto& range) { return range.first; });
-    return after != ranges_.begin() && std::prev(after)->second >= end;
-  }
+  // What carries nothing is always contained.
+  bool contains(const PacketRecord& record) const { return sent_.contains(record.sequence, record.end()); }
   bool has_reset() const { return has_reset_; }
   bool has_syn() const { return has_syn_; }
   bool has_fragment() const { return has_fragment_; }
 
  private:
-  std::vector<std::pair<std::int64_t, std::int64_t>> ranges_;
+  PositionRanges sent_;
   bool has_reset_ = false;
   bool has_syn_ = false;
   bool has_fragment_ = false;
@@ -212,8 +200,7 @@ class Comparer {
     if (record.flags.rst) return actual_coverage_.has_reset() ? kMoreResets : kNoReset;
     if (record.flags.syn) return actual_coverage_.has_syn() ? kRetransmission : kNoSyn;
     if (record.is_pure_ack()) return kAckPolicy;
-    if (!actual_coverage_.contains(record.sequence, record.end()))
-      return context_.has_failed ? kNotSent : kNotYet;
+    if (!actual_coverage_.contains(record)) return context_.has_failed ? kNotSent : kNotYet;
     return was_sent_before(recorded_, record) ? kRetransmission : kSegmentation;
   }
 
@@ -224,7 +211,7 @@ class Comparer {
     if (record.flags.rst) return recorded_coverage_.has_reset() ? kMoreResets : kReset;
     if (record.flags.syn) return recorded_coverage_.has_syn() ? kRetransmission : kSyn;
     if (record.is_pure_ack()) return kAckPolicy;
-    if (!recorded_coverage_.contains(record.sequence, record.end())) return kUnwritten;
+    if (!recorded_coverage_.contains(record)) return kUnwritten;
     return was_sent_before(actual_, record) ? kRetransmission : kSegmentation;
   }
 

@@ -2,37 +2,28 @@
 // that start at different numbers can be compared by them.
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
-
-#include "stack/base/seq_num.h"
+#include "drivers/capture/stream_numbers.h"
 
 namespace transom::drivers::replay {
 
 class SequenceOffsets {
  public:
-  SequenceOffsets() = default;
-  explicit SequenceOffsets(SeqNum initial) : last_(initial) {}
+  SequenceOffsets() : SequenceOffsets(SeqNum()) {}
+  explicit SequenceOffsets(SeqNum initial) : numbers_(initial, 0) {}
 
   // Of a number less than 2^31 from the highest that was seen; negative for what lies before the SYN.
-  std::int64_t of(SeqNum number) const { return offset_ + (number - last_); }
+  Position of(SeqNum number) const { return numbers_.position(number); }
   // The same, and remembers the highest.
-  std::int64_t see(SeqNum number) {
-    const std::int64_t offset = of(number);
-    if (offset > offset_) {
-      offset_ = offset;
-      last_ = number;
-    }
+  Position see(SeqNum number) {
+    const Position offset = of(number);
+    if (offset > highest()) numbers_.anchor(number, offset);
     return offset;
   }
-  std::int64_t highest() const { return offset_; }
-  SeqNum number_of(std::int64_t offset) const {
-    return SeqNum(static_cast<std::uint32_t>(last_.value() + static_cast<std::uint64_t>(offset - offset_)));
-  }
+  Position highest() const { return numbers_.anchored_at(); }
+  SeqNum number_of(Position offset) const { return numbers_.sequence(offset); }
 
  private:
-  SeqNum last_;
-  std::int64_t offset_ = 0;  // of `last_`
+  StreamNumbers numbers_;
 };
 
 }  // namespace transom::drivers::replay

@@ -1,8 +1,24 @@
 #include "drivers/trace/json_trace.h"
 
+#include "drivers/capture/packet_view.h"
+
 namespace transom::drivers {
 
 namespace {
+
+// The headers of a frame, without what they carry; of what is neither TCP nor UDP, the first octets.
+Bytes headers_of(const PacketEvent& what, std::array<std::uint8_t, 256>& room) {
+  constexpr std::size_t kOfOthers = 96;
+  const std::size_t size = std::min(room.size(), what.packet.size());
+  if (!what.packet.copy_out(0, MutableBytes(room).first(size))) return {};
+  CapturedPacket packet;
+  packet.link_type = what.has_ethernet_header ? LinkType::kEthernet : LinkType::kRaw;
+  packet.octets = Bytes(room).first(size);
+  packet.original_length = static_cast<std::uint32_t>(what.packet.size());
+  const auto view = PacketView::parse(packet);
+  const bool is_known = view && (view->tcp || view->udp);
+  return packet.octets.first(std::min(size, is_known ? view->payload_offset : kOfOthers));
+}
 
 // Writes the members of one kind of event. None of the strings needs escaping: names, addresses and our own
 // words; what names hosts sees to that.
@@ -33,6 +49,12 @@ struct Members {
     text("direction", what.direction == Direction::kIn ? "in" : "out");
     number("interface", std::uint64_t{static_cast<std::uint16_t>(what.interface)});
     number("octets", std::uint64_t{what.packet.size()});
+    truth("ethernet", what.has_ethernet_header);
+    out += ",\"headers\":\"";
+    std::array<std::uint8_t, 256> room{};
+    for (const std::uint8_t octet : headers_of(what, room))
+      fmt::format_to(std::back_inserter(out), "{:02x}", octet);
+    out += '"';
   }
   void operator()(const DropEvent& what) const { text("reason", to_string(what.reason)); }
   void operator()(const AddressConflictEvent& what) const {

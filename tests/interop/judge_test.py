@@ -176,3 +176,21 @@ def reports_what_it_finds():
     ElementTree.parse(work() / "ladder.svg")
     check("18 edges" in run(TRANSOM, "fsm", capture) and "digraph" in run(TRANSOM, "fsm", "--dot", "-", capture), "no diagram")
     check(len(run(TRANSOM, "judge", "--rules").splitlines()) > 60, "the rules are not listed")
+
+
+@test()
+def a_trace_of_json_lines_is_drawn_as_the_capture_is():
+    """The same run, told as a capture and as JSON lines: the same ladder and the same states."""
+    scenario = work() / "sim.toml"
+    scenario.write_text('duration = "1s"\nseed = 5\n[topology]\nkind = "dumbbell"\nhosts = 2\nbottleneck = { rate = "2mbit", delay = "5ms", loss = "2%" }\n'
+                        '[[flow]]\nfrom = "left1"\nto = "right1"\nsend = "60kb"\n')
+    traces = [work() / "run.pcapng", work() / "run.jsonl"]
+    for trace in traces:
+        run(TRANSOM, "sim", "-q", scenario, "--trace", trace)
+    for command in (["ladder", "--width", "120"], ["fsm"]):
+        shown = [run(TRANSOM, *command, trace) for trace in traces]
+        check("ESTABLISHED" in shown[0] and shown[0] == shown[1], f"{command}: {shown[0][:2000]}\n{shown[1][:2000]}")
+    check("tcp_congestion: " in run(TRANSOM, "ladder", "--why", traces[1]), "no reasons in the ladder")
+    broken = work() / "broken.jsonl"
+    broken.write_text(traces[1].read_text(encoding="utf-8")[:1000], encoding="utf-8")
+    check("this line is no event of a trace" in run(TRANSOM, "ladder", broken, expect=2), "a line that is cut")

@@ -99,6 +99,8 @@ TEST_F(TraceFile, WritesOneJsonObjectPerEvent) {
   }
   EXPECT_EQ(events[0]["event"], "packet");
   EXPECT_EQ(events[0]["octets"], 60);
+  EXPECT_EQ(events[0]["ethernet"], true);
+  EXPECT_EQ(events[0]["headers"].get<std::string>().size(), 120U) << "no IP: the first octets";
   EXPECT_EQ(events[1]["reason"], "TcpPaws");
   EXPECT_EQ(events[1]["cause"], 1);
   EXPECT_EQ(events[2]["local"], "10.0.0.1:80");

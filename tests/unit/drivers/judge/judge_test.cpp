@@ -7,30 +7,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST(PositionRanges, JoinSplitAndFindHoles) {
-  PositionRanges ranges;
-  ranges.add(0, 10);
-  ranges.add(20, 30);
-  ranges.add(10, 12);
-  EXPECT_EQ(ranges.list(), (std::vector<PositionRange>{{0, 12}, {20, 30}}));
-  EXPECT_EQ(ranges.missing(5, 40), (std::vector<PositionRange>{{12, 20}, {30, 40}}));
-  EXPECT_TRUE(ranges.missing(2, 8).empty());
-  ranges.remove(5, 25);
-  EXPECT_EQ(ranges.list(), (std::vector<PositionRange>{{0, 5}, {25, 30}}));
-  EXPECT_TRUE(ranges.contains(26, 30));
-  EXPECT_FALSE(ranges.contains(24, 30));
-  EXPECT_TRUE(ranges.overlaps(24, 26));
-  EXPECT_FALSE(ranges.overlaps(5, 25));
-  EXPECT_EQ(ranges.total(), 10);
-}
-
-TEST(PositionRanges, AreBounded) {
-  PositionRanges ranges;
-  for (Position i = 0; i < 10000; ++i) ranges.add(i * 2, i * 2 + 1);
-  EXPECT_LE(ranges.count(), PositionRanges::kMaxRanges);
-  EXPECT_TRUE(ranges.contains(19998, 19999));
-}
-
 TEST(SentText, FindsWhatDiffersAndKeepsToTheBudget) {
   TextBudget budget{.limit = 1000};
   {
@@ -66,6 +42,34 @@ TEST(Judge, AViolationThatAMissedPacketWouldExplainIsUnknown) {
   };
   EXPECT_EQ(play(false), Verdict::kViolation);
   EXPECT_EQ(play(true), Verdict::kUnknown);
+}
+
+// `--at` says where the capture was taken, not that it missed nothing.
+TEST(Judge, WhatTheCaptureMissedAtTheHostIsUnknown) {
+  Talk talk({.captured_at = {IpAddress::v4(10, 0, 0, 2)}});
+  talk.open_with_sack();
+  talk.first({.length = 100});
+  talk.first({.seq = 201, .length = 100});  // the capture missed 101:201
+  talk.second({.after = 700ms});            // and an acknowledgment in time
+  talk.first({.seq = 401, .length = 100});  // 301:401 as well
+  talk.second({.ack = 301, .sack = {{350, 501}}});
+  talk.second({});
+  talk.first({.flags = "R", .seq = 5000});
+  talk.first({.length = 10});
+  talk.second({.flags = "R"});
+  EXPECT_NE(talk.text().find("ack-beyond-received"), std::string::npos) << talk.text();
+  for (const Finding& finding : talk.findings())
+    EXPECT_NE(finding.verdict, Verdict::kViolation) << talk.text();
+  EXPECT_TRUE(talk.judge().capture_is_incomplete());
+}
+
+TEST(Judge, ALieAtTheHostIsAViolationOnceThePeerShowsIt) {
+  Talk talk({.captured_at = {IpAddress::v4(10, 0, 0, 2)}});
+  talk.open();
+  talk.first({.length = 100});
+  talk.second({.ack = 201});
+  talk.first({.length = 100});
+  EXPECT_EQ(talk.verdict_of("rfc9293-3.10.7.4-ack-beyond-sent"), Verdict::kViolation) << talk.text();
 }
 
 TEST(Judge, OneDirectionAloneSaysNothingAboutTheOther) {
@@ -130,6 +134,23 @@ TEST(Judge, NumbersWrapWithoutNotice) {
     talk.second({.length = 10});
   }
   EXPECT_EQ(talk.text(), "");
+}
+
+// A capture may claim any time that its reader takes.
+TEST(Judge, GapsOfCenturiesDoNoHarm) {
+  for (const bool is_closed : {false, true}) {
+    Talk talk({.captured_at = {IpAddress::v4(10, 0, 0, 1)}});
+    talk.wait(Duration::min() / 2);
+    talk.open();
+    talk.first({.length = 500});
+    if (is_closed) talk.second({.window = 0});
+    for (int i = 0; i < 8; ++i)
+      talk.first({.seq = is_closed ? 500 : 1,
+                  .length = is_closed ? std::size_t{0} : 500,
+                  .after = Duration::max() / 10});
+    talk.second({});
+    talk.findings();
+  }
 }
 
 TEST(Judge, PortsThatAreUsedAgainAreANewConnection) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "drivers/replay/alignment.h"
 
@@ -104,6 +105,23 @@ TEST(Comparison, WindowAndPushAndAcknowledgmentOfASegmentMayDiffer) {
   actual[2].flags.psh = false;
   actual[2].acknowledgment = 50;
   EXPECT_EQ(ids(compare(kRecorded, actual)), (Ids{"acknowledged-later", "push", "window"}));
+}
+
+TEST(Comparison, EveryDifferenceHasANameOfItsOwnAndARuleUnlessItIsUnknown) {
+  std::set<std::string_view> ids;
+  for (const Difference* difference : all_differences()) {
+    EXPECT_TRUE(ids.insert(difference->id).second) << difference->id;
+    EXPECT_NE(difference->verdict, Likeness::kSame) << difference->id;
+    EXPECT_FALSE(difference->title.empty()) << difference->id;
+    EXPECT_TRUE(difference->verdict == Likeness::kUnknown || difference->section.starts_with("RFC "))
+        << difference->id;
+  }
+}
+
+TEST(Comparison, AnEmptySegmentWritesNoOctets) {
+  auto actual = kRecorded;
+  actual.push_back(segment("", 5000, 0, 0));
+  EXPECT_LE(compare(kRecorded, actual).likeness(), Likeness::kLegal);
 }
 
 TEST(Alignment, FindsTheLongestCommonSubsequence) {

@@ -1,17 +1,14 @@
-// Parts of a stream, as ranges that do not touch. Bounded: when there are too many, the two lowest are
-// joined, which says more than was seen and so errs towards silence.
+// Parts of a stream, as ranges that do not touch. Bounded: when there are more than `limit`, the two lowest
+// are joined, which says more than was seen and so errs towards silence.
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <map>
 #include <vector>
 
-namespace transom::drivers::judge {
+#include "drivers/capture/stream_numbers.h"
 
-// A place in a stream: octets from its beginning. The SYN is 0 and the first octet of text 1; where no SYN
-// was seen, the first octet that was seen is 1. Does not wrap.
-using Position = std::int64_t;
+namespace transom::drivers {
 
 struct PositionRange {
   Position begin = 0, end = 0;
@@ -21,6 +18,8 @@ struct PositionRange {
 class PositionRanges {
  public:
   static constexpr std::size_t kMaxRanges = 512;
+
+  explicit PositionRanges(std::size_t limit = kMaxRanges) : limit_(limit) {}
 
   void add(Position begin, Position end);     // nothing when it is empty
   void remove(Position begin, Position end);  // likewise
@@ -35,7 +34,8 @@ class PositionRanges {
   std::vector<PositionRange> list() const;
 
  private:
+  std::size_t limit_;
   std::map<Position, Position> ranges_;  // begin, end
 };
 
-}  // namespace transom::drivers::judge
+}  // namespace transom::drivers

@@ -1,8 +1,8 @@
-#include "drivers/judge/position_ranges.h"
+#include "drivers/capture/position_ranges.h"
 
 #include <algorithm>
 
-namespace transom::drivers::judge {
+namespace transom::drivers {
 
 void PositionRanges::add(Position begin, Position end) {
   if (begin >= end) return;
@@ -18,7 +18,7 @@ void PositionRanges::add(Position begin, Position end) {
     next = ranges_.erase(next);
   }
   ranges_.emplace_hint(next, begin, end);
-  if (ranges_.size() > kMaxRanges) {
+  if (ranges_.size() > limit_ && ranges_.size() > 1) {
     const auto second = std::next(ranges_.begin());
     ranges_.begin()->second = second->second;
     ranges_.erase(second);
@@ -78,4 +78,4 @@ std::vector<PositionRange> PositionRanges::list() const {
   return list;
 }
 
-}  // namespace transom::drivers::judge
+}  // namespace transom::drivers
