@@ -102,6 +102,28 @@ void ErrorQueue::push_timestamp(std::uint32_t type, std::uint32_t key, Instant w
         .arrival = when});
 }
 
+// As Linux: numbers that follow each other share a report, from ee_info to ee_data.
+void ErrorQueue::push_copied(std::uint32_t number, Instant now) {
+  if (!entries_.empty()) {
+    sock_extended_err& last = entries_.back().error;
+    if (last.ee_origin == SO_EE_ORIGIN_ZEROCOPY && last.ee_data + 1 == number) {
+      last.ee_data = number;
+      return;
+    }
+  }
+  push({.error = {.ee_errno = 0,
+                  .ee_origin = SO_EE_ORIGIN_ZEROCOPY,
+                  .ee_type = 0,
+                  .ee_code = SO_EE_CODE_ZEROCOPY_COPIED,
+                  .ee_pad = 0,
+                  .ee_info = number,
+                  .ee_data = number},
+        .offender = {},
+        .destination = {},
+        .datagram = {},
+        .arrival = now});
+}
+
 Outcome<std::size_t> ErrorQueue::receive(Session& session, const SocketKind& kind,
                                          const SocketSettings& settings, Incoming& message) {
   if (entries_.empty()) return fail(EAGAIN);
@@ -112,7 +134,8 @@ Outcome<std::size_t> ErrorQueue::receive(Session& session, const SocketKind& kin
   if (entry.destination.endpoint.address != IpAddress()) message.from = entry.destination;
   message.result_flags |= MSG_ERRQUEUE;
   const bool is_timestamp = entry.error.ee_origin == SO_EE_ORIGIN_TIMESTAMPING;
-  const bool is_local = is_timestamp || entry.error.ee_origin == SO_EE_ORIGIN_LOCAL;
+  const bool is_local = is_timestamp || entry.error.ee_origin == SO_EE_ORIGIN_LOCAL ||
+                        entry.error.ee_origin == SO_EE_ORIGIN_ZEROCOPY;
   write_timestamps(session, settings, entry.arrival,
                    is_timestamp && (settings.timestamping & SOF_TIMESTAMPING_SOFTWARE) != 0, message);
   if (kind.domain == AF_INET) {

@@ -1,7 +1,7 @@
 // IP_RECVERR and IPV6_RECVERR: the errors about what a socket has sent, kept for recvmsg() with MSG_ERRQUEUE
-// until they are read: ip(7). Reports of SO_TIMESTAMPING about what was sent come the same way. Errors come
-// from the network (ICMP), or from here (a datagram that is longer than the path MTU). Bounded: what comes
-// when it is full is not kept.
+// until they are read: ip(7). Reports about what was sent, of SO_TIMESTAMPING and MSG_ZEROCOPY, come the same
+// way. Errors come from the network (ICMP), or from here (a datagram that is longer than the path MTU).
+// Bounded: what comes when it is full is not kept.
 #pragma once
 
 #include <ctime>
@@ -23,6 +23,8 @@ class ErrorQueue {
   void push_too_long(const SocketAddress& destination, std::uint32_t mtu, Instant now);
   // A report of SO_TIMESTAMPING: SCM_TSTAMP_...; `key` numbers what was sent.
   void push_timestamp(std::uint32_t type, std::uint32_t key, Instant when);
+  // MSG_ZEROCOPY: the octets of the call with this number may be used again. They were copied.
+  void push_copied(std::uint32_t number, Instant now);
   bool empty() const { return entries_.empty(); }
 
   // The oldest as recvmsg() gives it: what is kept of the datagram, where it was sent to, and the control

@@ -73,6 +73,7 @@ struct SocketSettings {
   unsigned timestamping = 0;                      // SO_TIMESTAMPING: SOF_TIMESTAMPING_...
   bool receive_overflow = false;                  // SO_RXQ_OVFL
   bool no_checksum = false;                       // SO_NO_CHECK: IPv4 datagrams
+  bool zero_copy = false;                         // SO_ZEROCOPY: MSG_ZEROCOPY is reported
   int receive_low_water = 1;                      // SO_RCVLOWAT, octets
   std::uint64_t max_pacing_rate = UINT64_MAX;     // octets per second; all ones: none
   std::shared_ptr<drivers::PacketFilter> filter;  // SO_ATTACH_FILTER
@@ -140,6 +141,7 @@ class Socket : public Pollable, protected ReadinessListener {
   virtual bool is_listening() const { return false; }
   virtual bool is_bound() const = 0;
   virtual bool takes_filter() const { return false; }
+  virtual bool takes_zero_copy() const { return false; }  // SO_ZEROCOPY
   // SOF_TIMESTAMPING_OPT_ID was switched on: reports of what is sent from now on are numbered from 0.
   virtual Outcome<void> start_timestamp_keys() { return {}; }
   virtual int send_buffer(Session& session) const = 0;     // as SO_SNDBUF shows it

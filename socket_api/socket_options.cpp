@@ -200,6 +200,13 @@ Outcome<void> Socket::set_socket_option(Session& session, int name, Bytes value)
       }
       case SO_NO_CHECK:
         return set_bool(settings_.no_checksum);
+      case SO_ZEROCOPY: {
+        if (!takes_zero_copy()) return fail(EOPNOTSUPP);
+        const auto on = read_int_option(value, 0, 1);
+        if (!on) return std::unexpected(on.error());
+        settings_.zero_copy = *on != 0;
+        return {};
+      }
       case SO_MAX_PACING_RATE: {
         const auto rate = read_rate(value);
         if (!rate) return std::unexpected(rate.error());
@@ -306,6 +313,8 @@ Outcome<std::size_t> Socket::get_socket_option(Session& session, int name, Mutab
       return write_int_option(out, 1);
     case SO_NO_CHECK:
       return write_bool_option(out, settings_.no_checksum);
+    case SO_ZEROCOPY:
+      return write_bool_option(out, settings_.zero_copy);
     case SO_MAX_PACING_RATE:
       return write_rate(out, settings_.max_pacing_rate);
     case SO_BINDTOIFINDEX:

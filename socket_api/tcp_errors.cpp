@@ -60,6 +60,12 @@ void TcpSocket::note_write(std::size_t octets) {
   on_progress();
 }
 
+void TcpSocket::note_copied(Session& session, const Outgoing& message) {
+  if (!settings_.zero_copy || (message.flags & MSG_ZEROCOPY) == 0) return;
+  reports().queue.push_copied(reports().copies++, session.now());
+  on_readiness();
+}
+
 void TcpSocket::on_progress() {
   if (!reports_ || reports_->writes.empty()) return;
   const auto key_of = [this](const Reports::Write& write) {

@@ -215,8 +215,10 @@ Outcome<void> TcpSocket::disconnect(Session& session) {
 
 Outcome<std::size_t> TcpSocket::send(Session& session, const Outgoing& message) {
   const bool opens = connection_ != nullptr && connection_->waits_for_data();
-  if (opens || (message.flags & MSG_FASTOPEN) != 0) return send_fast(session, message);
-  return send_octets(session, message, 0);
+  const bool is_fast = opens || (message.flags & MSG_FASTOPEN) != 0;
+  const auto sent = is_fast ? send_fast(session, message) : send_octets(session, message, 0);
+  if (sent && *sent > 0) note_copied(session, message);
+  return sent;
 }
 
 Outcome<std::size_t> TcpSocket::send_octets(Session& session, const Outgoing& message, std::size_t sent) {

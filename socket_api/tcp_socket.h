@@ -41,6 +41,7 @@ class TcpSocket final : public Socket, private ip::IcmpErrorListener, private tc
  protected:
   void on_close(Session& session) override;
   void apply_settings(Session& session) override;
+  bool takes_zero_copy() const override { return true; }
   Error take_error() override;
   QueuedMemory queued_memory() const override;
   bool is_listening() const override { return listener_ != nullptr; }
@@ -75,6 +76,7 @@ class TcpSocket final : public Socket, private ip::IcmpErrorListener, private tc
   void on_icmp_error(const ip::IcmpError& error) override;
   void on_progress() override;
   void note_write(std::size_t octets);
+  void note_copied(Session& session, const Outgoing& message);
   bool has_reports() const override { return reports_ && !reports_->queue.empty(); }
   Outcome<std::size_t> receive_report(Session& session, Incoming& message);
   void write_stream_control(Session& session, Incoming& message) const;
@@ -108,6 +110,7 @@ class TcpSocket final : public Socket, private ip::IcmpErrorListener, private tc
     ErrorQueue queue;
     std::deque<Write> writes;  // whose times are asked for
     std::uint64_t first_key = 0;
+    std::uint32_t copies = 0;  // MSG_ZEROCOPY: how many calls had it
   };
   Reports& reports();
   EventLoop* clock_ = nullptr;  // since an option was set

@@ -114,6 +114,15 @@ void UdpSocket::prepare_for(IpFamily family, const SendControl& control) {
 }
 
 Outcome<std::size_t> UdpSocket::send(Session& session, const Outgoing& message) {
+  const auto sent = send_or_cork(session, message);
+  if (sent && *sent > 0 && settings_.zero_copy && (message.flags & MSG_ZEROCOPY) != 0) {
+    errors_.push_copied(copies_++, session.now());
+    on_readiness();
+  }
+  return sent;
+}
+
+Outcome<std::size_t> UdpSocket::send_or_cork(Session& session, const Outgoing& message) {
   if ((message.flags & MSG_OOB) != 0) return fail(EOPNOTSUPP);
   std::size_t size = 0;
   for (const Bytes& piece : message.pieces) size += piece.size();

@@ -35,6 +35,7 @@ class UdpSocket final : public Socket, private ip::IcmpErrorListener, private ud
     return {.received = udp_->queued_memory(), .dropped = udp_->dropped()};
   }
   bool takes_filter() const override { return true; }
+  bool takes_zero_copy() const override { return true; }
   Outcome<void> start_timestamp_keys() override {
     timestamp_key_ = 0;
     return {};
@@ -48,6 +49,7 @@ class UdpSocket final : public Socket, private ip::IcmpErrorListener, private ud
   void prepare_for(IpFamily family, const SendControl& control = {});
   void on_icmp_error(const ip::IcmpError& error) override;
   std::size_t octets_to_keep(const Packet& datagram) override;
+  Outcome<std::size_t> send_or_cork(Session& session, const Outgoing& message);
   // One datagram, or with `segment` not 0, several of that size.
   Outcome<std::size_t> send_octets(Session& session, std::span<const Bytes> pieces, std::size_t segment,
                                    const udp::SendTo& parameters);
@@ -72,6 +74,7 @@ class UdpSocket final : public Socket, private ip::IcmpErrorListener, private ud
   bool join_ = false;                 // UDP_GRO
   std::uint16_t segment_ = 0;         // UDP_SEGMENT
   std::uint32_t timestamp_key_ = 0;   // of what is sent next
+  std::uint32_t copies_ = 0;          // MSG_ZEROCOPY: how many calls had it
   bool receive_shut_ = false;
   bool send_shut_ = false;
 };

@@ -31,9 +31,11 @@ bool is_of_pair(const Socket& socket, int level, int name) {
          (name == SO_RCVLOWAT || name == SO_OOBINLINE || (name == SO_PEEK_OFF && is_stream));
 }
 
-}  // namespace
-
-namespace {
+// What is written to a stream goes to the pair, and nobody counts the calls that did: programs that are told
+// so copy.
+bool is_not_for_pair(const Socket& socket, int level, int name) {
+  return socket.kind().type == SOCK_STREAM && level == SOL_SOCKET && name == SO_ZEROCOPY;
+}
 
 // The program of a filter lies elsewhere in the caller's memory.
 Outcome<void> attach_filter(Session& session, Socket& socket, const TrappedCall& call, Bytes value) {
@@ -78,6 +80,7 @@ void set_option(Session& session, GuestSocket& guest, const TrappedCall& call) {
   const int name = call.int_argument(2);
   const int size = call.int_argument(4);
   if (size < 0) return call.finish(Errno{EINVAL});
+  if (is_not_for_pair(guest.socket(), level, name)) return call.finish(Errno{ENOPROTOOPT});
   if (is_of_pair(guest.socket(), level, name)) return call.resume();
   guest.flush(session);
   std::array<std::uint8_t, kMaxOption> octets{};
@@ -102,6 +105,7 @@ void get_option(Session& session, GuestSocket& guest, const TrappedCall& call) {
   const auto size = call.read_value<int>(call.argument(4));
   if (!size) return call.finish(size.error());
   if (*size < 0) return call.finish(Errno{EINVAL});
+  if (is_not_for_pair(guest.socket(), level, name)) return call.finish(Errno{ENOPROTOOPT});
   if ((level == SOL_SOCKET && name == SO_COOKIE) || is_of_pair(guest.socket(), level, name))
     return call.resume();
   std::array<std::uint8_t, kMaxOption> octets{};

@@ -1,5 +1,8 @@
 /* Octets of a stream: flags, limits, urgent data, timeouts, queues. */
 #include <limits.h>
+#include <time.h>
+
+#include <linux/errqueue.h>
 
 #include "probe.h"
 
@@ -411,4 +414,28 @@ PROBE(stream_over_six) {
   SAY("recv", recv(server, room, 8, 0));
   say_name("name", server, 0);
   say_name("peer", server, 1);
+}
+
+/* How many calls with MSG_ZEROCOPY are reported as done, in one report or more. */
+PROBE(stream_zero_copy) {
+  int client, server;
+  tcp_pair(AF_INET, &client, &server);
+  SAY("without", send(client, "a", 1, MSG_ZEROCOPY));
+  SAY("two", set_int(client, SOL_SOCKET, SO_ZEROCOPY, 2));
+  SAY("set", set_int(client, SOL_SOCKET, SO_ZEROCOPY, 1));
+  for (int i = 0; i < 2; ++i) SAY("send", send(client, "abc", 3, MSG_ZEROCOPY));
+  SAY("plain", send(client, "a", 1, 0));
+  for (long got = 0; got < 8;) got += MUST(recv(server, room, sizeof room, 0));
+  settle();
+  uint32_t next = 0;
+  struct sock_extended_err error = {0};
+  char control[512];
+  struct msghdr message = {.msg_control = control, .msg_controllen = sizeof control};
+  while (recvmsg(client, &message, MSG_ERRQUEUE) == 0) {
+    memcpy(&error, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof error);
+    if (error.ee_info == next) next = error.ee_data + 1;
+    message.msg_controllen = sizeof control;
+  }
+  say("errno=%u origin=%d code=%d calls=%u", error.ee_errno, error.ee_origin, error.ee_code, next);
+  say_error(client);
 }

@@ -183,6 +183,34 @@ PROBE(udp_error_unread_in_queue) {
   say_events("poll", (unsigned short)await(fd, POLLERR));
 }
 
+PROBE(udp_zero_copy) {
+  int one, other;
+  udp_pair(&one, &other);
+  SAY("without", send(one, "a", 1, MSG_ZEROCOPY));
+  MUST(set_int(one, SOL_SOCKET, SO_ZEROCOPY, 1));
+  for (int i = 0; i < 2; ++i) SAY("send", send(one, "abc", 3, MSG_ZEROCOPY));
+  SAY("plain", send(one, "a", 1, 0));
+  for (int i = 0; i < 4; ++i) {
+    await(other, POLLIN);
+    MUST(recv(other, room, 8, 0));
+  }
+  await(one, POLLERR);
+  settle();
+  char control[512];
+  struct msghdr message = {.msg_control = control, .msg_controllen = sizeof control};
+  SAY("recvmsg", recvmsg(one, &message, MSG_ERRQUEUE));
+  const struct cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  if (header != NULL) {
+    struct sock_extended_err error;
+    memcpy(&error, CMSG_DATA(header), sizeof error);
+    say("level=%d type=%d errno=%u origin=%d code=%d calls=%u-%u", header->cmsg_level, header->cmsg_type,
+        error.ee_errno, error.ee_origin, error.ee_code, error.ee_info, error.ee_data);
+  }
+  message.msg_controllen = sizeof control;
+  SAY("again", recvmsg(one, &message, MSG_ERRQUEUE));
+  SAY("send", send(one, "a", 1, 0));
+}
+
 PROBE(udp_empty_datagram) {
   int one, other;
   udp_pair(&one, &other);
