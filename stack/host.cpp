@@ -96,9 +96,7 @@ ip::DnsConfiguration Host::dns() {
 
 void Host::receive(InterfaceId interface, PacketQueue& frames, Instant now) {
   enter(now);
-  if (link::Interface* const found = link_.interface(interface)) {
-    while (Packet frame = frames.pop()) link_.receive(*found, std::move(frame));
-  }
+  if (link::Interface* const found = link_.interface(interface)) link_.receive(*found, frames);
   leave();
 }
 

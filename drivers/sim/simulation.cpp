@@ -106,6 +106,7 @@ InterfaceId Simulation::add_port(Node& node, Node& peer, Channel& out, std::size
   config.mtu = options.mtu;
   config.offloads.checksum = true;  // computing what nobody can damage unseen would only take time
   config.offloads.segment_ipv4 = config.offloads.segment_ipv6 = options.segmentation_offload;
+  config.coalesce = false;  // every segment is seen, and answered, by itself
   config.conflict_detection.enabled = false;
   config.transmit_limit = 1 << 20;
   const InterfaceId interface = node.host_.add_interface(config);

@@ -8,10 +8,6 @@ namespace transom::link {
 
 namespace {
 
-std::size_t ip_offset_on(const Interface& interface) {
-  return interface.type() == LinkType::kEthernet ? wire::EthernetHeader::kSize : 0;
-}
-
 bool is_segmented_by_device(const Interface& interface, const PacketInfo& info, Bytes ip_packet) {
   if (info.repeats_cwr) return false;  // devices clear it in all but the first segment
   const Offloads& offloads = interface.offloads();
@@ -77,7 +73,7 @@ bool FrameSender::add_ethernet_header(Interface& interface, Packet& payload, con
 
 // The last step before a device: what it cannot do itself is done here.
 void FrameSender::finish_and_queue(Interface& interface, Packet frame) {
-  const std::size_t ip_offset = ip_offset_on(interface);
+  const std::size_t ip_offset = interface.ip_offset();
   const bool completes_checksums = !interface.offloads().checksum;
   if (frame.info().segment_size != 0 &&
       !is_segmented_by_device(interface, frame.info(), frame.head().subspan(ip_offset))) {

@@ -56,6 +56,7 @@ struct InterfaceConfig {
   MacAddress mac;            // Ethernet only
   std::uint32_t mtu = 1500;  // octets of IP packet; at least 68 for IPv4 and 1280 for IPv6 to work
   Offloads offloads;
+  bool coalesce = true;  // TCP segments that arrive together go up as one (what Linux calls GRO)
   ConflictDetection conflict_detection;
   bool link_local = true;             // form fe80::/64 from the MAC (RFC 4862 §5.3)
   std::size_t transmit_limit = 2048;  // packets waiting for the driver
@@ -106,6 +107,8 @@ class Interface {
   InterfaceId id() const { return id_; }
   const std::string& name() const { return config_.name; }
   LinkType type() const { return config_.type; }
+  // Octets of link header in front of each IP packet.
+  std::size_t ip_offset() const { return config_.type == LinkType::kEthernet ? 14 : 0; }
   const MacAddress& mac() const { return config_.mac; }
   std::uint32_t mtu() const { return config_.mtu; }
   void set_mtu(std::uint32_t mtu) { config_.mtu = mtu; }

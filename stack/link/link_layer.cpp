@@ -2,6 +2,7 @@
 
 #include "stack/link/address_book.h"
 #include "stack/link/arp.h"
+#include "stack/link/coalescing.h"
 #include "stack/link/frame_sender.h"
 #include "stack/link/ndp.h"
 #include "stack/link/neighbour_cache.h"
@@ -23,6 +24,8 @@ class LinkLayer::Implementation final : public NeighbourResolver {
     return *caches_[static_cast<std::size_t>(interface.id()) - 1];
   }
 
+  std::uint64_t see(Interface& interface, const Packet& frame);
+  void receive(Interface& interface, Packet frame);
   void receive_ethernet(Interface& interface, Packet frame);
   void receive_ip(Interface& interface, Packet packet);
   void solicit(Interface& interface, const IpAddress& address, const MacAddress* known) override;
@@ -82,6 +85,25 @@ std::optional<DropReason> LinkLayer::Implementation::why_not_for_us(const Interf
   const std::size_t longest = interface.mtu() + header.size();
   if (frame.size() > longest && frame.info().segment_size == 0) return DropReason::kFrameTooLong;
   return std::nullopt;
+}
+
+// Counts a frame that has come in, and shows it to whoever wants to see it. Returns the event's id.
+std::uint64_t LinkLayer::Implementation::see(Interface& interface, const Packet& frame) {
+  context_.count(Counter::kLinkInFrames);
+  ++interface.statistics().rx_packets;
+  interface.statistics().rx_bytes += frame.size();
+  const std::uint64_t event = context_.tell(
+      PacketEvent{Direction::kIn, interface.id(), interface.type() == LinkType::kEthernet, frame});
+  sender_.taps.show(Direction::kIn, interface, frame);
+  return event;
+}
+
+void LinkLayer::Implementation::receive(Interface& interface, Packet frame) {
+  if (interface.type() == LinkType::kEthernet) {
+    receive_ethernet(interface, std::move(frame));
+  } else {
+    receive_ip(interface, std::move(frame));
+  }
 }
 
 void LinkLayer::Implementation::receive_ethernet(Interface& interface, Packet frame) {
@@ -183,17 +205,19 @@ void LinkLayer::set_address_listener(std::function<void()> listener) {
 }
 
 void LinkLayer::receive(Interface& interface, Packet frame) {
-  Context& context = implementation_->context_;
-  context.count(Counter::kLinkInFrames);
-  ++interface.statistics().rx_packets;
-  interface.statistics().rx_bytes += frame.size();
-  const CauseScope scope(context, context.tell(PacketEvent{Direction::kIn, interface.id(),
-                                                           interface.type() == LinkType::kEthernet, frame}));
-  implementation_->sender_.taps.show(Direction::kIn, interface, frame);
-  if (interface.type() == LinkType::kEthernet) {
-    implementation_->receive_ethernet(interface, std::move(frame));
-  } else {
-    implementation_->receive_ip(interface, std::move(frame));
+  const CauseScope scope(implementation_->context_, implementation_->see(interface, frame));
+  implementation_->receive(interface, std::move(frame));
+}
+
+void LinkLayer::receive(Interface& interface, PacketQueue& frames) {
+  Packet frame = frames.pop();
+  while (frame) {
+    std::uint64_t seen = implementation_->see(interface, frame);
+    SegmentRun run(implementation_->context_.pool, interface.ip_offset(), std::move(frame));
+    while ((frame = frames.pop()) && interface.config().coalesce && run.join(frame))
+      seen = implementation_->see(interface, frame);
+    const CauseScope scope(implementation_->context_, seen);
+    implementation_->receive(interface, std::move(run).take());
   }
 }
 

@@ -111,6 +111,9 @@ class LinkLayer {
 
   // A frame from the driver.
   void receive(Interface& interface, Packet frame);
+  // All of them. TCP segments that follow each other go up as one where the interface
+  // is configured to coalesce.
+  void receive(Interface& interface, PacketQueue& frames);
   // An IP packet to a unicast next hop on this interface's link. `handle`, if given, is used and kept up to
   // date.
   void send(Interface& interface, Packet packet, const IpAddress& next_hop,

@@ -116,16 +116,15 @@ void rewrite_headers(MutableBytes headers, const Layout& layout, const Place& pl
   if (place.index != 0 && !place.repeats_cwr) tcp[kFlags] &= static_cast<std::uint8_t>(~kCwr);
 }
 
-// The whole checksum, or the pseudo-header's share of it for the device to go on from.
-void write_tcp_checksum(Packet& segment, const Layout& layout, bool whole) {
-  const auto length = static_cast<std::uint32_t>(segment.size() - layout.transport);
-  const MutableBytes field =
-      segment.head().subspan(layout.transport + wire::TcpHeader::kChecksumOffset, sizeof(std::uint16_t));
-  put_u16(field, wire::pseudo_header_sum(layout.source, layout.destination, IpProtocol::kTcp, length).fold());
+// The whole checksum, or the pseudo-header's share of it for the device to go on from. `addresses`: what the
+// pseudo-headers of all segments have in common.
+void write_tcp_checksum(Packet& segment, const Layout& layout, wire::ChecksumSum addresses, bool whole) {
+  addresses.add_u32(static_cast<std::uint32_t>(segment.size() - layout.transport));
+  const MutableBytes field = segment.head().subspan(layout.transport + wire::TcpHeader::kChecksumOffset);
+  put_u16(field, whole ? 0 : addresses.fold());
   if (!whole) return;
-  wire::ChecksumSum sum;
-  wire::add_packet(sum, segment, layout.transport);
-  put_u16(field, sum.checksum());
+  wire::add_packet(addresses, segment, layout.transport);
+  put_u16(field, addresses.checksum());
 }
 
 // The payload of a super-segment, handed out from front to back.
@@ -194,6 +193,7 @@ bool segment(BufferPool& pool, Packet packet, std::size_t ip_offset, bool checks
   const std::size_t total = packet.size();
   PayloadSlices payload(std::move(packet));
 
+  const auto addresses = wire::pseudo_header_sum(layout->source, layout->destination, IpProtocol::kTcp, 0);
   PacketQueue segments;
   std::size_t offset = 0;
   do {  // a super-segment without payload still is one segment
@@ -209,7 +209,7 @@ bool segment(BufferPool& pool, Packet packet, std::size_t ip_offset, bool checks
                      .index = segments.size(),
                      .is_last = offset + length == total,
                      .repeats_cwr = info.repeats_cwr});
-    write_tcp_checksum(piece, *layout, checksums);
+    write_tcp_checksum(piece, *layout, addresses, checksums);
     segments.push(std::move(piece));
     offset += length;
   } while (offset < total);

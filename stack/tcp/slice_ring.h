@@ -6,9 +6,9 @@
 
 namespace transom::tcp {
 
-// A slice that fills less than a quarter of its buffer is copied to the free end of the last one, or to a
-// fresh small buffer, so what a peer can make us hold is at most four times what it sent. (When the pool is
-// exhausted it is kept as it is.)
+// A slice that fills less than a quarter of its buffer is copied to the free end of the last one, or to
+// fresh small buffers: what a peer can make us hold is at most four times what it sent. (When the pool is
+// exhausted the rest is kept as it is.)
 void append_received(Ring<Slice>& ring, BufferPool& pool, Slice slice);
 
 }  // namespace transom::tcp

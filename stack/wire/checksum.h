@@ -4,26 +4,59 @@
 // are in network order independent form: add pieces in order, then fold() once.
 #pragma once
 
+#include <bit>
+
 #include "stack/base/address.h"
 #include "stack/base/bytes.h"
 #include "stack/base/packet.h"
+#include "stack/wire/cursor.h"
 
 namespace transom::wire {
+
+namespace detail {
+
+// One's complement addition: what is carried out at the top comes in at the bottom.
+constexpr std::uint64_t add_with_carry(std::uint64_t a, std::uint64_t b) {
+  const std::uint64_t sum = a + b;
+  return sum + (sum < b ? 1 : 0);
+}
+
+constexpr std::uint16_t fold_to_16(std::uint64_t sum) {
+  sum = (sum >> 32) + (sum & 0xffffffffU);
+  sum = (sum >> 16) + (sum & 0xffffU);
+  sum = (sum >> 16) + (sum & 0xffffU);
+  return static_cast<std::uint16_t>((sum >> 16) + sum);
+}
+
+}  // namespace detail
 
 class ChecksumSum {
  public:
   void add(Bytes octets);
+  // The same, and copies them to `out`, which has the same size, in one pass.
+  void add_and_copy(Bytes octets, MutableBytes out);
   // A number in host order, as if its network-order octets were added.
-  void add_u16(std::uint16_t host_order);
-  void add_u32(std::uint32_t host_order);
-  void add_address(const IpAddress& address);  // all 16 octets: an IPv4 address in its mapped form
+  void add_u16(std::uint16_t host_order) { add_words(swap_network_order(host_order), 2); }
+  void add_u32(std::uint32_t host_order) { add_words(swap_network_order(host_order), 4); }
+  // All 16 octets: an IPv4 address in its mapped form.
+  void add_address(const IpAddress& address) {
+    for (const std::uint64_t word : std::bit_cast<std::array<std::uint64_t, 2>>(address.octets()))
+      add_words(word, sizeof word);
+  }
 
   // The 16-bit one's complement sum in host order, not complemented.
-  std::uint16_t fold() const;
+  std::uint16_t fold() const { return swap_network_order(detail::fold_to_16(sum_)); }
   // The value to put into the checksum field: the complement of fold().
   std::uint16_t checksum() const { return static_cast<std::uint16_t>(~fold()); }
 
  private:
+  void add_words(std::uint64_t words, std::size_t octets) {
+    // A piece that starts at an odd octet has its octets in the other halves of the 16-bit words.
+    if (odd_) words = std::rotl(words, 8);
+    sum_ = detail::add_with_carry(sum_, words);
+    odd_ ^= octets % 2 != 0;
+  }
+
   // A 64-bit one's complement sum. Its four 16-bit parts hold octets as they lie in memory; fold() turns them
   // into host order, once (RFC 1071 §2(B): the sum does not depend on byte order).
   std::uint64_t sum_ = 0;

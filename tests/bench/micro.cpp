@@ -17,7 +17,7 @@
 namespace transom {
 namespace {
 
-constexpr std::size_t kChunk = 256 * 1024;
+constexpr std::size_t kChunk = 128 * 1024;  // as iperf3
 
 // Two Hosts whose queues are joined. Time goes on by a microsecond with each exchange.
 class Pair {
