@@ -15,6 +15,7 @@ namespace transom::sockets {
 namespace {
 
 constexpr Duration kGrace = std::chrono::milliseconds(1);
+constexpr Duration kLongestGrace = std::chrono::milliseconds(8);
 
 drivers::FileDescriptor make_event() {
   const int descriptor = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -52,7 +53,8 @@ RealTimeLoop::~RealTimeLoop() {
   {
     const Lock held = lock();
     is_stopping_ = true;
-    background_condition_.notify_one();
+    background_is_asleep_ = true;  // or on its way: it is called
+    call_background();
     kick(background_poller_);
   }
   thread_.join();
@@ -205,25 +207,43 @@ void RealTimeLoop::poll(Lock& lock, Poller& poller, Instant limit) {
 // ---------------------------------------------------------------- the background thread
 
 void RealTimeLoop::run_in_background() {
-  Lock held = lock();
   std::uint64_t seen = drives_;
+  Duration grace = kGrace;
   while (!is_stopping_) {
     if (std::exchange(seen, drives_) != drives_) {
-      background_ = Background::kTicking;
-      background_condition_.wait_for(held, kGrace);
-    } else if (driver_ != nullptr) {
-      background_ = Background::kAsleep;
-      background_condition_.wait(held, [this] { return background_ != Background::kAsleep || is_stopping_; });
-    } else {
-      background_ = Background::kPolling;
+      pause_background(grace);
+      grace = std::min(2 * grace, kLongestGrace);
+      continue;
+    }
+    grace = kGrace;
+    Lock held = lock();
+    if (seen != drives_ || is_stopping_) continue;
+    if (driver_ == nullptr) {
       poll(held, background_poller_, kNever);
+    } else {
+      background_is_asleep_ = true;
+      held.unlock();
+      pause_background(std::nullopt);
     }
   }
 }
 
+// Until it is called, or for so long.
+void RealTimeLoop::pause_background(std::optional<Duration> limit) {
+  std::unique_lock held(background_mutex_);
+  const auto is_called = [this] { return background_is_called_; };
+  if (limit) {
+    background_condition_.wait_for(held, *limit, is_called);
+  } else {
+    background_condition_.wait(held, is_called);
+  }
+  background_is_called_ = false;
+}
+
 void RealTimeLoop::call_background() {
-  if (background_ == Background::kAsleep) {
-    background_ = Background::kTicking;
+  if (std::exchange(background_is_asleep_, false)) {
+    const std::scoped_lock held(background_mutex_);
+    background_is_called_ = true;
     background_condition_.notify_one();
   } else if (sleeps_too_long(background_poller_)) {
     kick(background_poller_);

@@ -6,9 +6,10 @@
 // socket is ready. A driver that has got what it waited for passes the work on to a sleeper.
 //
 // While nobody waits, a background thread drives. It takes over only when nobody has driven for a moment
-// (kGrace): a thread that sends and receives in turns drives again and again, and waking another thread each
-// time would cost more than the work. Nor is it stopped when a thread starts to wait: both are then in
-// ppoll(), and the background thread notices when it next wakes up.
+// (kGrace, longer the longer threads have driven without a pause): a thread that sends and receives in turns
+// drives again and again, and waking another thread each time would cost more than the work. It looks without
+// taking the lock, so that it is in nobody's way. Nor is it stopped when a thread starts to wait: both are
+// then in ppoll(), and the background thread notices when it next wakes up.
 //
 //   background:   TICKING ──nobody drove for kGrace──► POLLING        POLLING ──somebody drives──► TICKING
 //                 TICKING ──the same thread drove for kGrace──► ASLEEP ──that thread leaves──► TICKING
@@ -19,8 +20,11 @@
 
 #include <poll.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -52,8 +56,6 @@ class RealTimeLoop final : public EventLoop {
     bool awaits_room = false;  // it polls for room in a device
     Instant until{};
   };
-  enum class Background : std::uint8_t { kTicking, kPolling, kAsleep };
-
   void drive(Lock& lock, Waiter& waiter, Instant deadline);
   void sleep(Lock& lock, Waiter& waiter, Instant deadline);
   void pass_on();
@@ -63,19 +65,22 @@ class RealTimeLoop final : public EventLoop {
   void wake_watchers(std::span<const pollfd> polled);
   void run_in_background();
   void call_background();
+  void pause_background(std::optional<Duration> limit);
   bool sleeps_too_long(const Poller& poller) const;
   static void kick(Poller& poller);
 
   Pump& pump_;
   Waiter* driver_ = nullptr;
-  std::uint64_t drives_ = 0;     // changes whenever a thread starts or stops driving
-  std::list<Waiter*> sleepers_;  // neither woken nor driving
+  std::atomic<std::uint64_t> drives_ = 0;  // changes whenever a thread starts or stops driving
+  std::list<Waiter*> sleepers_;            // neither woken nor driving
   Poller driver_poller_;
 
-  Background background_ = Background::kTicking;
   Poller background_poller_;
+  bool background_is_asleep_ = false;  // until it is called
+  std::mutex background_mutex_;        // for the two below; taken after the lock, if both are
   std::condition_variable background_condition_;
-  bool is_stopping_ = false;
+  bool background_is_called_ = false;
+  std::atomic<bool> is_stopping_ = false;
   std::thread thread_;
 };
 

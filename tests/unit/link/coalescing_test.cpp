@@ -231,7 +231,9 @@ TEST_F(Coalescing, WhatDiffersInTheHeadersIsNotJoined) {
 
 TEST_F(Coalescing, FlagsOtherThanAckAndPushAreNotJoined) {
   for (const unsigned flag : {0x01U, 0x02U, 0x04U, 0x20U, 0x40U, 0x80U}) {
-    EXPECT_FALSE(joins([&](Packet& frame) { tcp_octet(frame, 13) ^= static_cast<std::uint8_t>(flag), mend(frame); })) << flag;
+    EXPECT_FALSE(joins([&](Packet& frame) {
+      tcp_octet(frame, 13) ^= static_cast<std::uint8_t>(flag), mend(frame);
+    })) << flag;
   }
   EXPECT_FALSE(joins([this](Packet& frame) { tcp_octet(frame, 13) ^= 0x10, mend(frame); })) << "no ACK";
 }

@@ -1,4 +1,6 @@
 // Ethernet frames in: what is for us, and what is dropped and why.
+#include "stack/wire/checksum.h"
+#include "stack/wire/tcp.h"
 #include "tests/unit/link/link_fixture.h"
 
 namespace transom::test {
@@ -6,6 +8,7 @@ namespace {
 
 class Ethernet : public LinkTest {
  protected:
+  explicit Ethernet(const Setup& setup = plain()) : LinkTest(setup) {}
   Octets packet_to_us() { return ip_packet(address("10.0.0.2"), address("10.0.0.1")); }
   // The frame is dropped for this reason, counted once, and changes nothing else.
   void expect_dropped(const Octets& frame, DropReason reason) {
@@ -155,6 +158,60 @@ TEST_F(Ethernet, AcceptsASuperFrameFromADeviceThatMergesSegments) {
   receive(ethernet(kOwnMac, kPeerMac, EtherType::kIpv4, packet), {.segment_size = 1460});
   ASSERT_EQ(network_.arrivals.size(), 1U);
   EXPECT_EQ(network_.arrivals[0].info.segment_size, 1460);
+}
+
+class Together : public Ethernet {
+ protected:
+  explicit Together(const Setup& setup = plain()) : Ethernet(setup) {}
+  // Three segments of 100 octets, each behind the other, in one batch with a packet of another kind at the
+  // end.
+  void receive_batch() {
+    PacketQueue frames;
+    for (std::uint32_t i = 0; i < 3; ++i) {
+      wire::TcpHeader tcp;
+      tcp.sequence = SeqNum(1000 + 100 * i);
+      tcp.flags.ack = true;
+      Octets packet = ip_packet(address("10.0.0.2"), address("10.0.0.1"), 120);
+      packet[6] = 0x40;  // do not fragment
+      packet[9] = 6;
+      wire::Writer writer(MutableBytes(packet).subspan(20));
+      tcp.write(writer);
+      Packet frame = pool_.copy_of(ethernet(kOwnMac, kPeerMac, EtherType::kIpv4, packet));
+      frame.info().checksum = ChecksumState::kVerified;
+      wire::Writer checksum(frame.head().subspan(14 + 10));
+      checksum.u16(0);
+      checksum = wire::Writer(frame.head().subspan(14 + 10));
+      checksum.u16(wire::checksum(frame.head().subspan(14, 20)));
+      frames.push(std::move(frame));
+    }
+    frames.push(pool_.copy_of(ethernet(kOwnMac, kPeerMac, EtherType::kIpv4, packet_to_us())));
+    link_.receive(*eth_, frames);
+  }
+};
+
+TEST_F(Together, TcpSegmentsGoUpAsOneAndEachIsCounted) {
+  receive_batch();
+  ASSERT_EQ(network_.arrivals.size(), 2U);
+  EXPECT_EQ(network_.arrivals[0].octets.size(), 20 + 20 + 300U);
+  EXPECT_EQ(network_.arrivals[0].info.segment_size, 100);
+  EXPECT_EQ(network_.arrivals[1].octets, packet_to_us());
+  EXPECT_EQ(observer_.frames_in, 4U);
+  EXPECT_EQ(eth_->statistics().rx_packets, 4U);
+}
+
+class Apart : public Together {
+ protected:
+  static Setup setup() {
+    Setup setup = plain();
+    setup.interface.coalesce = false;
+    return setup;
+  }
+  Apart() : Together(setup()) {}
+};
+
+TEST_F(Apart, EachSegmentGoesUpAlone) {
+  receive_batch();
+  EXPECT_EQ(network_.arrivals.size(), 4U);
 }
 
 class PointToPoint : public LinkTest {
