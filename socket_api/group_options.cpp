@@ -93,6 +93,12 @@ Outcome<Request> read_request(Session& session, int level, int name, Bytes value
 Outcome<void> change_membership(Session& session, IpSettings& settings, int level, int name, Bytes value,
                                 bool is_join) {
   const auto request = read_request(session, level, name, value);
+  if (!request && request.error() == Errno{ENODEV} && level == IPPROTO_IP && name == IP_DROP_MEMBERSHIP) {
+    // As Linux: on an interface that is named, whether it is there or not, one is no member.
+    const auto named = read_multicast_request(value, false);
+    if (named && (named->imr_ifindex != 0 || named->imr_address.s_addr != INADDR_ANY))
+      return fail(EADDRNOTAVAIL);
+  }
   if (!request) return std::unexpected(request.error());
   GroupMember& groups = member(session, settings);
   return outcome(is_join ? groups.join(request->interface, request->group)

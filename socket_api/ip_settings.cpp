@@ -153,6 +153,8 @@ Outcome<std::size_t> get_ipv4_option(const IpSettings& settings, int name, Mutab
     }
     case IP_RECVOPTS:
       return write_ip_int(out, settings.receive_ipv4_options);
+    case IP_HDRINCL:
+      return write_ip_int(out, 0);  // raw sockets have their own
     case IP_BIND_ADDRESS_NO_PORT:
       return write_ip_int(out, settings.bind_without_port);
     case IP_MULTICAST_TTL:
@@ -264,11 +266,25 @@ Outcome<std::size_t> get_ipv6_option(const IpSettings& settings, int name, Mutab
   }
 }
 
+// As Linux: a connection has one peer. Memberships of RFC 3678 are let be.
+Outcome<void> check_of_stream(int level, int name, Bytes value) {
+  if (level == IPPROTO_IP) {
+    if (name == IP_MULTICAST_TTL || name == IP_MULTICAST_IF) return fail(EINVAL);
+    return name == IP_ADD_MEMBERSHIP || name == IP_DROP_MEMBERSHIP ? fail(EPROTO) : Outcome<void>();
+  }
+  if (name == IPV6_MULTICAST_HOPS || name == IPV6_MULTICAST_IF) return fail(ENOPROTOOPT);
+  const bool is_membership = name == IPV6_JOIN_GROUP || name == IPV6_LEAVE_GROUP;
+  return is_membership && value.size() >= sizeof(ipv6_mreq) ? fail(EPROTO) : Outcome<void>();
+}
+
 }  // namespace
 
 Outcome<void> set_ip_option(Session& session, const SocketKind& kind, IpSettings& settings, int level,
                             int name, Bytes value) {
   if (level == IPPROTO_IPV6 && kind.domain != AF_INET6) return fail(ENOPROTOOPT);
+  if (kind.type == SOCK_STREAM) {
+    if (const auto checked = check_of_stream(level, name, value); !checked) return checked;
+  }
   if (is_group_option(level, name)) return set_group_option(session, settings, level, name, value);
   if (level == IPPROTO_IP) return set_ipv4_option(session, kind, settings, name, value);
   return set_ipv6_option(session, kind, settings, name, value);

@@ -200,6 +200,9 @@ Outcome<void> Socket::set_socket_option(Session& session, int name, Bytes value)
       }
       case SO_NO_CHECK:
         return set_bool(settings_.no_checksum);
+      case SO_PASSCRED:
+      case SO_PASSSEC:
+        return fail(EOPNOTSUPP);  // of AF_UNIX
       case SO_ZEROCOPY: {
         if (!takes_zero_copy()) return fail(EOPNOTSUPP);
         const auto on = read_int_option(value, 0, 1);
@@ -313,6 +316,9 @@ Outcome<std::size_t> Socket::get_socket_option(Session& session, int name, Mutab
       return write_int_option(out, 1);
     case SO_NO_CHECK:
       return write_bool_option(out, settings_.no_checksum);
+    case SO_PASSCRED:
+    case SO_PASSSEC:
+      return fail(EOPNOTSUPP);
     case SO_ZEROCOPY:
       return write_bool_option(out, settings_.zero_copy);
     case SO_MAX_PACING_RATE:

@@ -165,6 +165,8 @@ Outcome<void> TcpSocket::set_tcp_option(Session& session, int name, Bytes value)
       return set_number(options_.keep_interval, 1, kMaxKeepTime);
     case TCP_KEEPCNT:
       return set_number(options_.keep_count, 1, kMaxProbes);
+    case TCP_TIMESTAMP:
+      return fail(EPERM);  // as Linux without TCP_REPAIR
     case TCP_SYNCNT:
       return set_number(options_.syn_retries, 1, kMaxProbes);
     case TCP_DEFER_ACCEPT: {
