@@ -4,7 +4,6 @@
 #include <deque>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <pugixml.hpp>
 #include <set>
 
 #include "drivers/capture/capture_reader.h"
@@ -12,6 +11,8 @@
 #include "tools/capture_input.h"
 #include "tools/commands.h"
 #include "tools/failure.h"
+#include "tools/junit.h"
+#include "tools/text_file.h"
 
 namespace transom::tools {
 
@@ -178,38 +179,24 @@ json to_json(const judge::Judge& judged) {
 }
 
 // One test case for each connection, and one for what belongs to none.
-void write_junit(const std::string& path, const std::string& capture, const judge::Judge& judged,
-                 Verdict bar) {
-  pugi::xml_document document;
-  pugi::xml_node suite = document.append_child("testsuite");
-  suite.append_attribute("name") = fmt::format("transom judge {}", capture).c_str();
-  std::size_t tests = 0, failures = 0;
-  const auto add_case = [&](const std::string& name, std::uint64_t number) {
-    pugi::xml_node test = suite.append_child("testcase");
-    test.append_attribute("classname") = capture.c_str();
-    test.append_attribute("name") = name.c_str();
-    ++tests;
-    std::string text, summary;
+std::string as_junit(const std::string& capture, const judge::Judge& judged, Verdict bar) {
+  JunitSuite suite{.name = fmt::format("transom judge {}", capture)};
+  const auto add_case = [&](std::string name, std::uint64_t number) {
+    JunitCase& test = suite.cases.emplace_back(JunitCase{.classname = capture, .name = std::move(name)});
     for (const judge::Finding& finding : judged.findings()) {
       if (finding.connection != number || finding.verdict < bar) continue;
-      if (summary.empty()) summary = finding.rule->id;
-      text += fmt::format("{} frame {} {}: {} [{}] {}\n", to_string(finding.verdict), finding.frame,
-                          to_string(finding.from), finding.rule->title, finding.rule->section, finding.text);
+      if (!test.failure) test.failure = JunitCase::Failure{.message = std::string(finding.rule->id)};
+      test.failure->text +=
+          fmt::format("{} frame {} {}: {} [{}] {}\n", to_string(finding.verdict), finding.frame,
+                      to_string(finding.from), finding.rule->title, finding.rule->section, finding.text);
     }
-    if (text.empty()) return;
-    ++failures;
-    pugi::xml_node failure = test.append_child("failure");
-    failure.append_attribute("message") = summary.c_str();
-    failure.text() = text.c_str();
   };
   add_case("packets of no connection", 0);
   for (const auto& connection : judged.connections())
     add_case(fmt::format("{} {} - {}", connection.number, to_string(connection.ends[0].address),
                          to_string(connection.ends[1].address)),
              connection.number);
-  suite.append_attribute("tests") = tests;
-  suite.append_attribute("failures") = failures;
-  if (!document.save_file(path.c_str())) fail(Exit::kUsage, "cannot write {}", path);
+  return to_junit("transom judge", {suite});
 }
 
 void print_finding(const judge::Finding& finding) {
@@ -270,7 +257,8 @@ int run(const JudgeCommand& command) {
   judge::Judge judged(options_of(command));
   command.input.read([&](const CapturedPacket& packet) { judged.take(packet); });
   judged.end();
-  if (!command.junit.empty()) write_junit(command.junit, command.input.path, judged, *bar);
+  if (!command.junit.empty())
+    write_text_file(command.junit, as_junit(command.input.path, judged, *bar), Exit::kUsage);
   if (command.as_json)
     fmt::print("{}\n", to_json(judged).dump(2));
   else

@@ -122,8 +122,8 @@ int run_feed(const ReplayOptions& options) {
   }
   report.flows = recorder.reports(scene, cast, report.outcome);
   if (!options.html.empty()) write_text_file(options.html, to_html(report), Exit::kUsage);
-  if (!options.junit.empty() && !write_junit(report, likeness_bar(options.fail_on), options.junit))
-    fail(Exit::kUsage, "cannot write {}", options.junit);
+  if (!options.junit.empty())
+    write_text_file(options.junit, as_junit(report, likeness_bar(options.fail_on)), Exit::kUsage);
   if (options.as_json) {
     fmt::print("{}\n", to_json(report).dump(2));
   } else if (!options.is_quiet) {

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <pugixml.hpp>
 
+#include "tools/junit.h"
 #include "tools/protocol_name.h"
 
 namespace transom::tools {
@@ -312,34 +312,24 @@ std::string to_html(const ReplayReport& report) {
   return html + "</body></html>\n";
 }
 
-bool write_junit(const ReplayReport& report, Likeness bar, const std::string& path) {
-  pugi::xml_document document;
-  pugi::xml_node suite = document.append_child("testsuites").append_child("testsuite");
-  suite.append_attribute("name") = report.capture.c_str();
-  unsigned failures = 0;
+std::string as_junit(const ReplayReport& report, Likeness bar) {
+  JunitSuite suite{.name = report.capture};
   for (const FlowReport& flow : report.flows) {
-    pugi::xml_node test = suite.append_child("testcase");
-    test.append_attribute("classname") = report.role.c_str();
-    test.append_attribute("name") = title_of(flow).c_str();
+    JunitCase& test = suite.cases.emplace_back(JunitCase{.classname = report.role, .name = title_of(flow)});
     if (flow.likeness() < bar) continue;
-    ++failures;
-    std::string text;
+    JunitCase::Failure& failure = test.failure.emplace(std::string(to_string(flow.likeness())));
     for (const auto& [difference, count] : flow.comparison.counts) {
       if (difference->verdict >= bar)
-        text += fmt::format("{}: {} x {} [{}]\n", to_string(difference->verdict), count, difference->title,
-                            difference->section);
+        failure.text += fmt::format("{}: {} x {} [{}]\n", to_string(difference->verdict), count,
+                                    difference->title, difference->section);
     }
     for (const drivers::judge::Finding& finding : flow.findings)
-      text += fmt::format("{}: {} [{}]\n", to_string(finding.verdict), finding.text, finding.rule->section);
-    if (!flow.octets_are_equal()) text += "the octets that the application read are not equal\n";
-    if (!flow.tcp.stall.empty()) text += flow.tcp.stall + "\n";
-    pugi::xml_node failure = test.append_child("failure");
-    failure.append_attribute("message") = std::string(to_string(flow.likeness())).c_str();
-    failure.text().set(text.c_str());
+      failure.text +=
+          fmt::format("{}: {} [{}]\n", to_string(finding.verdict), finding.text, finding.rule->section);
+    if (!flow.octets_are_equal()) failure.text += "the octets that the application read are not equal\n";
+    if (!flow.tcp.stall.empty()) failure.text += flow.tcp.stall + "\n";
   }
-  suite.append_attribute("tests") = static_cast<unsigned>(report.flows.size());
-  suite.append_attribute("failures") = failures;
-  return document.save_file(path.c_str());
+  return to_junit("transom replay", {suite});
 }
 
 Likeness likeness_of(const std::optional<drivers::judge::Verdict>& verdict) {

@@ -33,8 +33,8 @@ void print_text(const ReplayReport& report, std::optional<std::size_t> context);
 nlohmann::json to_json(const ReplayReport& report);
 // One self-contained page.
 std::string to_html(const ReplayReport& report);
-// One test case per flow; false when the file cannot be written.
-bool write_junit(const ReplayReport& report, drivers::replay::Likeness bar, const std::string& path);
+// JUnit XML: one test case per flow.
+std::string as_junit(const ReplayReport& report, drivers::replay::Likeness bar);
 
 // --role observe.
 drivers::replay::Likeness likeness_of(const std::optional<drivers::judge::Verdict>& verdict);

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <pugixml.hpp>
-#include <sstream>
+
+#include "tools/junit.h"
 
 namespace transom::tools {
 
@@ -73,31 +73,17 @@ nlohmann::json suite_json(const std::string& suite, const std::vector<CaseResult
 }
 
 std::string suite_junit(const std::string& suite, const std::vector<CaseResult>& results) {
-  pugi::xml_document document;
-  pugi::xml_node suites = document.append_child("testsuites");
-  suites.append_attribute("name") = suite.c_str();
+  std::vector<JunitSuite> suites;
   for (const CaseResult& result : results) {
-    pugi::xml_node one = suites.append_child("testsuite");
-    one.append_attribute("name") = result.name.c_str();
-    one.append_attribute("tests") = std::max<std::size_t>(result.checks.size(), 1);
-    one.append_attribute("failures") = result.failures();
-    one.append_attribute("skipped") = result.status == Status::kSkipped ? 1 : 0;
-    if (result.status == Status::kSkipped) {
-      pugi::xml_node test = one.append_child("testcase");
-      test.append_attribute("classname") = result.name.c_str();
-      test.append_attribute("name") = "case";
-      test.append_child("skipped").append_attribute("message") = result.reason.c_str();
-    }
+    JunitSuite& one = suites.emplace_back(JunitSuite{.name = result.name});
+    if (result.status == Status::kSkipped)
+      one.cases.push_back({.classname = result.name, .name = "case", .skipped = result.reason});
     for (const Check& check : result.checks) {
-      pugi::xml_node test = one.append_child("testcase");
-      test.append_attribute("classname") = result.name.c_str();
-      test.append_attribute("name") = check.name.c_str();
-      if (!check.holds()) test.append_child("failure").append_attribute("message") = check.message.c_str();
+      JunitCase& test = one.cases.emplace_back(JunitCase{.classname = result.name, .name = check.name});
+      if (!check.holds()) test.failure = JunitCase::Failure{.message = check.message};
     }
   }
-  std::ostringstream out;
-  document.save(out, "  ");
-  return out.str();
+  return to_junit(suite, suites);
 }
 
 }  // namespace transom::tools

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "drivers/capture/capture_source.h"
 
@@ -45,6 +46,8 @@ std::string as_comment(const json& event) {
       continue;
     text += fmt::format(", {} {}", name, value.is_string() ? value.get<std::string>() : value.dump());
   }
+  constexpr std::size_t kMaxComment = 1000;
+  if (text.size() > kMaxComment) text.resize(kMaxComment);
   return text;
 }
 
@@ -115,7 +118,9 @@ class JsonTraceSource final : public CaptureSource {
     held.octets = std::move(*octets);
     held.host = event.value("host", "");
     held.id = event.value("id", std::uint64_t{0});
-    const auto interface = interface_of(held.host, event.value("interface", std::uint64_t{0}));
+    held.packet.link_type = event.value("ethernet", true) ? LinkType::kEthernet : LinkType::kRaw;
+    const auto interface =
+        interface_of({held.host, event.value("interface", std::uint64_t{0}), held.packet.link_type});
     if (!interface) return std::unexpected(fmt::format("more than {} interfaces", kMaxInterfaces));
     CapturedPacket& packet = held.packet;
     packet.interface = *interface;
@@ -123,7 +128,6 @@ class JsonTraceSource final : public CaptureSource {
     if (time > Duration::max().count() / 2 || time < Duration::min().count() / 2)
       return std::unexpected("the time of this event is more than 146 years from zero");
     packet.time = Duration(time);
-    packet.link_type = event.value("ethernet", true) ? LinkType::kEthernet : LinkType::kRaw;
     const auto length = event.value("octets", std::uint64_t{0});
     packet.original_length =
         static_cast<std::uint32_t>(std::clamp<std::uint64_t>(length, held.octets.size(), kMaxPacket));
@@ -131,13 +135,17 @@ class JsonTraceSource final : public CaptureSource {
     return held;
   }
 
-  std::optional<std::uint32_t> interface_of(const std::string& host, std::uint64_t number) {
-    const auto known = numbers_.find({host, number});
+  using InterfaceKey = std::tuple<std::string, std::uint64_t, LinkType>;  // host, number
+
+  std::optional<std::uint32_t> interface_of(const InterfaceKey& key) {
+    const auto known = numbers_.find(key);
     if (known != numbers_.end()) return known->second;
     if (numbers_.size() == kMaxInterfaces) return std::nullopt;
     const auto index = static_cast<std::uint32_t>(numbers_.size());
-    interfaces_.push_back({.name = fmt::format("{}{}interface {}", host, host.empty() ? "" : " ", number)});
-    numbers_.emplace(std::pair(host, number), index);
+    const auto& [host, number, link_type] = key;
+    interfaces_.push_back({.name = fmt::format("{}{}interface {}", host, host.empty() ? "" : " ", number),
+                           .link_type = link_type});
+    numbers_.emplace(key, index);
     return index;
   }
 
@@ -173,7 +181,7 @@ class JsonTraceSource final : public CaptureSource {
   }
 
   std::string line_;
-  std::map<std::pair<std::string, std::uint64_t>, std::uint32_t> numbers_;
+  std::map<InterfaceKey, std::uint32_t> numbers_;
   std::map<std::string, std::vector<std::string>> waiting_;  // comments for the next that goes out, by host
   bool holds_ = false;
   Held held_, out_;

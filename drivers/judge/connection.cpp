@@ -423,6 +423,7 @@ void Connection::take_icmp_error(const CapturedPacket& packet, Side side, std::o
 void Connection::end() {
   sizes_.end(report_);
   acknowledgments_.end(report_);
+  timestamps_.end(report_);
 }
 
 ConnectionSummary Connection::summary() const {

@@ -29,7 +29,12 @@ void TextRules::judge_octets(const Scene& scene) {
 void TextRules::judge_fin(const Scene& scene) {
   const Segment& segment = scene.segment;
   const auto& fin_at = scene.from.fin_at;
-  if (fin_at && segment.text_length() > 0 && segment.text_end > *fin_at)
+  // Far behind it, it is another connection, whose beginning has not passed.
+  if (fin_at && segment.text_length() > 0 && segment.text_begin > scene.from.sent_end)
+    scene.report.unknown(rule::kDataAfterFin, segment,
+                         "sends {}:{}, the FIN was at {}; or the capture has missed a SYN",
+                         segment.text_begin, segment.text_end, *fin_at);
+  else if (fin_at && segment.text_length() > 0 && segment.text_end > *fin_at)
     scene.report.violation(rule::kDataAfterFin, segment, "sends {}:{}, the FIN was at {}", segment.text_begin,
                            segment.text_end, *fin_at);
   if (!segment.flags().fin) return;

@@ -34,16 +34,50 @@ void TimestampRules::judge(const Scene& scene) {
   if (lag != 0)
     scene.report.violation(rule::kTimestampBackwards, segment, "timestamp {} after {}", timestamps->value,
                            timestamps->value + lag);
+  judge_claim(scene, timestamps->value);
   if (!segment.flags().ack) return;
   if (scene.to.latest_timestamp && scene.to.is_from_start() &&
-      is_later(timestamps->echo, *scene.to.latest_timestamp))
-    return scene.report.violation_if_complete(rule::kEchoUnseen, segment,
-                                              "echoes {}, the latest that came is {}", timestamps->echo,
-                                              *scene.to.latest_timestamp);
+      is_later(timestamps->echo, *scene.to.latest_timestamp)) {
+    const std::string text =
+        fmt::format("echoes {}, the latest that came is {}", timestamps->echo, *scene.to.latest_timestamp);
+    if (scene.is_complete)
+      scene.report.violation_if_complete(rule::kEchoUnseen, segment, "{}", text);
+    else if (!claims_[side])
+      claims_[side] =
+          Claim{Report::Place(segment), ReceiptProof(segment, scene.from), timestamps->echo, text};
+    return;
+  }
   const std::uint32_t echo_lag = echoes_[side].lag(timestamps->echo, segment.ack, is_in_order);
   if (echo_lag != 0)
     scene.report.violation(rule::kEchoBackwards, segment, "echoes {} after {}", timestamps->echo,
                            timestamps->echo + echo_lag);
+}
+
+void TimestampRules::judge_claim(const Scene& scene, std::uint32_t value) {
+  auto& claim = claims_[index_of(other(scene.segment.side))];
+  if (!claim || scene.segment.is_copy) return;
+  if (!is_later(claim->echo, value)) {
+    give_up(scene.report, *claim);
+  } else if (claim->proof.is_given_by(scene.segment)) {
+    scene.report.add(
+        rule::kEchoUnseen, Verdict::kViolation, true, claim->place,
+        fmt::format("{}; in frame {} it has come to {} only", claim->text, scene.segment.frame(), value));
+  } else {
+    return;
+  }
+  claim.reset();
+}
+
+void TimestampRules::give_up(Report& report, const Claim& claim) {
+  report.add(rule::kEchoUnseen, Verdict::kUnknown, false, claim.place,
+             fmt::format("{}; or the capture has missed it", claim.text));
+}
+
+void TimestampRules::end(Report& report) {
+  for (auto& claim : claims_) {
+    if (claim) give_up(report, *claim);
+    claim.reset();
+  }
 }
 
 }  // namespace transom::drivers::judge

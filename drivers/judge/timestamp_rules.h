@@ -11,8 +11,23 @@ namespace transom::drivers::judge {
 class TimestampRules {
  public:
   void judge(const Scene& scene);
+  // No more segments come: what waits for evidence is not known.
+  void end(Report& report);
 
  private:
+  // An echo of what has not passed. Either the capture missed that, or it was never sent: then the peer, once
+  // it has got the echo, still sends an earlier timestamp.
+  struct Claim {
+    Report::Place place;
+    ReceiptProof proof;
+    std::uint32_t echo = 0;
+    std::string text{};
+  };
+  void judge_claim(const Scene& scene, std::uint32_t value);
+  static void give_up(Report& report, const Claim& claim);
+
+  std::array<std::optional<Claim>, 2> claims_;  // by who echoes
+
   // The latest value among segments that were surely sent before those at hand.
   class Clock {
    public:

@@ -1,8 +1,9 @@
 // What an end has acknowledged or reported although it never passed the capture.
 //
-// Either the capture missed it, or the end lies. The peer tells: when it sends the part after all, or shows
-// later that it had not got so far, the end could not have had it. When it never sends it, the capture has
-// missed it (or the octets were lost and the lie goes unpunished): that stays unknown.
+// Either the capture missed it, or the end lies. The peer tells: when it sends the part for the first time
+// after all, or shows later that it had not got so far, the end could not have had it. When it never sends
+// it, or sends it when it had come further, the capture has missed it (or the octets were lost and the lie
+// goes unpunished): that stays unknown.
 #pragma once
 
 #include "drivers/judge/scene.h"

@@ -19,9 +19,10 @@ Likeness FlowReport::likeness() const {
   return worst;
 }
 
-// What passes towards our ends has arrived, as they are where this was taken.
+// What passes towards our ends has arrived, as they are where this was taken; and nothing else has.
 judge::JudgeOptions FeedRecorder::options_of(const Cast& cast) {
   judge::JudgeOptions options;
+  options.is_complete = true;
   options.captured_at.assign(cast.our_addresses().begin(), cast.our_addresses().end());
   return options;
 }

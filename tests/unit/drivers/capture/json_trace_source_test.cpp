@@ -34,6 +34,7 @@ Read read(const std::string& text) {
     if (!*next) return result;
     if (const auto view = PacketView::parse(**next); view && view->tcp)
       result.payloads.push_back(view->payload_length);
+    EXPECT_EQ((*next)->link_type, reader->interfaces().at((*next)->interface).link_type);
     result.packets.push_back(**next);
     result.packets.back().octets = {};
   }

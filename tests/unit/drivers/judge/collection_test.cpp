@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <random>
 #include <set>
 
@@ -48,6 +49,55 @@ TEST(JudgeCollection, NobodyButAnAttackerBreaksARule) {
     EXPECT_EQ(violations(entry.path(), is_attack ? +the_victim : +anybody), "") << name;
   }
   EXPECT_GE(seen, 60U);
+}
+
+// Where the case says that its capture was taken: the address of the server or of the client; empty for
+// neither.
+std::vector<IpAddress> taken_at(const std::filesystem::path& directory) {
+  std::ifstream file(directory / "case.toml");
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  for (const auto& [where, last] : {std::pair("\"client\"", 1), std::pair("\"server\"", 2)}) {
+    if (text.find(fmt::format("\ntaken_at = {}\n", where)) == std::string::npos) continue;
+    return {IpAddress::v4(192, 0, 2, static_cast<std::uint8_t>(last)),
+            *IpAddress::parse(fmt::format("2001:db8::{}", last))};
+  }
+  return {};
+}
+
+// The same, but the capture has missed one packet in eight: that explains what is not there, and nobody is
+// accused; also when the judge is told where it was taken.
+TEST(JudgeCollection, NobodyIsAccusedOfWhatTheCaptureHasMissed) {
+  std::minstd_rand chance(2);
+  for (const auto& entry : std::filesystem::directory_iterator(TRANSOM_SOURCE_DIR "/captures")) {
+    if (!entry.is_directory() || entry.path().filename().string().starts_with("attack-")) continue;
+    // A mirror that shows packets twice, and late, is at no host.
+    const bool is_at_a_host = entry.path().filename() != "capture-mirrored-twice";
+    for (int round = 0; round < 6; ++round) {
+      JudgeOptions options;
+      if (round % 2 == 1 && is_at_a_host) options.captured_at = taken_at(entry.path());
+      Judge judge(std::move(options));
+      std::vector<std::uint64_t> missed;
+      for (const auto& file : std::filesystem::directory_iterator(entry.path())) {
+        if (!file.path().filename().string().starts_with("input.")) continue;
+        auto reader = CaptureReader::open(file.path());
+        while (reader) {
+          const auto packet = reader->next();
+          if (!packet || !*packet) break;
+          if (chance() % 8 == 0)
+            missed.push_back((*packet)->number);
+          else
+            judge.take(**packet);
+        }
+      }
+      judge.end();
+      for (const Finding& finding : judge.findings()) {
+        EXPECT_NE(finding.verdict, Verdict::kViolation)
+            << entry.path().filename() << (round % 2 == 1 ? " at its end" : "") << ", frame " << finding.frame
+            << ", " << finding.rule->id << ": " << finding.text
+            << "; missed: " << fmt::format("{}", fmt::join(missed, " "));
+      }
+    }
+  }
 }
 
 // The same with octets turned at random, of headers above all: nothing must happen but findings.

@@ -192,6 +192,18 @@ const Planted kPlanted[] = {
      [](Talk& talk) {
        talk.open_with_timestamps();
        talk.first({.timestamps = TcpTimestamps{200, 5000}});
+       talk.second({.timestamps = TcpTimestamps{950, 200}});
+     },
+     [](Talk& talk) {
+       talk.open_with_timestamps();
+       talk.second({.length = 1, .timestamps = TcpTimestamps{5000, 101}});
+       talk.first({.timestamps = TcpTimestamps{200, 5000}});
+     }},
+    {"EchoOfTheFuturePerhaps", "rfc7323-4.3-echo-unsent", kUnknown,
+     [](Talk& talk) {
+       talk.open_with_timestamps();
+       talk.first({.timestamps = TcpTimestamps{200, 5000}});
+       talk.second({.timestamps = TcpTimestamps{5001, 200}});
      },
      [](Talk& talk) {
        talk.open_with_timestamps();
