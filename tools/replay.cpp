@@ -204,8 +204,9 @@ void add_replay(CLI::App& app, Selection& selected) {
       ->add_option(
           "--role", options->role,
           "feed: into a stack of ours, in virtual time; client, server: that side is played at a live peer; "
-          "observe: nothing is sent, both sides are judged")
-      ->check(CLI::IsMember({"feed", "client", "server", "observe"}))
+          "app: only what its application says, on a TCP of ours; observe: nothing is sent, both sides are "
+          "judged")
+      ->check(CLI::IsMember({"feed", "client", "server", "app", "observe"}))
       ->capture_default_str();
   command
       ->add_option("--as", options->as,
@@ -253,7 +254,7 @@ void add_replay(CLI::App& app, Selection& selected) {
       "See docs/replay.md.");
   command->callback([options, &selected] {
     selected.run = [options, &selected] {
-      if (options->role == "client" || options->role == "server")
+      if (options->role == "client" || options->role == "server" || options->role == "app")
         return run_live_replay(*options, selected.neighbour_command);
       return options->role == "observe" ? run_observe(*options) : run_feed(*options);
     };

@@ -45,7 +45,7 @@ drivers::CaptureReader open_replayed(const std::string& path);
 [[noreturn]] void fail_reading(const std::string& path, const drivers::CaptureError& error);
 drivers::replay::Scene look_at(const std::string& path);
 
-// --role client and server: against a live peer. `command` stood behind "--".
+// --role client, server and app: against a live peer. `command` stood behind "--".
 int run_live_replay(const ReplayOptions& options, const std::vector<std::string>& command);
 
 }  // namespace transom::tools

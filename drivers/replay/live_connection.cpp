@@ -121,7 +121,9 @@ void LiveConnection::take_text(const wire::TcpHeader& header, Bytes payload, Ins
     if (begin < heard_ && !header.flags.syn) send_ack(now);  // a keep-alive or window probe
     return;
   }
-  if (!payload.empty() && begin >= 1) compare(begin - 1, payload);
+  if (!payload.empty() && begin >= 1)
+    received_.add(StreamCheck::Side::kActual, static_cast<std::uint64_t>(begin - 1),
+                  script_.with_mask(begin - 1, payload));
   if (header.flags.fin) fin_at_ = text_end;
   their_.see(header.sequence + static_cast<std::uint32_t>(end - begin));
   const bool is_new = end > heard_;
@@ -146,18 +148,6 @@ void LiveConnection::take_text(const wire::TcpHeader& header, Bytes payload, Ins
 }
 
 // Octets that need not be equal count as if they were.
-void LiveConnection::compare(std::int64_t position, Bytes payload) {
-  std::vector<std::uint8_t> octets(payload.begin(), payload.end());
-  const auto size = static_cast<std::int64_t>(octets.size());
-  for (const auto& [begin, end] : script_.ignored) {
-    const std::int64_t to =
-        std::min({end, position + size, static_cast<std::int64_t>(script_.expected.size())});
-    for (std::int64_t at = std::max(begin, position); at < to; ++at)
-      octets[static_cast<std::size_t>(at - position)] = script_.expected[static_cast<std::size_t>(at)];
-  }
-  received_.add(StreamCheck::Side::kActual, static_cast<std::uint64_t>(position), octets);
-}
-
 void LiveConnection::on_reset(Instant now) {
   if (!has_syn_ && script_.is_opener && !script_.peer.has_reset) {  // nobody listens yet
     was_refused_ = true;

@@ -67,7 +67,6 @@ class LiveConnection {
   void take_syn(const wire::TcpHeader& header, Instant now);
   void take_ack(const wire::TcpHeader& header, bool has_text, Instant now);
   void take_text(const wire::TcpHeader& header, Bytes payload, Instant now);
-  void compare(std::int64_t position, Bytes payload);
   void on_reset(Instant now);
   bool is_heard(const ScriptStep& step) const;
   bool fits_window(const ScriptStep& step) const;

@@ -131,6 +131,17 @@ class ScriptWriter {
 
 }  // namespace
 
+std::vector<std::uint8_t> TcpScript::with_mask(std::int64_t position, Bytes octets) const {
+  std::vector<std::uint8_t> masked(octets.begin(), octets.end());
+  const auto size = static_cast<std::int64_t>(masked.size());
+  for (const auto& [from, end] : ignored) {
+    const std::int64_t to = std::min({end, position + size, static_cast<std::int64_t>(expected.size())});
+    for (std::int64_t at = std::max(from, position); at < to; ++at)
+      masked[static_cast<std::size_t>(at - position)] = expected[static_cast<std::size_t>(at)];
+  }
+  return masked;
+}
+
 std::expected<std::map<std::size_t, TcpScript>, CaptureError> make_scripts(CaptureReader& reader,
                                                                            const Scene& scene,
                                                                            const Cast& cast) {

@@ -37,7 +37,9 @@ struct TcpScript {
   bool peer_closes = false;                                    // a FIN of theirs was recorded
   std::uint64_t made_up = 0;  // octets of ours that the capture does not have, zeros
   Duration round_trip{};      // from the handshake
-  Duration network_time{};    // that is in the recorded thinking of ours, as the capture was taken elsewhere
+  // `octets` of theirs at `position`; those that are not to be compared as they were recorded.
+  std::vector<std::uint8_t> with_mask(std::int64_t position, Bytes octets) const;
+  Duration network_time{};  // that is in the recorded thinking of ours, as the capture was taken elsewhere
 };
 
 // Of every TCP connection that has one of our ends and begins with a handshake, by flow.

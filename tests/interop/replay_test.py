@@ -74,6 +74,41 @@ def a_recorded_server_is_played_at_curl(fault):
     check((work() / "first").read_bytes() == (work() / "second").read_bytes() == PAGE, "curl got something else")
 
 
+@test(each=[(None,), ("loss=2% seed=1",)])
+def a_recorded_clients_application_is_played_at_nginx(fault):
+    capture, junit = work() / "client.pcap", work() / "app.xml"
+    request = work() / "request"
+    request.write_bytes(b"GET /page HTTP/1.1\r\nHost: example\r\nConnection: close\r\n\r\n")
+    with nginx():
+        wait_until(lambda: subprocess.run(["ss", "-Hltn", "sport = 80"], capture_output=True, check=True).stdout, "nginx")
+        with request.open("rb") as stdin:
+            run(TRANSOM, "nc", "--tap", "tap0", "--pcap", capture, KERNELS[4], 80, stdin=stdin)
+        told = replay(capture, "--role", "app", "--as", "client", "--tap", "tap0", "--peer", KERNELS[4], "--mask", "Date: [^\\r]*",
+                      "--junit", junit, *faults(fault))
+    check("octets from the peer: equal" in told and "verdict: done" in told, "the streams are not equal")
+    check('tests="1" failures="0"' in junit.read_text(), "JUnit says something else")
+
+
+@test(each=[(None,), ("loss=2% seed=1",)])
+def a_recorded_servers_application_is_played_at_curl(fault):
+    directory = pages()
+    capture = work() / "server.pcap"
+    url = f"http://{HOSTS[4]}/page"
+    run(TRANSOM, "up", "--tap", "tap0", "--serve", f"http=80:{directory}", "--pcap", capture, "--", "curl", "-sS", "-o", work() / "first", url)
+    told = replay(capture, "--role", "app", "--tap", "tap0", *faults(fault), "--", "curl", "-sS", "-o", work() / "second", url)
+    check("octets from the peer: equal" in told and "verdict: done" in told, "the streams are not equal")
+    check((work() / "first").read_bytes() == (work() / "second").read_bytes() == PAGE, "curl got something else")
+
+
+@test()
+def an_application_without_its_peer_says_what_it_awaits():
+    capture = CAPTURES / "curl-http" / "input.pcapng"
+    told = replay(capture, "--role", "app", "--as", "client", "--stall", "0.5", "--tap", "tap0", expect=1)
+    check("awaited: a connection; " in told and "refused" in told, "it does not say where it stands")
+    told = replay(capture, "--role", "app", "--stall", "0.3", "--tap", "tap0", expect=1)
+    check("nobody came" in told, "it does not say what it waited for")
+
+
 @test()
 def a_peer_that_is_not_there_stalls_it_and_it_says_what_it_awaits():
     capture = CAPTURES / "curl-http" / "input.pcapng"
@@ -97,9 +132,7 @@ def kernels_cases():
 
 # Where our stack is not Linux, and why.
 OTHER = {
-    "attack-ack-storm": "octets without timestamps are not taken here (RFC 7323 3.2), Linux takes them",
     "attack-bad-options": "a SYN whose options lie is dropped here, Linux answers it",
-    "attack-sack-panic": "an MSS of 48 is raised to 216 here (CVE-2019-11479)",
 }
 
 

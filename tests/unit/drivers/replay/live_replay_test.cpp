@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "drivers/replay/app_replay.h"
 #include "drivers/sim/flow.h"
 #include "drivers/trace/trace_sinks.h"
 
@@ -177,6 +178,61 @@ TEST_F(Live, LossOnTheWayDelaysItAndChangesNothing) {
     retransmitted += played.retransmitted;
   }
   EXPECT_GT(retransmitted, 0U);
+}
+
+TEST_F(Live, TheApplicationAloneIsPlayedOnOurTcp) {
+  record();
+  for (const auto* loss : {"", "5%"}) {
+    const auto clients = scripts("client"), servers = scripts("server");
+    sim::Simulation simulation(kSeed);
+    sim::Node& client = simulation.add_host("client");
+    sim::Node& server = simulation.add_host("server");
+    ASSERT_TRUE(simulation.add_link(client, server, link(loss)));
+    simulation.route();
+    LiveSetup setup;
+    setup.local = client.address();
+    setup.peer = server.address();
+    LiveSetup waiting;
+    waiting.local = server.address();
+    std::unique_ptr<AppReplay> opener, listener;
+    server.with([&] { listener = std::make_unique<AppReplay>(server.host(), servers, waiting); });
+    client.with([&] { opener = std::make_unique<AppReplay>(client.host(), clients, setup); });
+    simulation.run_for(60s, [&] { return opener->is_over() && listener->is_over(); });
+    for (const auto* replay : {opener.get(), listener.get()}) {
+      ASSERT_EQ(replay->connections().size(), 1U);
+      const AppConnection& connection = *replay->connections().front();
+      EXPECT_TRUE(connection.is_done()) << connection.awaited();
+      EXPECT_TRUE(connection.received().are_equal());
+      EXPECT_EQ(connection.turns_done(), connection.turns());
+    }
+    EXPECT_GT(simulation.now().time_since_epoch(), 80ms);  // three times 30 ms of thinking
+    server.with([&] { listener.reset(); });
+    client.with([&] { opener.reset(); });
+  }
+}
+
+TEST_F(Live, AnApplicationWhosePeerSaysNothingStalls) {
+  record();
+  const auto clients = scripts("client");
+  sim::Simulation simulation(kSeed);
+  sim::Node& client = simulation.add_host("client");
+  sim::Node& server = simulation.add_host("server");
+  ASSERT_TRUE(simulation.add_link(client, server, link({})));
+  simulation.route();
+  server.with([&] {  // takes the connection, and nobody reads
+    auto hold = server.host().tcp().bind({.local = {server.address(), Port{80}}});
+    ASSERT_TRUE(server.host().tcp().listen(*hold, 4, {}));
+  });
+  LiveSetup setup;
+  setup.local = client.address();
+  setup.peer = server.address();
+  setup.port = Port{80};
+  std::unique_ptr<AppReplay> replay;
+  client.with([&] { replay = std::make_unique<AppReplay>(client.host(), clients, setup); });
+  simulation.run_for(60s, [&] { return replay->is_over(); });
+  EXPECT_EQ(replay->connections().front()->state(), AppConnection::State::kStalled);
+  EXPECT_NE(replay->connections().front()->awaited().find("the peer's octets"), std::string::npos);
+  client.with([&] { replay.reset(); });
 }
 
 TEST_F(Live, ThinkingIsKeptAndTopSpeedLeavesItOut) {
