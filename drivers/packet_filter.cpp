@@ -36,6 +36,36 @@ bool is_known(std::uint32_t field) {
   return std::ranges::find(kKnown, field) != kKnown.end();
 }
 
+// Those that Linux takes. bpf_validate() lets others pass, at which bpf_filter() ends the process.
+bool is_instruction(std::uint16_t code) {
+  const int operation = BPF_OP(code);
+  const bool has_register = BPF_SRC(code) == BPF_X;
+  switch (BPF_CLASS(code)) {
+    case BPF_LD: {
+      const int mode = BPF_MODE(code);
+      const bool is_sized = mode == BPF_ABS || mode == BPF_IND;
+      const bool is_known_size = BPF_SIZE(code) == BPF_W || (is_sized && BPF_SIZE(code) != BPF_SIZE(0xff));
+      return code <= 0xff && is_known_size &&
+             (is_sized || mode == BPF_IMM || mode == BPF_MEM || mode == BPF_LEN);
+    }
+    case BPF_LDX:
+      return code == (BPF_LDX | BPF_W | BPF_IMM) || code == (BPF_LDX | BPF_W | BPF_MEM) ||
+             code == (BPF_LDX | BPF_W | BPF_LEN) || code == (BPF_LDX | BPF_B | BPF_MSH);
+    case BPF_ST:
+      return code == BPF_ST;
+    case BPF_STX:
+      return code == BPF_STX;
+    case BPF_ALU:
+      return code <= 0xff && (operation == BPF_NEG ? !has_register : operation <= BPF_XOR);
+    case BPF_JMP:
+      return code <= 0xff && (operation == BPF_JA ? !has_register : operation <= BPF_JSET);
+    case BPF_RET:
+      return code == (BPF_RET | BPF_K) || code == (BPF_RET | BPF_A);
+    default:
+      return code == (BPF_MISC | BPF_TAX) || code == (BPF_MISC | BPF_TXA);
+  }
+}
+
 std::uint32_t answer(std::uint32_t field, const FilterCircumstances& circumstances) {
   switch (field) {
     case kProtocol:
@@ -59,6 +89,7 @@ std::optional<PacketFilter> PacketFilter::make(std::span<const FilterInstruction
   filter.program_.assign(program.begin(), program.end());
   for (std::size_t i = 0; i < program.size(); ++i) {
     FilterInstruction& instruction = filter.program_[i];
+    if (!is_instruction(instruction.code)) return std::nullopt;
     if (!is_absolute_load(instruction) || instruction.k < kFirstSpecial) continue;
     if (instruction.k < kQuestions) return std::nullopt;
     const std::uint32_t field = instruction.k - kQuestions;

@@ -2,6 +2,7 @@
 #include <time.h>
 
 #include <linux/errqueue.h>
+#include <linux/filter.h>
 
 #include "probe.h"
 
@@ -458,4 +459,20 @@ PROBE(ping_socket) {
   SAY("reply", send_to(fd, loopback(AF_INET, 0), reply, sizeof reply));
   SAY("short", send_to(fd, loopback(AF_INET, 0), request, 4));
   say_name("name", fd, 0);
+}
+
+/* Of all instructions, how many a filter may begin with; and that none of them does harm. */
+PROBE(udp_filter_instructions) {
+  int one, other, allowed = 0, is_higher_refused = 1;
+  udp_pair(&one, &other);
+  for (unsigned code = 0; code < 0x200; ++code) {
+    struct sock_filter program[] = {
+        {0, 0, 0, 1}, {2, 0, 0, 0}, {2, 0, 0, 1}, {(uint16_t)code, 0, 0, 1}, {6, 0, 0, 0xffff}};
+    const struct sock_fprog filter = {5, program};
+    if (setsockopt(other, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) != 0) continue;
+    ++allowed;
+    if (code > 0xff) is_higher_refused = 0;
+    MUST(send(one, "0123456789", 10, 0));
+  }
+  say("allowed=%d higher-refused=%d", allowed, is_higher_refused);
 }
