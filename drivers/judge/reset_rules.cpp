@@ -8,13 +8,7 @@ void ResetRules::judge(const Scene& scene) {
   const Segment& segment = scene.segment;
   if (segment.is_copy) return;
   OneSide& own = sides_[index_of(segment.side)];
-  // It has acknowledged the peer's FIN, after its own, which the peer has acknowledged: it is in TIME-WAIT,
-  // or in CLOSING if that acknowledgment was lost.
-  const tcp::State least = scene.from.at_least.state();
-  if (!own.waits_since && scene.from.fin_at &&
-      (least == tcp::State::kTimeWait || least == tcp::State::kClosing) && scene.to.acked &&
-      *scene.to.acked > *scene.from.fin_at)
-    own.waits_since = scene.from.last_sent;
+  follow_close(scene);
   if (segment.flags().rst) {
     judge_time_wait(scene);
     return judge_reset(scene);
@@ -53,6 +47,18 @@ void ResetRules::judge_reset(const Scene& scene) {
   } else if (segment.begin == scene.from.sent_end && segment.flags().ack) {
     own.reset_at = segment.begin;
   }
+}
+
+// Who has sent its FIN before it had the peer's, and has both acknowledged, waits.
+void ResetRules::follow_close(const Scene& scene) {
+  const Segment& segment = scene.segment;
+  OneSide& own = sides_[index_of(segment.side)];
+  const auto &own_fin = scene.from.fin_at, &peer_fin = scene.to.fin_at;
+  if (segment.flags().fin && !own_fin && segment.ack)
+    own.closes_first = !peer_fin || *segment.ack <= *peer_fin;
+  if (own.closes_first && !own.waits_since && own_fin && peer_fin && scene.from.acked && scene.to.acked &&
+      *scene.from.acked > *peer_fin && *scene.to.acked > *own_fin)
+    own.waits_since = scene.from.last_sent;
 }
 
 // RFC 9293 §3.10.7.4: TIME-WAIT acknowledges what comes again, for 2 MSL. Who answers as if there were no

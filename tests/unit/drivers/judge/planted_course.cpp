@@ -203,6 +203,17 @@ const Planted kPlanted[] = {
     {"TimeWaitOfThePassiveSide", "rfc9293-3.6.1-time-wait-forgotten", kViolation,
      [](Talk& talk) { fin_again(talk, "R", false); },
      [](Talk& talk) { fin_again(talk, "R", true); }},  // who closes last need not wait
+    {"TimeWaitBehindAnAckThatCameLate", "rfc9293-3.6.1-time-wait-forgotten", kViolation,
+     [](Talk& talk) { fin_again(talk, "R", false); },
+     [](Talk& talk) {
+       talk.open();
+       talk.first({.flags = "FA", .length = 100});
+       talk.second({.flags = "FA", .ack = 102});
+       talk.first({});
+       talk.second({.seq = 1, .ack = 102});  // sent before the FIN
+       talk.first({});
+       talk.second({.flags = "R", .seq = 2});
+     }},
 };
 
 }  // namespace
