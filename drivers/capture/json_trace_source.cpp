@@ -35,6 +35,12 @@ std::optional<std::vector<std::uint8_t>> from_hex(const std::string& text) {
   return octets;
 }
 
+// A number that is whole and not negative; 0 where there is none, or another one.
+std::uint64_t whole(const json& event, const char* name) {
+  const auto field = event.find(name);
+  return field != event.end() && field->is_number_unsigned() ? field->get<std::uint64_t>() : 0;
+}
+
 // "tcp_congestion: SlowStart [RFC 5681 3.1], before 14600, cwnd 16060"
 std::string as_comment(const json& event) {
   std::string text = event.value("event", "");
@@ -117,18 +123,17 @@ class JsonTraceSource final : public CaptureSource {
     if (!octets) return std::unexpected("the headers of this packet are not in hexadecimal digits");
     held.octets = std::move(*octets);
     held.host = event.value("host", "");
-    held.id = event.value("id", std::uint64_t{0});
+    held.id = whole(event, "id");
     held.packet.link_type = event.value("ethernet", true) ? LinkType::kEthernet : LinkType::kRaw;
-    const auto interface =
-        interface_of({held.host, event.value("interface", std::uint64_t{0}), held.packet.link_type});
+    const auto interface = interface_of({held.host, whole(event, "interface"), held.packet.link_type});
     if (!interface) return std::unexpected(fmt::format("more than {} interfaces", kMaxInterfaces));
     CapturedPacket& packet = held.packet;
     packet.interface = *interface;
-    const std::int64_t time = event.value("t_ns", std::int64_t{0});
-    if (time > Duration::max().count() / 2 || time < Duration::min().count() / 2)
+    const std::uint64_t time = whole(event, "t_ns");
+    if (time > static_cast<std::uint64_t>(Duration::max().count() / 2))
       return std::unexpected("the time of this event is more than 146 years from zero");
-    packet.time = Duration(time);
-    const auto length = event.value("octets", std::uint64_t{0});
+    packet.time = Duration(static_cast<std::int64_t>(time));
+    const auto length = whole(event, "octets");
     packet.original_length =
         static_cast<std::uint32_t>(std::clamp<std::uint64_t>(length, held.octets.size(), kMaxPacket));
     packet.is_outgoing = event.value("direction", "") == "out";
@@ -153,8 +158,8 @@ class JsonTraceSource final : public CaptureSource {
   // of the same host, says why it goes.
   void note(const json& event) {
     if (waiting_.size() > kMaxInterfaces) waiting_.clear();
-    auto& comments = holds_ && held_.host == event.value("host", "") &&
-                             event.value("cause", std::uint64_t{0}) == held_.id && !*held_.packet.is_outgoing
+    auto& comments = holds_ && held_.host == event.value("host", "") && whole(event, "cause") == held_.id &&
+                             !*held_.packet.is_outgoing
                          ? held_.packet.comments
                          : waiting_[event.value("host", "")];
     if (comments.size() < kMaxComments) comments.push_back(as_comment(event));

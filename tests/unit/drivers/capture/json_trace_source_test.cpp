@@ -80,6 +80,15 @@ TEST(JsonTrace, WhatIsNoneIsRefusedWithTheOffset) {
   EXPECT_NE(cut.error, "");
 }
 
+TEST(JsonTrace, NumbersThatNoFieldCanHaveDoNoHarm) {
+  const Read result =
+      read(R"({"event":"packet","headers":"00","octets":1e22,"interface":-1,"id":1e300,"t_ns":0.5})"
+           "\n");
+  EXPECT_EQ(result.error, "");
+  ASSERT_EQ(result.packets.size(), 1U);
+  EXPECT_EQ(result.packets[0].original_length, 1U);
+}
+
 TEST(JsonTrace, PacketsWithoutHeadersArePassedOver) {
   EXPECT_TRUE(
       read(R"({"v":1,"id":1,"cause":0,"t_ns":0,"event":"packet","direction":"in","interface":1,"octets":60})")
