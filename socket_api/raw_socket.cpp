@@ -231,7 +231,9 @@ Outcome<std::size_t> RawSocket::send(Session& session, const Outgoing& message) 
   }
   to->endpoint.address = meant_by(to->endpoint.address);
   if (to->endpoint.address.family() != family()) return fail(ENETUNREACH);
-  if (const Error error = take_error(); error != Error::kNone) return fail(error);
+  if (send_tells_error()) {
+    if (const Error error = take_error(); error != Error::kNone) return fail(error);
+  }
   auto packet = compose(session, message, size);
   if (!packet) return std::unexpected(packet.error());
   if (const auto sent = send_packet(session, *to, message.control, std::move(*packet)); !sent)

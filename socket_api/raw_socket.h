@@ -29,6 +29,8 @@ class RawSocket final : public Socket, private ip::RawReceiver {
   Outcome<int> query(unsigned long request) const override;
   Readiness readiness() const override;
   bool has_reports() const override { return !errors_.empty(); }
+  // As Linux: only what brings its own header is held up.
+  bool send_tells_error() const override { return header_included_; }
 
  protected:
   void on_close(Session& session) override;

@@ -120,6 +120,8 @@ class Socket : public Pollable, protected ReadinessListener {
   virtual Readiness readiness() const = 0;
   // Something waits for MSG_ERRQUEUE.
   virtual bool has_reports() const { return false; }
+  // Whether send() fails with an error that waits, once, instead of sending.
+  virtual bool send_tells_error() const { return true; }
   short events() override { return poll_events(readiness()); }
   Socket* as_socket() override { return this; }
   bool is_non_blocking() const { return settings_.is_non_blocking; }

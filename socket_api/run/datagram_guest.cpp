@@ -61,7 +61,7 @@ void DatagramGuest::query(const TrappedCall& call) {
 
 void DatagramGuest::send(Session& session, const TrappedCall& call) {
   move_out(session);  // what was written before goes before
-  if (error_ != 0) return call.finish(Errno{pending_error()});
+  if (error_ != 0 && socket_->send_tells_error()) return call.finish(Errno{pending_error()});
   const auto sent = call.number() == SYS_sendmmsg ? send_many(session, call) : send_one(session, call);
   sent ? call.finish(*sent) : call.finish(sent.error());
 }

@@ -270,6 +270,22 @@ TEST_P(RawSockets, KeepTheHostFromSayingThatTheProtocolIsUnreachable) {
   EXPECT_EQ(error.find("wanted"), std::string::npos) << "this is about the second";
 }
 
+// As on Linux. A traceroute that sends its probes at once counts on it.
+TEST_P(RawSockets, SendInSpiteOfAnErrorThatWaitsUnlessTheHeaderIsTheirs) {
+  const int sender = raw(AF_INET, IPPROTO_UDP);
+  EXPECT_EQ(set_int(sender, IPPROTO_IP, IP_RECVERR, 1), 0);
+  EXPECT_EQ(connect_to(sender, "127.0.0.1", 0), 0);
+  const std::string to_nobody{"\x04\xd2\0\x09\0\x08\0\0", 8};  // UDP, ports 1234 and 9
+  EXPECT_EQ(send(sender, to_nobody), 8);
+  EXPECT_NE(poll_one(sender, 0) & POLLERR, 0);
+  EXPECT_EQ(send(sender, to_nobody), 8);
+  EXPECT_EQ(get_int(sender, SOL_SOCKET, SO_ERROR), ECONNREFUSED);
+  EXPECT_EQ(send(sender, to_nobody), 8);
+  EXPECT_NE(poll_one(sender, 0) & POLLERR, 0);
+  EXPECT_EQ(set_int(sender, IPPROTO_IP, IP_HDRINCL, 1), 0);
+  EXPECT_ERRNO(send(sender, ipv4_header(IPPROTO_UDP) + to_nobody), ECONNREFUSED);
+}
+
 TEST_P(RawSockets, OfIpv4AndIpv6AreApart) {
   const int v4 = raw(AF_INET, kProtocol);
   const int v6 = raw(AF_INET6, kProtocol);
