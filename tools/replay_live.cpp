@@ -5,13 +5,12 @@
 #include <csignal>
 #include <ctime>
 #include <nlohmann/json.hpp>
-#include <pugixml.hpp>
 #include <regex>
-#include <sstream>
 
 #include "drivers/replay/app_replay.h"
 #include "tools/child.h"
 #include "tools/failure.h"
+#include "tools/junit.h"
 #include "tools/local_host.h"
 #include "tools/replay_options.h"
 #include "tools/text_file.h"
@@ -156,18 +155,10 @@ nlohmann::json to_json(const LiveResult& result) {
 // A test case per connection.
 std::string to_junit(const ReplayOptions& options, const std::vector<LiveResult>& results,
                      std::size_t waiting) {
-  pugi::xml_document document;
-  pugi::xml_node suite = document.append_child("testsuites").append_child("testsuite");
-  suite.append_attribute("name") = options.capture.c_str();
-  unsigned failures = 0, tests = 0;
+  JunitSuite suite{.name = options.capture};
   const auto add = [&](const std::string& name, const std::string& failure) {
-    pugi::xml_node test = suite.append_child("testcase");
-    test.append_attribute("classname") = options.role.c_str();
-    test.append_attribute("name") = name.c_str();
-    ++tests;
-    if (failure.empty()) return;
-    ++failures;
-    test.append_child("failure").append_attribute("message") = failure.c_str();
+    JunitCase& test = suite.cases.emplace_back(JunitCase{.classname = options.role, .name = name});
+    if (!failure.empty()) test.failure = {.message = failure};
   };
   for (const LiveResult& result : results) {
     add(fmt::format("TCP {} - {}", result.tuple.local, result.tuple.remote),
@@ -176,11 +167,7 @@ std::string to_junit(const ReplayOptions& options, const std::vector<LiveResult>
                            : fmt::format("{}; awaited: {}", state_name(result), result.awaited));
   }
   for (std::size_t i = 0; i < waiting; ++i) add("a recorded connection", "nobody came for it");
-  suite.append_attribute("tests") = tests;
-  suite.append_attribute("failures") = failures;
-  std::ostringstream out;
-  document.save(out, "  ");
-  return out.str();
+  return tools::to_junit("transom replay", {suite});
 }
 
 // Sleeps a little; false when somebody wants an end.

@@ -1,9 +1,9 @@
 #include "stack/link/coalescing.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
+#include "stack/link/octets_in_place.h"
 #include "stack/wire/checksum.h"
 #include "stack/wire/ethernet.h"
 #include "stack/wire/ipv4.h"
@@ -22,13 +22,6 @@ constexpr std::size_t kWindow = 14;
 constexpr std::size_t kUrgentPointer = 18;
 constexpr std::uint8_t kPush = 0x08;
 constexpr std::uint8_t kAck = 0x10;
-
-std::uint16_t get_u16(Bytes at) { return static_cast<std::uint16_t>(at[0] << 8 | at[1]); }
-
-void put_u16(MutableBytes at, std::uint16_t value) {
-  at[0] = static_cast<std::uint8_t>(value >> 8);
-  at[1] = static_cast<std::uint8_t>(value);
-}
 
 std::uint32_t get_u32(Bytes at) { return std::uint32_t{get_u16(at)} << 16 | get_u16(at.subspan(2)); }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 
+#include "stack/link/octets_in_place.h"
 #include "stack/wire/checksum.h"
 #include "stack/wire/ipv4.h"
 #include "stack/wire/ipv6.h"
@@ -65,13 +66,6 @@ std::optional<Layout> find_headers(Bytes head, std::size_t ip_offset) {
   layout.transport = ip_offset + reader.position();
   return layout;
 }
-
-void put_u16(MutableBytes at, std::uint16_t value) {
-  at[0] = static_cast<std::uint8_t>(value >> 8);
-  at[1] = static_cast<std::uint8_t>(value);
-}
-
-std::uint16_t get_u16(Bytes at) { return static_cast<std::uint16_t>(at[0] << 8 | at[1]); }
 
 // Headers up to and with the TCP header; nullopt when they are not all there, or too long to be repeated.
 std::optional<std::size_t> size_with_tcp_header(Bytes head, const Layout& layout) {
