@@ -55,8 +55,9 @@ class Differ {
       return fmt::format("{}", fmt::join(flow.findings, " "));
     };
     field(actual.findings.size() > golden.findings.size() ? Likeness::kViolation : Likeness::kLegal,
-          "rules that our end broke", rules(golden), rules(actual));
+          "rules that were broken", rules(golden), rules(actual));
     packets(golden.packets, actual.packets);
+    packets(golden.theirs_sent, actual.theirs_sent);
     field(actual.verdict == "violation" ? Likeness::kViolation : Likeness::kLegal, "the verdict",
           golden.verdict, actual.verdict);
   }

@@ -42,6 +42,7 @@ std::string endpoint_text(const Endpoint& endpoint, const Masks& masked) {
 
 ordered_json to_json(const PacketRecord& packet, std::size_t flow, const Masks& masked) {
   ordered_json line{{"flow", flow}};
+  if (!packet.is_ours) line["theirs"] = true;
   if (!masked.contains("time")) line["time"] = packet.time.count();
   if (packet.protocol == IpProtocol::kTcp) {
     line["flags"] = flag_text(packet.flags);
@@ -146,7 +147,7 @@ PacketRecord parse_packet(const Line& line) {
     return value;
   };
   PacketRecord packet;
-  packet.is_ours = true;
+  packet.is_ours = !line.truth("theirs");
   packet.time = Duration(line.number_or<std::int64_t>("time", 0));
   if (line.has("flags")) {
     packet.protocol = IpProtocol::kTcp;
@@ -215,7 +216,9 @@ void parse_line(GoldenRecord& record, std::string_view text, bool is_first) {
   }
   if (record.flows.empty() || flow + 1 != record.flows.size())
     throw Line::BadLine{"a packet of a flow that has no line before it"};
-  record.flows.back().packets.push_back(masked_packet(parse_packet(line), record.masked));
+  const PacketRecord packet = masked_packet(parse_packet(line), record.masked);
+  GoldenFlow& last = record.flows.back();
+  (packet.is_ours ? last.packets : last.theirs_sent).push_back(packet);
 }
 
 }  // namespace
@@ -249,8 +252,16 @@ GoldenRecord GoldenRecord::of(std::string role, std::span<const drivers::replay:
     added.octets_are_equal = flow.octets_are_equal();
     added.stall = flow.tcp.stall;
     for (const auto& finding : flow.findings) added.findings.emplace_back(finding.rule->id);
-    for (const auto& rung : flow.comparison.rungs)
-      if (rung.actual) added.packets.push_back(masked_packet(*rung.actual, record.masked));
+    const auto keep = [&](const drivers::replay::Comparison& sent, bool is_ours,
+                          std::vector<PacketRecord>& packets) {
+      for (const auto& rung : sent.rungs) {
+        if (!rung.actual) continue;
+        packets.push_back(masked_packet(*rung.actual, record.masked));
+        packets.back().is_ours = is_ours;
+      }
+    };
+    keep(flow.comparison, true, added.packets);
+    if (flow.peer) keep(*flow.peer, false, added.theirs_sent);
   }
   return record;
 }
@@ -284,7 +295,8 @@ std::string GoldenRecord::text() const {
     if (!flow.stall.empty()) line["stall"] = flow.stall;
     if (!flow.findings.empty()) line["findings"] = flow.findings;
     text += line.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
-    for (const PacketRecord& packet : flow.packets) text += to_json(packet, number, masked).dump() + "\n";
+    for (const auto* const packets : {&flow.packets, &flow.theirs_sent})
+      for (const PacketRecord& packet : *packets) text += to_json(packet, number, masked).dump() + "\n";
   }
   return text;
 }

@@ -1,6 +1,7 @@
-// What our end did in a replay, kept in a file to hold later runs against: golden.jsonl. The first line says
-// of what it is and which fields are masked, that is not kept, as they are others in each run; then of each
-// flow a line about it, and a line for each packet that our end sent.
+// What our end did in a replay, and the peer where it is alive, kept in a file to hold later runs against:
+// golden.jsonl. The first line says of what it is and which fields are masked, that is not kept, as they are
+// others in each run; then of each flow a line about it, and a line for each packet that our end sent, then
+// for each of the peer's ("theirs":true).
 //
 //   {"golden":1,"role":"feed as server","masked":["time","isn","ports"]}
 //   {"flow":0,"protocol":"TCP","ours":"192.0.2.2","theirs":"192.0.2.1","verdict":"legal","read":100,"equal":true}
@@ -13,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "drivers/replay/feed_report.h"
+#include "drivers/replay/flow_report.h"
 
 namespace transom::tools {
 
@@ -31,8 +32,9 @@ struct GoldenFlow {
   std::uint64_t read = 0;  // octets by our application
   bool octets_are_equal = true;
   std::string stall;
-  std::vector<std::string> findings;  // rules that our end broke, or perhaps broke
-  std::vector<drivers::replay::PacketRecord> packets;
+  std::vector<std::string> findings;                   // rules that were broken, or perhaps broken
+  std::vector<drivers::replay::PacketRecord> packets;  // that our end sent
+  std::vector<drivers::replay::PacketRecord> theirs_sent;
 };
 
 struct GoldenError {

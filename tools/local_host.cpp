@@ -48,7 +48,8 @@ IpPrefix neighbour_of(const IpPrefix& own) {
 
 }  // namespace
 
-LocalHost::LocalHost(const DeviceOptions& options, DefaultDevice otherwise) {
+LocalHost::LocalHost(const DeviceOptions& options, DefaultDevice otherwise,
+                     std::unique_ptr<drivers::TraceSink> watcher) {
   const bool has_device = !options.is_private() || otherwise == DefaultDevice::kPrivateTap;
   std::unique_ptr<drivers::Device> device;
   if (has_device) {
@@ -67,7 +68,8 @@ LocalHost::LocalHost(const DeviceOptions& options, DefaultDevice otherwise) {
   config.host.link.max_pending_packets = 64;
   config.host.tcp.fast_open.all_listeners = options.fast_open;
   open_traces(options);
-  if (!options.traces.empty()) config.observer = &trace_.add_host({});
+  if (watcher) trace_.add(std::move(watcher));
+  if (!trace_.empty()) config.observer = &trace_.add_host({});
   stack_ = std::make_unique<sockets::Stack>(config);
   sockets::ResolverConfig resolver;
   for (const IpAddress& server : options.name_servers) resolver.servers.push_back({server, Port::kNone});

@@ -18,8 +18,9 @@ enum class DefaultDevice { kPrivateTap, kLoopbackAlone };
 class LocalHost {
  public:
   // Sets everything up and waits until the addresses are usable. Before any thread is started. Throws
-  // Failure.
-  explicit LocalHost(const DeviceOptions& options, DefaultDevice otherwise = DefaultDevice::kPrivateTap);
+  // Failure. `watcher` is told what the traces are told.
+  explicit LocalHost(const DeviceOptions& options, DefaultDevice otherwise = DefaultDevice::kPrivateTap,
+                     std::unique_ptr<drivers::TraceSink> watcher = nullptr);
   ~LocalHost();
 
   sockets::Stack& stack() { return *stack_; }

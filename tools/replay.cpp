@@ -1,13 +1,15 @@
 // transom replay: a capture is played at a stack, and what that answers is held against the recording.
 #include <unistd.h>
 
+#include <set>
+
+#include "drivers/replay/feed_report.h"
+#include "drivers/replay/run_report.h"
 #include "drivers/trace/trace_sinks.h"
+#include "tools/capture_copy.h"
 #include "tools/commands.h"
 #include "tools/failure.h"
-#include "tools/golden_file.h"
-#include "tools/replay_options.h"
-#include "tools/replay_report.h"
-#include "tools/text_file.h"
+#include "tools/replay_output.h"
 
 namespace transom::tools {
 
@@ -15,8 +17,8 @@ namespace {
 
 using drivers::replay::Cast;
 using drivers::replay::FeedOptions;
+using drivers::replay::FeedOutcome;
 using drivers::replay::FeedRecorder;
-using drivers::replay::Likeness;
 using drivers::replay::Role;
 using drivers::replay::Scene;
 
@@ -69,24 +71,16 @@ Scene look_at(const std::string& path) {
 
 namespace {
 
-Likeness likeness_bar(const std::optional<std::string>& text) {
-  if (!text) return Likeness::kViolation;
-  return *text == "any" ? Likeness::kLegal : *text == "unknown" ? Likeness::kUnknown : Likeness::kViolation;
-}
-
-// Whether the run is as the golden record: without --fail-on, each difference is too much.
-bool is_golden(const ReplayOptions& options, const ReplayReport& report) {
-  if (options.golden.empty()) return true;
-  std::optional<Masks> masks;
-  if (options.golden_masks) {
-    auto parsed = parse_masks(*options.golden_masks);
-    if (!parsed) fail(Exit::kUsage, "--golden-mask: {}", parsed.error());
-    masks = std::move(*parsed);
-  }
-  const GoldenCheck check =
-      check_golden(options.golden, {report.role, report.flows, std::move(masks)}, options.accepts);
-  if (!options.is_quiet) fmt::print(options.as_json ? stderr : stdout, "{}", check.text(options.golden));
-  return options.accepts || worst_of(check.differences) < likeness_bar(options.fail_on.value_or("any"));
+std::vector<std::string> notes_on(const Scene& scene, const FeedOutcome& outcome) {
+  std::vector<std::string> notes;
+  const auto note = [&](std::uint64_t packets, std::string_view text) {
+    if (packets > 0) notes.push_back(fmt::format("{} {}", packets, text));
+  };
+  note(scene.super_packets, "super-packets of an offloading device, fed whole");
+  note(outcome.vouched, "packets were captured before their checksum was filled in, and are vouched for");
+  note(scene.cut, "packets are cut by the snap length");
+  note(outcome.between_others, "packets concern none of our ends");
+  return notes;
 }
 
 int run_feed(const ReplayOptions& options) {
@@ -105,9 +99,8 @@ int run_feed(const ReplayOptions& options) {
     if (!sink) throw Failure(Exit::kUsage, sink.error().message);
     traces.add(std::move(*sink));
   }
-  ReplayReport report{
-      .capture = options.capture, .role = fmt::format("feed as {}", options.as), .scene = &scene};
   FeedRecorder recorder(cast);
+  FeedOutcome outcome;
   {
     auto reader = open_replayed(options.capture);
     Progress progress("feeding");
@@ -116,43 +109,72 @@ int run_feed(const ReplayOptions& options) {
                              .congestion_control = options.device.congestion_control,
                              .observer = traces.empty() ? nullptr : &traces.add_host({}),
                              .progress = [&](std::uint64_t packets) { progress(packets, scene.packets); }};
-    auto outcome = drivers::replay::feed(reader, scene, cast, feed_options, recorder);
-    if (!outcome) fail_reading(options.capture, outcome.error());
-    report.outcome = std::move(*outcome);
+    auto fed = drivers::replay::feed(reader, scene, cast, feed_options, recorder);
+    if (!fed) fail_reading(options.capture, fed.error());
+    outcome = std::move(*fed);
   }
-  report.flows = recorder.reports(scene, cast, report.outcome);
-  if (!options.html.empty()) write_text_file(options.html, to_html(report), Exit::kUsage);
-  if (!options.junit.empty())
-    write_text_file(options.junit, as_junit(report, likeness_bar(options.fail_on)), Exit::kUsage);
-  if (options.as_json) {
-    fmt::print("{}\n", to_json(report).dump(2));
-  } else if (!options.is_quiet) {
-    print_text(report, options.shows_all ? std::nullopt : std::optional(options.context));
-  }
-  const bool is_good = is_golden(options, report) && report.likeness() < likeness_bar(options.fail_on);
-  return static_cast<int>(is_good ? Exit::kGood : Exit::kFailed);
+  ReplayReport report{
+      .capture = options.capture,
+      .role = fmt::format("feed as {}", options.as),
+      .packets = scene.packets,
+      .notes = notes_on(scene, outcome),
+      .flows = recorder.reports(scene, cast, outcome),
+      .end = fmt::format("fed {} packets, {} came back, {:.3f} s of virtual time", outcome.fed, outcome.sent,
+                         std::chrono::duration<double>(outcome.duration).count()),
+      .numbers = {{"fed", outcome.fed}, {"sent", outcome.sent}}};
+  return static_cast<int>(put_out(options, report) ? Exit::kGood : Exit::kFailed);
+}
+
+// What was found in a capture, as comments of its packets.
+void write_with_findings(const ReplayOptions& options, const drivers::judge::Judge& judge) {
+  if (drivers::CaptureWriter::format_of(options.write) != drivers::CaptureFormat::kPcapng)
+    fail(Exit::kUsage, "{} has no room for comments; end it in .pcapng", options.write);
+  std::size_t next = 0;  // the findings are in the order of their packets
+  (void)copy_capture(
+      {.input = options.capture, .output = options.write},
+      [&](const drivers::CapturedPacket& packet, const Emit& emit) {
+        drivers::CapturedPacket commented = packet;
+        for (; next < judge.findings().size() && judge.findings()[next].frame <= packet.number; ++next) {
+          const drivers::judge::Finding& finding = judge.findings()[next];
+          commented.comments.push_back(
+              fmt::format("{}: {} [{}]", to_string(finding.verdict), finding.text, finding.rule->section));
+        }
+        emit(commented);
+      });
 }
 
 // Nothing is sent: both sides go through the judge's state machines.
 int run_observe(const ReplayOptions& options) {
   drivers::judge::Judge judge;
-  auto reader = open_replayed(options.capture);
-  Progress progress("reading");
-  for (std::uint64_t count = 1;; ++count) {
-    const auto packet = reader.next();
-    if (!packet) fail_reading(options.capture, packet.error());
-    if (!*packet) break;
-    judge.take(**packet);
-    if (count % 16384 == 0) progress(count, 0);
+  drivers::replay::FlowRecords records;
+  {
+    auto reader = open_replayed(options.capture);
+    Progress progress("reading");
+    std::optional<Duration> begin;
+    for (std::uint64_t count = 1;; ++count) {
+      const auto packet = reader.next();
+      if (!packet) fail_reading(options.capture, packet.error());
+      if (!*packet) break;
+      judge.take(**packet);
+      if (!begin) begin = (*packet)->time;
+      if (const auto view = drivers::PacketView::parse(**packet))
+        records.add(**packet, *view, (*packet)->time - *begin);
+      if (count % 16384 == 0) progress(count, 0);
+    }
   }
   judge.end();
-  if (options.as_json) {
-    fmt::print("{}\n", judgement_to_json(options.capture, judge).dump(2));
-  } else if (!options.is_quiet) {
-    print_judgement(options.capture, judge);
-  }
-  return static_cast<int>(likeness_of(judge.worst()) >= likeness_bar(options.fail_on) ? Exit::kFailed
-                                                                                      : Exit::kGood);
+  if (!options.write.empty()) write_with_findings(options, judge);
+  ReplayReport report{.capture = options.capture,
+                      .role = "observe",
+                      .packets = judge.counts().packets,
+                      .flows = drivers::replay::reports_of(records, judge),
+                      .numbers = {{"connections", judge.counts().connections}}};
+  std::set<std::uint64_t> known;  // frames
+  for (const auto& flow : report.flows)
+    for (const auto& finding : flow.findings) known.insert(finding.frame);
+  for (const auto& finding : judge.findings())
+    if (!known.contains(finding.frame)) report.others.push_back(finding);
+  return static_cast<int>(put_out(options, report) ? Exit::kGood : Exit::kFailed);
 }
 
 void add_live_options(CLI::App& command, ReplayOptions& options) {
@@ -220,8 +242,9 @@ void add_replay(CLI::App& app, Selection& selected) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command
-      ->add_option("-w,--write", options->write,
-                   "What happened: .pcapng with our decisions as comments, .txt, .jsonl")
+      ->add_option(
+          "-w,--write", options->write,
+          "What happened: .pcapng with our decisions (observe: what is found) as comments, .txt, .jsonl")
       ->type_name("FILE");
   command->add_option("--html", options->html, "The whole ladder as one HTML page")->type_name("FILE");
   command->add_option("--junit", options->junit, "JUnit XML, one test case per flow")->type_name("FILE");

@@ -8,12 +8,12 @@
 #include <regex>
 
 #include "drivers/replay/app_replay.h"
+#include "drivers/replay/run_report.h"
+#include "drivers/trace/packet_sink.h"
 #include "tools/child.h"
 #include "tools/failure.h"
-#include "tools/junit.h"
 #include "tools/local_host.h"
-#include "tools/replay_options.h"
-#include "tools/text_file.h"
+#include "tools/replay_output.h"
 
 namespace transom::tools {
 
@@ -69,21 +69,22 @@ IpAddress of_family(const std::vector<IpPrefix>& addresses, IpFamily family, std
 
 // What came of one connection, whoever's TCP it was.
 struct LiveResult {
+  const replay::TcpScript* script = nullptr;
   tcp::FourTuple tuple;
   LiveConnection::State state = LiveConnection::State::kRunning;
   const StreamCheck* received = nullptr;
   std::string awaited;
   std::string what_was_done;
   std::deque<std::string> last_packets;
-  nlohmann::json numbers;
+  std::map<std::string, std::uint64_t> numbers;
 
   bool is_done() const { return state == LiveConnection::State::kDone; }
-  bool is_good() const { return is_done() && received->are_equal(); }
 };
 
 LiveResult result_of(const LiveConnection& connection) {
   const std::size_t steps = connection.script().steps.size();
-  return {.tuple = connection.tuple(),
+  return {.script = &connection.script(),
+          .tuple = connection.tuple(),
           .state = connection.state(),
           .received = &connection.received(),
           .awaited = connection.awaited(),
@@ -98,7 +99,8 @@ LiveResult result_of(const LiveConnection& connection) {
 }
 
 LiveResult result_of(const replay::AppConnection& connection) {
-  return {.tuple = connection.tuple(),
+  return {.script = &connection.script(),
+          .tuple = connection.tuple(),
           .state = connection.state(),
           .received = &connection.received(),
           .awaited = connection.awaited(),
@@ -122,52 +124,21 @@ std::string_view state_name(const LiveResult& result) {
   return "reset by the peer";
 }
 
-void print(const LiveResult& result) {
+std::vector<std::string> notes_on(const LiveResult& result) {
   const StreamCheck& received = *result.received;
-  fmt::print("TCP {} (ours) - {}: {}\n", result.tuple.local, result.tuple.remote, state_name(result));
-  fmt::print("  {}\n", result.what_was_done);
-  fmt::print("  octets from the peer: {} ({} of {})\n", received.are_equal() ? "equal" : "NOT equal",
-             received.length(StreamCheck::Side::kActual), received.length(StreamCheck::Side::kRecorded));
+  std::vector<std::string> notes{
+      fmt::format("{}; {}", state_name(result), result.what_was_done),
+      fmt::format("octets from the peer: {} ({} of {})", received.are_equal() ? "equal" : "NOT equal",
+                  received.length(StreamCheck::Side::kActual),
+                  received.length(StreamCheck::Side::kRecorded))};
   if (received.first_difference())
-    fmt::print("  {} octets differ, the first at {}; --mask REGEX leaves out what may\n",
-               received.different(), *received.first_difference());
-  if (result.is_done()) return;
-  fmt::print("  awaited: {}\n", result.awaited);
-  if (!result.last_packets.empty()) fmt::print("  last packets:\n");
-  for (const std::string& line : result.last_packets) fmt::print("    {}\n", line);
-}
-
-nlohmann::json to_json(const LiveResult& result) {
-  const StreamCheck& received = *result.received;
-  nlohmann::json json{{"ours", to_string(result.tuple.local)},
-                      {"theirs", to_string(result.tuple.remote)},
-                      {"state", state_name(result)},
-                      {"awaited", result.is_done() ? "" : result.awaited},
-                      {"octets_equal", received.are_equal()},
-                      {"octets_received", received.length(StreamCheck::Side::kActual)},
-                      {"octets_recorded", received.length(StreamCheck::Side::kRecorded)},
-                      {"octets_different", received.different()},
-                      {"last_packets", result.last_packets}};
-  json.update(result.numbers);
-  return json;
-}
-
-// A test case per connection.
-std::string to_junit(const ReplayOptions& options, const std::vector<LiveResult>& results,
-                     std::size_t waiting) {
-  JunitSuite suite{.name = options.capture};
-  const auto add = [&](const std::string& name, const std::string& failure) {
-    JunitCase& test = suite.cases.emplace_back(JunitCase{.classname = options.role, .name = name});
-    if (!failure.empty()) test.failure = {.message = failure};
-  };
-  for (const LiveResult& result : results) {
-    add(fmt::format("TCP {} - {}", result.tuple.local, result.tuple.remote),
-        result.is_good()   ? ""
-        : result.is_done() ? "the octets from the peer are not equal"
-                           : fmt::format("{}; awaited: {}", state_name(result), result.awaited));
-  }
-  for (std::size_t i = 0; i < waiting; ++i) add("a recorded connection", "nobody came for it");
-  return tools::to_junit("transom replay", {suite});
+    notes.push_back(fmt::format("{} octets differ, the first at {}; --mask REGEX leaves out what may",
+                                received.different(), *received.first_difference()));
+  if (result.is_done()) return notes;
+  notes.push_back(fmt::format("awaited: {}", result.awaited));
+  if (!result.last_packets.empty()) notes.emplace_back("last packets:");
+  for (const std::string& line : result.last_packets) notes.push_back("  " + line);
+  return notes;
 }
 
 // Sleeps a little; false when somebody wants an end.
@@ -213,29 +184,84 @@ replay::LiveSetup setup_of(const ReplayOptions& options, const Peer& peer) {
   return setup;
 }
 
-// The scripts of the end that is played; never none.
-std::map<std::size_t, replay::TcpScript> scripts_of(const ReplayOptions& options, bool is_client) {
-  const replay::Scene scene = look_at(options.capture);
-  const replay::Cast cast(scene, *replay::Role::parse(is_client ? "client" : "server"));
+// The recorded connections of the end that is played.
+struct Parts {
+  replay::Scene scene;
+  std::map<std::size_t, replay::TcpScript> scripts;  // by flow; never none
+};
+
+Parts parts_of(const ReplayOptions& options, bool is_client) {
+  Parts parts{.scene = look_at(options.capture), .scripts = {}};
+  const replay::Cast cast(parts.scene, *replay::Role::parse(is_client ? "client" : "server"));
   auto reader = open_replayed(options.capture);
-  auto scripts = replay::make_scripts(reader, scene, cast);
+  auto scripts = replay::make_scripts(reader, parts.scene, cast);
   if (!scripts) fail_reading(options.capture, scripts.error());
   std::erase_if(*scripts, [&](const auto& entry) { return entry.second.is_opener != is_client; });
   if (scripts->empty())
     fail(Exit::kUsage, "{}: no TCP connection with its handshake, to be played by its {}", options.capture,
          is_client ? "client" : "server");
   for (auto& [flow, script] : *scripts) add_masks(script, options.masks);
-  return std::move(*scripts);
+  parts.scripts = std::move(*scripts);
+  return parts;
+}
+
+replay::FlowRecords recorded_packets(const ReplayOptions& options, const replay::Scene& scene) {
+  replay::FlowRecords records;
+  auto reader = open_replayed(options.capture);
+  for (;;) {
+    const auto packet = reader.next();
+    if (!packet) fail_reading(options.capture, packet.error());
+    if (!*packet) return records;
+    if (const auto view = drivers::PacketView::parse(**packet))
+      records.add(**packet, *view, (*packet)->time - scene.begin);
+  }
+}
+
+replay::RunFlow run_flow_of(const LiveResult& result, const Parts& parts, const ReplayOptions& options) {
+  const auto entry = std::ranges::find_if(
+      parts.scripts, [&](const auto& script) { return &script.second == result.script; });
+  replay::RunFlow flow{.recorded = entry->first, .is_partial = options.limit || options.duration};
+  flow.ours = parts.scene.flows[flow.recorded].ends[0] == result.script->ours ? 0 : 1;
+  flow.actual.protocol = IpProtocol::kTcp;
+  flow.actual.ends[flow.ours] = result.tuple.local;
+  flow.actual.ends[1 - flow.ours] = result.tuple.remote;
+  flow.outcome.is_playable = true;
+  flow.outcome.received = *result.received;
+  if (!result.is_done() && !flow.is_partial)
+    flow.outcome.stall = fmt::format("{}; awaited: {}", state_name(result), result.awaited);
+  // What was recorded is played by client and server, whether it was legal or not.
+  flow.is_tested[flow.ours] = options.role == "app";
+  flow.is_tested[1 - flow.ours] = true;
+  return flow;
+}
+
+ReplayReport report_of(const ReplayOptions& options, const Parts& parts,
+                       const std::vector<LiveResult>& results, replay::RunRecorder& recorder) {
+  std::vector<replay::RunFlow> flows;
+  for (const LiveResult& result : results) flows.push_back(run_flow_of(result, parts, options));
+  ReplayReport report{
+      .capture = options.capture,
+      .role = options.role,
+      .packets = parts.scene.packets,
+      .flows = recorder.reports(recorded_packets(options, parts.scene), std::move(flows)),
+      .end = fmt::format("sent {} packets, {} came, {:.3f} s", recorder.sent(), recorder.received(),
+                         std::chrono::duration<double>(recorder.duration()).count()),
+      .numbers = {{"sent", recorder.sent()}, {"received", recorder.received()}}};
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    report.flows[i].notes = notes_on(results[i]);
+    report.flows[i].numbers = results[i].numbers;
+  }
+  return report;
 }
 
 // `Replay` is made of the host, the scripts and the setup, and is asked from time to time.
 template <typename Replay>
-int play(const ReplayOptions& options, const std::map<std::size_t, replay::TcpScript>& scripts,
-         const replay::LiveSetup& setup, LocalHost& host, const std::vector<std::string>& command) {
+int play(const ReplayOptions& options, const Parts& parts, const replay::LiveSetup& setup, LocalHost& host,
+         replay::RunRecorder& recorder, const std::vector<std::string>& command) {
   std::unique_ptr<Replay> live;
   {
     sockets::Session session(host.stack());
-    live = std::make_unique<Replay>(session.host(), scripts, setup);
+    live = std::make_unique<Replay>(session.host(), parts.scripts, setup);
   }
   const pid_t child = command.empty() ? 0 : start_child(command);
   bool is_over = false, is_interrupted = false;
@@ -245,37 +271,33 @@ int play(const ReplayOptions& options, const std::map<std::size_t, replay::TcpSc
     is_over = live->is_over() || live->has_waited_in_vain();
   }
   (void)host.stack().drain(std::chrono::milliseconds(200));
-  const int child_status = end_child(child, scripts.begin()->second.is_opener);
+  const int child_status = end_child(child, parts.scripts.begin()->second.is_opener);
 
   sockets::Session session(host.stack());
-  const bool is_partial = setup.limit || setup.duration;
-  bool all_good = live->waiting() == 0 || is_partial;
   std::vector<LiveResult> results;
   for (const auto& connection : live->connections()) results.push_back(result_of(*connection));
-  for (const LiveResult& result : results) all_good = all_good && (result.is_good() || is_partial);
-  if (!options.junit.empty())
-    write_text_file(options.junit, to_junit(options, results, live->waiting()), Exit::kUsage);
-  if (options.as_json) {
-    nlohmann::json connections = nlohmann::json::array();
-    for (const LiveResult& result : results) connections.push_back(to_json(result));
-    fmt::print("{}\n", nlohmann::json({{"schema", 1},
-                                       {"capture", options.capture},
-                                       {"role", options.role},
-                                       {"waiting", live->waiting()},
-                                       {"command_status", child_status},
-                                       {"verdict", all_good ? "done" : "failed"},
-                                       {"connections", std::move(connections)}})
-                           .dump(2));
-  } else if (!options.is_quiet) {
-    for (const LiveResult& result : results) print(result);
-    if (live->waiting() > 0)
-      fmt::print("{} recorded connections: nobody came for them in {} s\n", live->waiting(), options.stall);
-    if (child_status != 0) fmt::print("the command behind '--' ended with status {}\n", child_status);
-    fmt::print("verdict: {}\n", all_good ? "done" : "failed");
-  }
+  ReplayReport report = report_of(options, parts, results, recorder);
+  if (!setup.limit && !setup.duration) report.waiting = live->waiting();
+  report.numbers["waiting"] = live->waiting();
+  report.numbers["command_status"] = child_status;
+  if (child_status != 0)
+    report.notes.push_back(fmt::format("the command behind '--' ended with status {}", child_status));
+  report.is_done = report.waiting == 0 && child_status == 0 &&
+                   std::ranges::all_of(report.flows, [](const replay::FlowReport& flow) {
+                     return flow.tcp.stall.empty() && flow.octets_are_equal();
+                   });
+  const bool is_good = put_out(options, report) && *report.is_done;
   std::fflush(stdout);
   live.reset();
-  return static_cast<int>(all_good && child_status == 0 ? Exit::kGood : Exit::kFailed);
+  return static_cast<int>(is_good ? Exit::kGood : Exit::kFailed);
+}
+
+// What passes towards our end has arrived, as it is where the Host looks; what it sends may be lost behind.
+drivers::judge::JudgeOptions judge_options_of(const ReplayOptions& options, const IpAddress& local) {
+  drivers::judge::JudgeOptions judge;
+  judge.captured_at = {local};
+  judge.has_offload = !options.device.no_offload;
+  return judge;
 }
 
 }  // namespace
@@ -286,22 +308,32 @@ int run_live_replay(const ReplayOptions& options, const std::vector<std::string>
   if (end != "client" && end != "server")
     fail(Exit::kUsage, "--as '{}': --role app takes the place of 'client' or 'server'", end);
   const bool is_client = end == "client";
-  const auto scripts = scripts_of(options, is_client);
+  const Parts parts = parts_of(options, is_client);
   block_signals();
   const Peer peer = parse_peer(options.peer);
-  LocalHost host(options.device);
+  std::optional<replay::RunRecorder> recorder;
+  DeviceOptions device = options.device;
+  if (!options.write.empty()) device.traces.push_back(options.write);
+  LocalHost host(device, DefaultDevice::kPrivateTap,
+                 std::make_unique<drivers::PacketSink>([&](const drivers::CapturedPacket& packet) {
+                   if (recorder) recorder->take(packet);
+                 }));
   std::FILE* const out = options.as_json || !command.empty() ? stderr : stdout;
   if (!options.is_quiet)
     for (const std::string& line : host.report()) fmt::print(out, "{}\n", line);
   replay::LiveSetup setup = setup_of(options, peer);
   const IpFamily family =
-      peer.address ? peer.address->family() : scripts.begin()->second.ours.address.family();
+      peer.address ? peer.address->family() : parts.scripts.begin()->second.ours.address.family();
   setup.local = of_family(host.addresses(), family, "this host (--ip)");
   if (is_client)
     setup.peer =
         peer.address ? *peer.address : of_family(host.kernel_addresses(), family, "the peer (--peer)");
-  return is_app ? play<replay::AppReplay>(options, scripts, setup, host, command)
-                : play<replay::LiveReplay>(options, scripts, setup, host, command);
+  {
+    sockets::Session session(host.stack());
+    recorder.emplace(judge_options_of(options, setup.local));
+  }
+  return is_app ? play<replay::AppReplay>(options, parts, setup, host, *recorder, command)
+                : play<replay::LiveReplay>(options, parts, setup, host, *recorder, command);
 }
 
 }  // namespace transom::tools

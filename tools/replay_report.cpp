@@ -10,12 +10,14 @@
 
 namespace transom::tools {
 
+using drivers::judge::Finding;
+using drivers::replay::Comparison;
 using drivers::replay::Difference;
 using drivers::replay::FlowReport;
 using drivers::replay::Likeness;
+using drivers::replay::likeness_of;
 using drivers::replay::PacketRecord;
 using drivers::replay::Rung;
-using drivers::replay::Scene;
 using drivers::replay::StreamCheck;
 using nlohmann::json;
 
@@ -80,23 +82,33 @@ void print_ladder(const FlowReport& flow, std::optional<std::size_t> context) {
   if (printed == kMaxLines) fmt::print("       ... (--html shows all)\n");
 }
 
-void print_findings(const std::vector<drivers::judge::Finding>& findings) {
-  for (const drivers::judge::Finding& finding : findings) {
+void print_findings(const std::vector<Finding>& findings) {
+  for (const Finding& finding : findings) {
     fmt::print("  {:<10} packet {} of what happened, {}: {}  [{}]\n", to_string(finding.verdict),
                finding.frame, finding.from, finding.text, finding.rule->section);
   }
 }
 
-json to_json(const drivers::judge::Finding& finding) {
+json to_json(const Finding& finding) {
   return {
       {"rule", finding.rule->id}, {"section", finding.rule->section}, {"verdict", to_string(finding.verdict)},
       {"packet", finding.frame},  {"from", to_string(finding.from)},  {"text", finding.text}};
 }
 
-json to_json(const std::vector<drivers::judge::Finding>& findings) {
+json to_json(const std::vector<Finding>& findings) {
   json all = json::array();
-  for (const drivers::judge::Finding& finding : findings) all.push_back(to_json(finding));
+  for (const Finding& finding : findings) all.push_back(to_json(finding));
   return all;
+}
+
+// How many packets an end sent, then and now.
+std::string count_of(const Comparison& sent) {
+  std::size_t recorded = 0, actual = 0;
+  for (const Rung& rung : sent.rungs) {
+    recorded += rung.recorded ? 1 : 0;
+    actual += rung.actual ? 1 : 0;
+  }
+  return fmt::format("{} (recorded {}), {} the same", actual, recorded, sent.same);
 }
 
 void print_flow(const FlowReport& flow, std::optional<std::size_t> context) {
@@ -105,19 +117,18 @@ void print_flow(const FlowReport& flow, std::optional<std::size_t> context) {
     fmt::print("  unknown    its handshake is not in the capture: no stack can take part\n");
     return;
   }
-  std::size_t recorded = 0, actual = 0;
-  for (const Rung& rung : flow.comparison.rungs) {
-    recorded += rung.recorded ? 1 : 0;
-    actual += rung.actual ? 1 : 0;
+  if (flow.peer) {
+    fmt::print("  sent {}; the peer sent {}", count_of(flow.comparison), count_of(*flow.peer));
+  } else {
+    fmt::print("  got {} packets; sent {}", flow.theirs.size(), count_of(flow.comparison));
   }
-  fmt::print("  got {} packets; sent {} (recorded {}), {} the same", flow.theirs.size(), actual, recorded,
-             flow.comparison.same);
-  if (flow.is_tcp) {
+  if (flow.is_tcp && flow.tcp.received.length(StreamCheck::Side::kRecorded) > 0) {
     const StreamCheck& received = flow.tcp.received;
     fmt::print("; octets read: {} ({} of {})", flow.octets_are_equal() ? "equal" : "NOT equal",
                received.compared() - received.different(), received.length(StreamCheck::Side::kRecorded));
   }
   fmt::print("\n");
+  for (const std::string& note : flow.notes) fmt::print("  {}\n", note);
   if (!flow.tcp.stall.empty()) fmt::print("  stalled    {}\n", flow.tcp.stall);
   if (flow.tcp.error != Error::kNone) fmt::print("  ended      {}\n", to_string(flow.tcp.error));
   if (flow.tcp.partial_acks > 0) {
@@ -126,7 +137,7 @@ void print_flow(const FlowReport& flow, std::optional<std::size_t> context) {
   }
   if (flow.tcp.made_up > 0)
     fmt::print("  made up    {} octets that are not in the capture, as zeros\n", flow.tcp.made_up);
-  for (const auto& [difference, count] : flow.comparison.counts)
+  for (const auto& [difference, count] : differences_of(flow))
     fmt::print("  {:<10} {:>6}  {}  [{}]\n", to_string(difference->verdict), count, difference->title,
                difference->section);
   print_findings(flow.findings);
@@ -143,6 +154,8 @@ json to_json(const PacketRecord& record) {
 Likeness ReplayReport::likeness() const {
   Likeness worst = Likeness::kSame;
   for (const FlowReport& flow : flows) worst = std::max(worst, flow.likeness());
+  for (const Finding& finding : others) worst = std::max(worst, likeness_of(finding.verdict));
+  if (waiting > 0) worst = Likeness::kViolation;
   return worst;
 }
 
@@ -151,165 +164,164 @@ std::string title_of(const FlowReport& flow) {
                      flow.flow.ends[1 - flow.ours]);
 }
 
-std::vector<LadderLine> ladder_of(const FlowReport& flow) {
-  std::vector<LadderLine> lines;
-  std::size_t next = 0;  // of theirs
-  const auto theirs_before = [&](std::uint64_t number) {
-    for (; next < flow.theirs.size() && flow.theirs[next].number < number; ++next) {
-      const std::string text = drivers::replay::describe(flow.theirs[next]);
-      lines.push_back({flow.theirs[next].number, false, text, text, Likeness::kSame, {}});
+namespace {
+
+// The lines of one end.
+class Column {
+ public:
+  Column(const FlowReport& flow, const std::vector<Rung>& rungs, bool is_ours) {
+    std::map<std::uint64_t, const Finding*> found;  // by frame, the worst
+    for (const Finding& finding : flow.findings) {
+      const bool is_of_ours = finding.from == flow.flow.ends[flow.ours];
+      const Finding*& worst = found[finding.frame];
+      if (is_of_ours == is_ours && (worst == nullptr || worst->verdict < finding.verdict)) worst = &finding;
+    }
+    std::uint64_t recorded = 0;
+    for (const Rung& rung : rungs) {
+      LadderLine line{.is_ours = is_ours, .likeness = rung.likeness(), .remark = remark_of(rung)};
+      if (rung.recorded) {
+        line.number = recorded = rung.recorded->number;
+        line.recorded = drivers::replay::describe(*rung.recorded);
+      }
+      if (rung.actual) {
+        line.actual = drivers::replay::describe(*rung.actual);
+        const auto finding = found.find(rung.actual->number);
+        if (finding != found.end() && finding->second != nullptr) add(line, *finding->second);
+      }
+      lines_.push_back({recorded, rung.actual ? rung.actual->number : 0, std::move(line)});
+    }
+  }
+  // Of packets that were fed as they had been recorded.
+  explicit Column(const std::vector<PacketRecord>& fed) {
+    for (const PacketRecord& record : fed) {
+      const std::string text = drivers::replay::describe(record);
+      lines_.push_back({record.number, 0, {record.number, false, text, text, Likeness::kSame, {}}});
+    }
+  }
+
+  // Each in its own order; beside each other as they were recorded, or else as they happened.
+  static std::vector<LadderLine> merge(Column a, Column b) {
+    std::vector<LadderLine> lines;
+    std::size_t i = 0, j = 0;
+    while (i < a.lines_.size() || j < b.lines_.size()) {
+      const bool is_first =
+          j == b.lines_.size() || (i < a.lines_.size() && a.lines_[i].comes_before(b.lines_[j]));
+      lines.push_back(std::move(is_first ? a.lines_[i++].line : b.lines_[j++].line));
+    }
+    return lines;
+  }
+
+ private:
+  struct Line {
+    std::uint64_t place = 0;   // number of what was recorded last
+    std::uint64_t actual = 0;  // in what happened; 0: is not in it, or that is not known
+    LadderLine line{};
+
+    bool comes_before(const Line& other) const {
+      if (line.number > 0 && other.line.number > 0) return line.number < other.line.number;
+      if (actual > 0 && other.actual > 0) return actual < other.actual;
+      return place < other.place;
     }
   };
-  for (const Rung& rung : flow.comparison.rungs) {
-    LadderLine line;
-    line.is_ours = true;
-    line.likeness = rung.likeness();
-    line.remark = remark_of(rung);
-    if (rung.recorded) {
-      theirs_before(rung.recorded->number);
-      line.number = rung.recorded->number;
-      line.recorded = drivers::replay::describe(*rung.recorded);
-    }
-    if (rung.actual) line.actual = drivers::replay::describe(*rung.actual);
-    lines.push_back(std::move(line));
+
+  static void add(LadderLine& line, const Finding& finding) {
+    if (likeness_of(finding.verdict) < line.likeness) return;
+    line.likeness = likeness_of(finding.verdict);
+    line.remark += fmt::format("{}{}", line.remark.empty() ? "" : ", ", finding.rule->id);
   }
-  theirs_before(UINT64_MAX);
-  return lines;
+
+  std::vector<Line> lines_;
+};
+
+}  // namespace
+
+std::vector<LadderLine> ladder_of(const FlowReport& flow) {
+  return Column::merge(Column(flow, flow.comparison.rungs, true),
+                       flow.peer ? Column(flow, flow.peer->rungs, false) : Column(flow.theirs));
+}
+
+std::vector<DifferenceCount> differences_of(const FlowReport& flow) {
+  std::map<const Difference*, std::uint64_t> counts = flow.comparison.counts;
+  if (flow.peer)
+    for (const auto& [difference, count] : flow.peer->counts) counts[difference] += count;
+  std::vector<DifferenceCount> all(counts.begin(), counts.end());
+  std::ranges::sort(all, [](const DifferenceCount& a, const DifferenceCount& b) {
+    return std::pair(b.first->verdict, a.first->id) < std::pair(a.first->verdict, b.first->id);
+  });
+  return all;
 }
 
 void print_text(const ReplayReport& report, std::optional<std::size_t> context) {
-  const Scene& scene = *report.scene;
-  fmt::print("{}: {} packets, {} flows, role {}\n", report.capture, scene.packets, scene.flows.size(),
+  fmt::print("{}: {} packets, {} flows, role {}\n", report.capture, report.packets, report.flows.size(),
              report.role);
-  if (scene.super_packets > 0)
-    fmt::print("  note       {} super-packets of an offloading device, fed whole\n", scene.super_packets);
-  if (report.outcome.vouched > 0) {
-    fmt::print(
-        "  note       {} packets were captured before their checksum was filled in, and are vouched for\n",
-        report.outcome.vouched);
-  }
-  if (scene.cut > 0) fmt::print("  note       {} packets are cut by the snap length\n", scene.cut);
-  if (report.outcome.between_others > 0)
-    fmt::print("  note       {} packets concern none of our ends\n", report.outcome.between_others);
+  for (const std::string& note : report.notes) fmt::print("  note       {}\n", note);
   for (const FlowReport& flow : report.flows) print_flow(flow, context);
-  fmt::print("fed {} packets, {} came back, {:.3f} s of virtual time\nverdict: {}\n", report.outcome.fed,
-             report.outcome.sent, std::chrono::duration<double>(report.outcome.duration).count(),
-             to_string(report.likeness()));
-}
-
-json to_json(const ReplayReport& report) {
-  json flows = json::array();
-  for (const FlowReport& flow : report.flows) {
-    json differences = json::array();
-    for (const auto& [difference, count] : flow.comparison.counts) {
-      differences.push_back({{"id", difference->id},
-                             {"verdict", to_string(difference->verdict)},
-                             {"rule", difference->section},
-                             {"title", difference->title},
-                             {"count", count}});
-    }
-    json rungs = json::array();
-    for (const Rung& rung : flow.comparison.rungs) {
-      json entry{{"verdict", to_string(rung.likeness())}};
-      if (rung.recorded) entry["recorded"] = to_json(*rung.recorded);
-      if (rung.actual) entry["actual"] = to_json(*rung.actual);
-      for (const Difference* difference : rung.differences) entry["differences"].push_back(difference->id);
-      rungs.push_back(std::move(entry));
-    }
-    flows.push_back({{"protocol", protocol_name(flow.flow.protocol)},
-                     {"ours", fmt::format("{}", flow.flow.ends[flow.ours])},
-                     {"theirs", fmt::format("{}", flow.flow.ends[1 - flow.ours])},
-                     {"verdict", to_string(flow.likeness())},
-                     {"octets_equal", flow.octets_are_equal()},
-                     {"octets_read", flow.tcp.received.length(StreamCheck::Side::kActual)},
-                     {"octets_recorded", flow.tcp.received.length(StreamCheck::Side::kRecorded)},
-                     {"stall", flow.tcp.stall},
-                     {"partial_acknowledgments", flow.tcp.partial_acks},
-                     {"same", flow.comparison.same},
-                     {"findings", to_json(flow.findings)},
-                     {"differences", std::move(differences)},
-                     {"packets", std::move(rungs)}});
-  }
-  return {{"schema", 1},
-          {"capture", report.capture},
-          {"role", report.role},
-          {"packets", report.scene->packets},
-          {"fed", report.outcome.fed},
-          {"sent", report.outcome.sent},
-          {"verdict", to_string(report.likeness())},
-          {"flows", std::move(flows)}};
+  if (!report.others.empty()) fmt::print("besides:\n");
+  print_findings(report.others);
+  if (report.waiting > 0) fmt::print("{} recorded connections: nobody came for them\n", report.waiting);
+  if (!report.end.empty()) fmt::print("{}\n", report.end);
+  const std::string_view end = !report.is_done ? "" : *report.is_done ? "done; " : "failed; ";
+  fmt::print("verdict: {}{}\n", end, to_string(report.likeness()));
 }
 
 namespace {
 
-std::string escaped(std::string_view text) {
-  std::string result;
-  for (const char letter : text) {
-    switch (letter) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      default:
-        result += letter;
-    }
+json rungs_to_json(const Comparison& sent) {
+  json rungs = json::array();
+  for (const Rung& rung : sent.rungs) {
+    json entry{{"verdict", to_string(rung.likeness())}};
+    if (rung.recorded) entry["recorded"] = to_json(*rung.recorded);
+    if (rung.actual) entry["actual"] = to_json(*rung.actual);
+    for (const Difference* difference : rung.differences) entry["differences"].push_back(difference->id);
+    rungs.push_back(std::move(entry));
   }
-  return result;
+  return rungs;
 }
 
-std::string flow_html(const FlowReport& flow) {
-  std::string html = fmt::format("<h2>{}: <span class=\"{}\">{}</span></h2>\n<ul>\n", escaped(title_of(flow)),
-                                 to_string(flow.likeness()), to_string(flow.likeness()));
-  if (flow.is_tcp)
-    html += fmt::format("<li>octets read: {}</li>\n", flow.octets_are_equal() ? "equal" : "NOT equal");
-  if (!flow.tcp.stall.empty()) html += fmt::format("<li>stalled: {}</li>\n", escaped(flow.tcp.stall));
-  for (const auto& [difference, count] : flow.comparison.counts) {
-    html += fmt::format("<li><b class=\"{0}\">{0}</b> {1} &times; {2} <i>{3}</i></li>\n",
-                        to_string(difference->verdict), count, escaped(difference->title),
-                        escaped(difference->section));
+json to_json(const FlowReport& flow) {
+  json differences = json::array();
+  for (const auto& [difference, count] : differences_of(flow)) {
+    differences.push_back({{"id", difference->id},
+                           {"verdict", to_string(difference->verdict)},
+                           {"rule", difference->section},
+                           {"title", difference->title},
+                           {"count", count}});
   }
-  for (const drivers::judge::Finding& finding : flow.findings) {
-    html += fmt::format("<li><b class=\"{0}\">{0}</b> {1} <i>{2}</i></li>\n", to_string(finding.verdict),
-                        escaped(finding.text), escaped(finding.rule->section));
-  }
-  html += "</ul>\n<table><tr><th>packet</th><th>recorded</th><th>actual</th><th></th></tr>\n";
-  for (const LadderLine& line : ladder_of(flow)) {
-    const std::string arrow = line.is_ours ? "&rarr; " : "&larr; ";
-    const auto cell = [&](const std::string& text) { return text.empty() ? text : arrow + escaped(text); };
-    html += fmt::format("<tr class=\"{}{}\"><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
-                        line.is_ours ? "ours " : "", to_string(line.likeness),
-                        line.number == 0 ? "" : fmt::format("{}", line.number), cell(line.recorded),
-                        cell(line.actual), escaped(line.remark));
-  }
-  return html + "</table>\n";
+  json object{{"protocol", protocol_name(flow.flow.protocol)},
+              {"ours", fmt::format("{}", flow.flow.ends[flow.ours])},
+              {"theirs", fmt::format("{}", flow.flow.ends[1 - flow.ours])},
+              {"verdict", to_string(flow.likeness())},
+              {"octets_equal", flow.octets_are_equal()},
+              {"octets_read", flow.tcp.received.length(StreamCheck::Side::kActual)},
+              {"octets_recorded", flow.tcp.received.length(StreamCheck::Side::kRecorded)},
+              {"octets_different", flow.tcp.received.different()},
+              {"stall", flow.tcp.stall},
+              {"partial_acknowledgments", flow.tcp.partial_acks},
+              {"same", flow.comparison.same + (flow.peer ? flow.peer->same : 0)},
+              {"findings", to_json(flow.findings)},
+              {"differences", std::move(differences)},
+              {"packets", rungs_to_json(flow.comparison)}};
+  if (flow.peer) object["peer_packets"] = rungs_to_json(*flow.peer);
+  if (!flow.notes.empty()) object["notes"] = flow.notes;
+  for (const auto& [name, value] : flow.numbers) object[name] = value;
+  return object;
 }
 
 }  // namespace
 
-std::string to_html(const ReplayReport& report) {
-  std::string html = fmt::format(
-      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>replay of {0}</title><style>\n"
-      "body{{font:14px sans-serif;margin:2em}} table{{border-collapse:collapse;font:12px monospace}}\n"
-      "td,th{{padding:1px 10px;text-align:left;border-bottom:1px solid #eee;white-space:nowrap}}\n"
-      "tr.ours{{background:#f6f9ff}} tr.legal td{{color:#664d03}} tr.unknown td{{color:#5a189a}}\n"
-      "tr.violation td{{background:#fde2e1;color:#842029}} .violation{{color:#b02a37}} "
-      ".same{{color:#146c43}}\n"
-      ".legal{{color:#664d03}} .unknown{{color:#5a189a}}\n"
-      "</style></head><body>\n<h1>{0}: <span class=\"{1}\">{1}</span></h1>\n<p>{2}; {3} packets, {4} fed, "
-      "{5} came "
-      "back</p>\n",
-      escaped(report.capture), to_string(report.likeness()), escaped(report.role), report.scene->packets,
-      report.outcome.fed, report.outcome.sent);
-  for (const FlowReport& flow : report.flows) html += flow_html(flow);
-  return html + "</body></html>\n";
+json to_json(const ReplayReport& report) {
+  json flows = json::array();
+  for (const FlowReport& flow : report.flows) flows.push_back(to_json(flow));
+  json object{{"schema", 1},
+              {"capture", report.capture},
+              {"role", report.role},
+              {"packets", report.packets},
+              {"verdict", to_string(report.likeness())},
+              {"flows", std::move(flows)}};
+  if (!report.others.empty()) object["findings"] = to_json(report.others);
+  if (report.is_done) object["result"] = *report.is_done ? "done" : "failed";
+  object.update(report.numbers);
+  return object;
 }
 
 std::string as_junit(const ReplayReport& report, Likeness bar) {
@@ -318,45 +330,32 @@ std::string as_junit(const ReplayReport& report, Likeness bar) {
     JunitCase& test = suite.cases.emplace_back(JunitCase{.classname = report.role, .name = title_of(flow)});
     if (flow.likeness() < bar) continue;
     JunitCase::Failure& failure = test.failure.emplace(std::string(to_string(flow.likeness())));
-    for (const auto& [difference, count] : flow.comparison.counts) {
+    for (const auto& [difference, count] : differences_of(flow)) {
       if (difference->verdict >= bar)
         failure.text += fmt::format("{}: {} x {} [{}]\n", to_string(difference->verdict), count,
                                     difference->title, difference->section);
     }
-    for (const drivers::judge::Finding& finding : flow.findings)
+    for (const Finding& finding : flow.findings)
       failure.text +=
           fmt::format("{}: {} [{}]\n", to_string(finding.verdict), finding.text, finding.rule->section);
     if (!flow.octets_are_equal()) failure.text += "the octets that the application read are not equal\n";
     if (!flow.tcp.stall.empty()) failure.text += flow.tcp.stall + "\n";
   }
-  return to_junit("transom replay", {suite});
-}
-
-Likeness likeness_of(const std::optional<drivers::judge::Verdict>& verdict) {
-  if (!verdict) return Likeness::kSame;
-  return *verdict == drivers::judge::Verdict::kViolation ? Likeness::kViolation
-         : *verdict == drivers::judge::Verdict::kUnknown ? Likeness::kUnknown
-                                                         : Likeness::kLegal;
-}
-
-void print_judgement(const std::string& capture, const drivers::judge::Judge& judge) {
-  fmt::print("{}: {} packets, {} connections, role observe\n", capture, judge.counts().packets,
-             judge.counts().connections);
-  for (const drivers::judge::Finding& finding : judge.findings()) {
-    fmt::print("  {:<10} packet {}, {}: {}  [{}]\n", to_string(finding.verdict), finding.frame, finding.from,
-               finding.text, finding.rule->section);
+  for (std::uint64_t i = 0; i < report.waiting; ++i)
+    suite.cases.push_back({.classname = report.role,
+                           .name = "a recorded connection",
+                           .failure = JunitCase::Failure{"nobody came for it"}});
+  if (!report.others.empty()) {
+    JunitCase& test =
+        suite.cases.emplace_back(JunitCase{.classname = report.role, .name = "what is in none of the flows"});
+    for (const Finding& finding : report.others) {
+      if (likeness_of(finding.verdict) < bar) continue;
+      if (!test.failure) test.failure.emplace(std::string(to_string(finding.verdict)));
+      test.failure->text +=
+          fmt::format("{}: {} [{}]\n", to_string(finding.verdict), finding.text, finding.rule->section);
+    }
   }
-  fmt::print("verdict: {}\n", judge.worst() ? to_string(*judge.worst()) : "nothing found");
-}
-
-json judgement_to_json(const std::string& capture, const drivers::judge::Judge& judge) {
-  return {{"schema", 1},
-          {"capture", capture},
-          {"role", "observe"},
-          {"packets", judge.counts().packets},
-          {"connections", judge.counts().connections},
-          {"verdict", judge.worst() ? to_string(*judge.worst()) : "nothing found"},
-          {"findings", to_json(judge.findings())}};
+  return to_junit("transom replay", {suite});
 }
 
 }  // namespace transom::tools

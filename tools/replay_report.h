@@ -1,18 +1,25 @@
-// A replay's result for people and for programs: text with a ladder, HTML, JSON, JUnit.
+// A replay's result for people and for programs: text with a ladder, HTML, JSON, JUnit. All roles go this
+// way.
 #pragma once
 
 #include <nlohmann/json.hpp>
 
-#include "drivers/replay/feed_report.h"
+#include "drivers/judge/judge.h"
+#include "drivers/replay/flow_report.h"
 
 namespace transom::tools {
 
 struct ReplayReport {
   std::string capture;
   std::string role;
-  const drivers::replay::Scene* scene = nullptr;
-  drivers::replay::FeedOutcome outcome{};
+  std::uint64_t packets = 0;         // in the capture
+  std::vector<std::string> notes{};  // about the whole, for people
   std::vector<drivers::replay::FlowReport> flows{};
+  std::vector<drivers::judge::Finding> others{};      // about what is in none of the flows
+  std::uint64_t waiting = 0;                          // recorded connections that nobody came for
+  std::optional<bool> is_done{};                      // live: all that was recorded was played and heard
+  std::string end{};                                  // what has passed, in a line; empty: nothing
+  nlohmann::json numbers = nlohmann::json::object();  // of the whole, for programs
 
   drivers::replay::Likeness likeness() const;
 };
@@ -21,12 +28,16 @@ struct ReplayReport {
 struct LadderLine {
   std::uint64_t number = 0;  // in the capture; 0: not in it
   bool is_ours = false;
-  std::string recorded, actual;  // empty: was not sent
+  std::string recorded{}, actual{};  // empty: was not sent
   drivers::replay::Likeness likeness = drivers::replay::Likeness::kSame;
-  std::string remark;
+  std::string remark{};
 };
 std::vector<LadderLine> ladder_of(const drivers::replay::FlowReport& flow);
 std::string title_of(const drivers::replay::FlowReport& flow);
+
+// A difference with how often it was found, at either end.
+using DifferenceCount = std::pair<const drivers::replay::Difference*, std::uint64_t>;
+std::vector<DifferenceCount> differences_of(const drivers::replay::FlowReport& flow);
 
 // `context`: lines shown around each difference; nullopt shows all.
 void print_text(const ReplayReport& report, std::optional<std::size_t> context);
@@ -35,10 +46,5 @@ nlohmann::json to_json(const ReplayReport& report);
 std::string to_html(const ReplayReport& report);
 // JUnit XML: one test case per flow.
 std::string as_junit(const ReplayReport& report, drivers::replay::Likeness bar);
-
-// --role observe.
-drivers::replay::Likeness likeness_of(const std::optional<drivers::judge::Verdict>& verdict);
-void print_judgement(const std::string& capture, const drivers::judge::Judge& judge);
-nlohmann::json judgement_to_json(const std::string& capture, const drivers::judge::Judge& judge);
 
 }  // namespace transom::tools

@@ -47,6 +47,7 @@ class AppConnection final : public ReadinessListener {
   std::string awaited() const;  // in words, for a person
   const StreamCheck& received() const { return received_; }
   const tcp::FourTuple& tuple() const { return tuple_; }
+  const TcpScript& script() const { return script_; }
   std::size_t turns() const { return turns_.size(); }
   std::size_t turns_done() const { return next_; }
 

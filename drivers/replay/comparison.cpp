@@ -29,6 +29,8 @@ constexpr Difference kLater{"acknowledged-later", Likeness::kLegal, "RFC 9293 §
                             "the segment acknowledges more or less, as it was sent later or earlier"};
 constexpr Difference kMoreResets{"number-of-resets", Likeness::kLegal, "RFC 9293 §3.10.7.1",
                                  "another number of resets: each stray segment draws one"};
+constexpr Difference kLateReset{"reset-at-the-end", Likeness::kLegal, "RFC 9293 §3.6.1, RFC 2525 §2.17",
+                                "a reset once all was said: the application had gone without reading on"};
 constexpr Difference kIcmpError{"icmp-error", Likeness::kLegal, "RFC 1122 §3.2.2, RFC 1812 §4.3.2.8",
                                 "ICMP errors may be limited"};
 constexpr Difference kNeighbour{"neighbour-discovery", Likeness::kLegal, "RFC 4861 §7.2, RFC 3810",
@@ -36,20 +38,20 @@ constexpr Difference kNeighbour{"neighbour-discovery", Likeness::kLegal, "RFC 48
 constexpr Difference kFragments{"fragments", Likeness::kLegal, "RFC 791 §3.2, RFC 8200 §4.5",
                                 "fragments that are cut elsewhere or numbered otherwise"};
 constexpr Difference kNoReset{"reset-missing", Likeness::kUnknown, "RFC 9293 §3.10.7",
-                              "the recorded end reset the connection, ours did not"};
+                              "the recorded end reset the connection, this one did not"};
 constexpr Difference kNotYet{"not-sent-yet", Likeness::kUnknown, "RFC 5681 §3.1",
                              "not sent when the capture ended: perhaps the congestion window was smaller"};
 constexpr Difference kUnexpected{"other-packet", Likeness::kUnknown, "",
                                  "a packet that the recorded end did not send"};
-constexpr Difference kNoAnswer{"no-answer", Likeness::kUnknown, "", "a packet that ours did not send"};
+constexpr Difference kNoAnswer{"no-answer", Likeness::kUnknown, "", "a packet that was not sent now"};
 constexpr Difference kNotSent{"never-sent", Likeness::kViolation, "RFC 9293 §3.8",
-                              "octets were never sent: the connection had ended for us"};
+                              "octets were never sent: the connection had ended"};
 constexpr Difference kUnwritten{"unwritten", Likeness::kViolation, "RFC 9293 §3.4",
                                 "octets that the application never wrote"};
 constexpr Difference kOctets{"other-octets", Likeness::kViolation, "RFC 9293 §3.4",
                              "other octets at the same place"};
 constexpr Difference kReset{"reset", Likeness::kViolation, "RFC 9293 §3.10.7",
-                            "ours reset the connection, the recorded end did not"};
+                            "the connection was reset, the recorded end did not do that"};
 constexpr Difference kNoSyn{"syn-missing", Likeness::kViolation, "RFC 9293 §3.5", "no SYN was sent"};
 constexpr Difference kSyn{"syn", Likeness::kViolation, "RFC 9293 §3.5",
                           "a SYN that the recorded end did not send"};
@@ -58,11 +60,11 @@ constexpr Difference kEcho{"echo-reply", Likeness::kViolation, "RFC 1122 §3.2.2
 constexpr Difference kDatagram{"datagram", Likeness::kViolation, "RFC 768",
                                "a datagram was not sent as it was recorded"};
 
-constexpr std::array<const Difference*, 25> kAll{
-    &kAckPolicy,      &kWindow,     &kPush,       &kOptions,   &kSack,      &kEcn,       &kSegmentation,
-    &kRetransmission, &kLater,      &kMoreResets, &kIcmpError, &kNeighbour, &kFragments, &kNoReset,
-    &kNotYet,         &kUnexpected, &kNoAnswer,   &kNotSent,   &kUnwritten, &kOctets,    &kReset,
-    &kNoSyn,          &kSyn,        &kEcho,       &kDatagram};
+constexpr std::array<const Difference*, 26> kAll{
+    &kAckPolicy,      &kWindow, &kPush,       &kOptions,   &kSack,      &kEcn,       &kSegmentation,
+    &kRetransmission, &kLater,  &kMoreResets, &kLateReset, &kIcmpError, &kNeighbour, &kFragments,
+    &kNoReset,        &kNotYet, &kUnexpected, &kNoAnswer,  &kNotSent,   &kUnwritten, &kOctets,
+    &kReset,          &kNoSyn,  &kSyn,        &kEcho,      &kDatagram};
 
 std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
   hash ^= value + 0x9e3779b97f4a7c15ULL + (hash << 6) + (hash >> 2);
@@ -178,7 +180,7 @@ class Comparer {
       note(a.maximum_segment_size != b.maximum_segment_size || a.window_scale != b.window_scale ||
                a.sack_permitted != b.sack_permitted || (a.has_timestamps != b.has_timestamps && !a.flags.rst),
            kOptions);
-      note(a.digest != b.digest && a.is_whole && b.is_whole, kOctets);
+      note(context_.compares_octets && a.digest != b.digest && a.is_whole && b.is_whole, kOctets);
     }
     add(std::move(rung));
   }
@@ -208,7 +210,8 @@ class Comparer {
     if (record.is_fragment && recorded_coverage_.has_fragment()) return kFragments;
     if (is_neighbour_discovery(record)) return kNeighbour;
     if (record.protocol != IpProtocol::kTcp) return is_error(record) ? kIcmpError : kUnexpected;
-    if (record.flags.rst) return recorded_coverage_.has_reset() ? kMoreResets : kReset;
+    if (record.flags.rst)
+      return recorded_coverage_.has_reset() ? kMoreResets : context_.has_ended_well ? kLateReset : kReset;
     if (record.flags.syn) return recorded_coverage_.has_syn() ? kRetransmission : kSyn;
     if (record.is_pure_ack()) return kAckPolicy;
     if (!recorded_coverage_.contains(record)) return kUnwritten;

@@ -38,6 +38,9 @@ struct Rung {
 // What is known of the run besides the packets.
 struct ComparisonContext {
   bool has_failed = false;  // the connection ended with an error, or the flow stalled
+  // All was said and heard: a reset behind that only says that the application had gone.
+  bool has_ended_well = false;
+  bool compares_octets = true;  // else it is known from elsewhere which may be others
 };
 
 struct Comparison {

@@ -2,23 +2,6 @@
 
 namespace transom::drivers::replay {
 
-bool FlowReport::octets_are_equal() const {
-  if (!is_tcp || !tcp.is_playable) return true;
-  const auto needed = static_cast<std::uint64_t>(std::max<std::int64_t>(acknowledged - 1, 0));
-  return tcp.received.different() == 0 && tcp.received.length(StreamCheck::Side::kActual) >= needed;
-}
-
-Likeness FlowReport::likeness() const {
-  if (is_tcp && !tcp.is_playable) return Likeness::kUnknown;
-  Likeness worst = comparison.likeness();
-  for (const judge::Finding& finding : findings) {
-    // What a SHOULD says is no difference to the recording.
-    if (finding.verdict == judge::Verdict::kViolation) worst = Likeness::kViolation;
-  }
-  if (!octets_are_equal() || !tcp.stall.empty()) worst = Likeness::kViolation;
-  return worst;
-}
-
 // What passes towards our ends has arrived, as they are where this was taken; and nothing else has.
 judge::JudgeOptions FeedRecorder::options_of(const Cast& cast) {
   judge::JudgeOptions options;
@@ -41,6 +24,7 @@ void FeedRecorder::happened(std::optional<std::size_t> flow, const PacketRecord&
   if (!flow || !record.is_ours) return;
   Records& records = flows_[*flow];
   records.ours_actual.push_back(record);
+  records.ours_actual.back().number = happened_;
   if (view != nullptr && view->tcp && view->tcp->flags.syn) records.initial = view->tcp->sequence;
 }
 

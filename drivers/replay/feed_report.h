@@ -1,27 +1,10 @@
-// What came of a feed, flow by flow.
+// Collects what came of a feed.
 #pragma once
 
 #include "drivers/judge/judge.h"
-#include "drivers/replay/comparison.h"
-#include "drivers/replay/feed.h"
+#include "drivers/replay/flow_report.h"
 
 namespace transom::drivers::replay {
-
-struct FlowReport {
-  std::size_t number = 0;
-  Flow flow;
-  std::size_t ours = 0;  // which end
-  bool is_tcp = false;
-  TcpOutcome tcp;
-  Comparison comparison;                 // of what our end sent
-  std::vector<PacketRecord> theirs;      // as recorded
-  std::vector<judge::Finding> findings;  // about our end, in what happened
-  std::optional<SeqNum> initial;         // that our end used
-  std::int64_t acknowledged = 0;  // of their octets, by the recorded end: those that ours must have read
-
-  bool octets_are_equal() const;
-  Likeness likeness() const;
-};
 
 // Collects what feed() tells, and judges what happened.
 class FeedRecorder final : public FeedListener {

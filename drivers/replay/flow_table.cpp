@@ -54,8 +54,12 @@ std::optional<std::size_t> FlowTable::find(const CapturedPacket& packet, const P
     return found != fragments_.end() ? std::optional(found->second.flow) : std::nullopt;
   }
   const auto [source, destination] = ends_of(packet, view);
-  const auto found =
-      current_.find({view.protocol, std::min(source, destination), std::max(source, destination)});
+  return find({view.protocol, {source, destination}});
+}
+
+std::optional<std::size_t> FlowTable::find(const Flow& flow) const {
+  const auto found = current_.find(
+      {flow.protocol, std::min(flow.ends[0], flow.ends[1]), std::max(flow.ends[0], flow.ends[1])});
   return found != current_.end() ? std::optional(found->second.flow) : std::nullopt;
 }
 

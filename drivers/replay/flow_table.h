@@ -31,6 +31,8 @@ class FlowTable {
 
   // The flow of a packet that is not of the capture; nullopt when it is in none.
   std::optional<std::size_t> find(const CapturedPacket& packet, const PacketView& view) const;
+  // The latest flow between these ends, whichever was heard first.
+  std::optional<std::size_t> find(const Flow& flow) const;
 
   const std::vector<Flow>& flows() const { return flows_; }
 

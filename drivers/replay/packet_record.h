@@ -9,7 +9,7 @@
 namespace transom::drivers::replay {
 
 struct PacketRecord {
-  std::uint64_t number = 0;  // in the capture; of our own, counted from 1
+  std::uint64_t number = 0;  // in the capture, or in what happened
   Duration time{};           // since the beginning of the capture
   IpProtocol protocol{};
   bool is_ours = false;      // of the end that we play; else the peer's

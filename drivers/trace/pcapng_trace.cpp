@@ -2,30 +2,9 @@
 
 #include <utility>
 
-#include "drivers/frame_layout.h"
-#include "stack/wire/checksum.h"
-#include "stack/wire/ethernet.h"
+#include "drivers/trace/traced_frame.h"
 
 namespace transom::drivers {
-
-namespace {
-// A checksum that is left to the device, as it will be on the wire. Super-segments have none of their own.
-void complete_checksum(MutableBytes frame, const PacketInfo& info) {
-  if (info.checksum != ChecksumState::kPartial || info.segment_size != 0) return;
-  const auto layout = layout_of(frame, link::LinkType::kEthernet);
-  if (!layout) return;
-  const std::size_t field = layout->transport_offset + info.checksum_field;
-  if (field + 2 > frame.size()) return;
-  wire::ChecksumSum sum;
-  sum.add(frame.subspan(layout->transport_offset));
-  std::uint16_t value = sum.checksum();
-  if (value == 0 && layout->protocol == IpProtocol::kUdp)
-    value = 0xffff;  // RFC 768: 0 says that there is none
-  frame[field] = static_cast<std::uint8_t>(value >> 8U);
-  frame[field + 1] = static_cast<std::uint8_t>(value);
-}
-
-}  // namespace
 
 PcapngTrace::PcapngTrace(OutputFile file, std::function<Duration(Instant)> wall_clock,
                          std::uint32_t snap_length)
@@ -44,15 +23,7 @@ void PcapngTrace::write(std::string_view host, const Event& event) {
 
 void PcapngTrace::hold(std::string_view host, const PacketEvent& packet, const Event& event) {
   write_held();
-  const std::size_t header = packet.has_ethernet_header ? 0 : wire::EthernetHeader::kSize;
-  held_.assign(header + packet.packet.size(), 0);
-  packet.packet.copy_out(0, MutableBytes(held_).subspan(header));
-  if (header > 0) {
-    const bool is_v4 = held_.size() > header && held_[header] >> 4 == 4;
-    held_[12] = is_v4 ? 0x08 : 0x86;
-    held_[13] = is_v4 ? 0x00 : 0xdd;
-  }
-  complete_checksum(held_, packet.packet.info());
+  copy_traced_frame(packet, held_);
   holds_ = true;
   held_time_ = event.time;
   held_interface_ = {std::string(host), packet.interface};

@@ -101,6 +101,53 @@ def a_recorded_servers_application_is_played_at_curl(fault):
 
 
 @test()
+def a_live_replay_gives_all_that_a_feed_gives():
+    directory = pages()
+    capture, html, junit = work() / "server.pcap", work() / "live.html", work() / "live.xml"
+    what_happened, golden = work() / "what-happened.pcapng", work() / "golden.jsonl"
+    get = ["curl", "-sS", "-o", work() / "got", f"http://{HOSTS[4]}/page"]
+    run(TRANSOM, "up", "--tap", "tap0", "--serve", f"http=80:{directory}", "--pcap", capture, "--", *get)
+    outputs = ["--html", html, "--junit", junit, "-w", what_happened, "--golden", golden, "--accept", "--all"]
+    for role in ("server", "app"):
+        told = replay(capture, "--role", role, "--tap", "tap0", *outputs, "--", *get)
+        ladder = next(line for line in told.splitlines() if "recorded" in line and "actual" in line)
+        check(ladder and told.count(" > ") > 5 and told.count(" < ") > 5, "the ladder lacks an end")
+        text = html.read_text()
+        check("<table>" in text and "octets read: equal" in text and "src=" not in text, "the page lacks something")
+        check('failures="0"' in junit.read_text(), "JUnit has failures")
+        kept = [json.loads(line) for line in golden.read_text().splitlines()]
+        check(kept[0]["role"] == role and any("theirs" in line and "flags" in line for line in kept), "the golden record lacks an end")
+        captured = run("tshark", "-r", what_happened, "-Y", "tcp.port == 80", "-T", "fields", "-e", "frame.number")
+        check(len(captured.split()) > 10, "the capture of what happened lacks packets")
+    done = subprocess.run([TRANSOM, "replay", capture, "--role", "server", "--tap", "tap0", "--json", "--", *get],
+                          stdout=subprocess.PIPE, check=True, timeout=20)
+    result = json.loads(done.stdout)
+    flow = result["flows"][0]
+    check(result["result"] == "done" and result["verdict"] in ("same", "legal"), f"{result['result']}, {result['verdict']}")
+    check(all(difference["rule"] for difference in flow["differences"]) and flow["packets"] and flow["peer_packets"], "JSON lacks something")
+    replay(capture, "--role", "server", "--tap", "tap0", "--golden", golden, "--fail-on", "violation", "--", *get)
+    told = replay(capture, "--role", "server", "--tap", "tap0", "--junit", junit, "--", "curl", "-sS", "-o", work() / "got",
+                  "-H", "X-Other: 1", get[-1], expect=1)
+    check("violation" in told and 'failures="1"' in junit.read_text(), "another request is no violation")
+
+
+@test()
+def what_is_observed_is_written_for_people_and_for_programs():
+    capture = CAPTURES / "attack-blind-data" / "input.pcapng"
+    html, junit, commented = work() / "observed.html", work() / "observed.xml", work() / "observed.pcapng"
+    told = replay(capture, "--role", "observe", "--html", html, "--junit", junit, "-w", commented, expect=1)
+    check("recorded" in told and "rfc9293-3.8.1-retransmission-differs" in told, "the ladder does not show what is found")
+    check("rfc9293-3.8.1-retransmission-differs" in html.read_text() and 'failures="1"' in junit.read_text(), "a finding is missing")
+    check("another than before" in run("tshark", "-r", commented, "-Y", "frame.comment", "-T", "fields", "-e", "frame.comment"), "no comments")
+    golden = work() / "observed.jsonl"
+    replay(capture, "--role", "observe", "--golden", golden, "--accept", expect=1)
+    told = replay(capture, "--role", "observe", "--golden", golden, expect=1)
+    check(f"{golden}: the same" in told, "a capture is other than itself")
+    result = json.loads(replay(capture, "--role", "observe", "--json", expect=1))
+    check(result["verdict"] == "violation" and len(result["flows"][0]["findings"]) > 3, "JSON lacks the findings")
+
+
+@test()
 def an_application_without_its_peer_says_what_it_awaits():
     capture = CAPTURES / "curl-http" / "input.pcapng"
     told = replay(capture, "--role", "app", "--as", "client", "--stall", "0.5", "--tap", "tap0", expect=1)

@@ -44,6 +44,21 @@ GoldenRecord record_of(const FlowReport& flow, Masks masks = standard_masks()) {
   return GoldenRecord::of("feed as server", {&flow, 1}, std::move(masks));
 }
 
+TEST(GoldenRecord, HoldsWhatALivePeerSentToo) {
+  FlowReport flow = flow_of({segment(1, 100)});
+  flow.peer.emplace();
+  const PacketRecord theirs = segment(1, 50), fewer = segment(1, 40);
+  flow.peer->rungs.push_back({theirs, theirs, {}});
+  const GoldenRecord golden = record_of(flow);
+  const auto again = GoldenRecord::parse(golden.text());
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->flows[0].packets.size(), 1U);
+  EXPECT_EQ(again->flows[0].theirs_sent.size(), 1U);
+  EXPECT_TRUE(differences(*again, record_of(flow)).empty());
+  flow.peer->rungs[0].actual = fewer;
+  EXPECT_FALSE(differences(*again, record_of(flow)).empty());
+}
+
 TEST(GoldenRecord, IsReadAsItWasWritten) {
   for (const Masks& masks : {Masks{}, standard_masks(), Masks{"addresses", "octets", "windows"}}) {
     const GoldenRecord record = record_of(flow_of({segment(1, 100), segment(101, 0)}), masks);

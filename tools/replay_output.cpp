@@ -1,0 +1,47 @@
+#include "tools/replay_output.h"
+
+#include "tools/failure.h"
+#include "tools/golden_file.h"
+#include "tools/text_file.h"
+
+namespace transom::tools {
+
+namespace {
+
+using drivers::replay::Likeness;
+
+Likeness bar_named(std::string_view name) {
+  return name == "any" ? Likeness::kLegal : name == "unknown" ? Likeness::kUnknown : Likeness::kViolation;
+}
+
+// Whether the run is as the golden record: without --fail-on, each difference is too much.
+bool is_golden(const ReplayOptions& options, const ReplayReport& report) {
+  if (options.golden.empty()) return true;
+  std::optional<Masks> masks;
+  if (options.golden_masks) {
+    auto parsed = parse_masks(*options.golden_masks);
+    if (!parsed) fail(Exit::kUsage, "--golden-mask: {}", parsed.error());
+    masks = std::move(*parsed);
+  }
+  const GoldenCheck check =
+      check_golden(options.golden, {report.role, report.flows, std::move(masks)}, options.accepts);
+  if (!options.is_quiet) fmt::print(options.as_json ? stderr : stdout, "{}", check.text(options.golden));
+  return options.accepts || worst_of(check.differences) < bar_named(options.fail_on.value_or("any"));
+}
+
+}  // namespace
+
+Likeness bar_of(const ReplayOptions& options) { return bar_named(options.fail_on.value_or("violation")); }
+
+bool put_out(const ReplayOptions& options, const ReplayReport& report) {
+  if (!options.html.empty()) write_text_file(options.html, to_html(report), Exit::kUsage);
+  if (!options.junit.empty()) write_text_file(options.junit, as_junit(report, bar_of(options)), Exit::kUsage);
+  if (options.as_json) {
+    fmt::print("{}\n", to_json(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  } else if (!options.is_quiet) {
+    print_text(report, options.shows_all ? std::nullopt : std::optional(options.context));
+  }
+  return is_golden(options, report) && report.likeness() < bar_of(options);
+}
+
+}  // namespace transom::tools
