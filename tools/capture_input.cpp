@@ -15,7 +15,7 @@ CLI::Option* CaptureInput::add_to(CLI::App& command) {
   return capture;
 }
 
-void CaptureInput::read(const std::function<void(const drivers::CapturedPacket&)>& take) const {
+std::uint64_t CaptureInput::read(const std::function<void(const drivers::CapturedPacket&)>& take) const {
   auto wanted = drivers::CaptureFilter::make(fmt::format("{}", fmt::join(filter, " ")));
   if (!wanted) fail(Exit::kUsage, "the filter '{}': {}", fmt::join(filter, " "), wanted.error());
   auto reader = drivers::CaptureReader::open(path);
@@ -23,7 +23,7 @@ void CaptureInput::read(const std::function<void(const drivers::CapturedPacket&)
   while (true) {
     const auto packet = reader->next();
     if (!packet) fail(Exit::kUsage, "{}: {}", path, to_string(packet.error()));
-    if (!*packet) return;
+    if (!*packet) return reader->dropped();
     if (wanted->wants(**packet)) take(**packet);
   }
 }

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -19,8 +20,8 @@ struct CaptureInput {
   CLI::Option* add_to(CLI::App& command);
   bool is_standard_input() const { return path == "-"; }
   // Calls `take` for each packet that the filter wants. Throws Failure (kUsage) when the capture cannot be
-  // read or the filter makes no sense.
-  void read(const std::function<void(const drivers::CapturedPacket&)>& take) const;
+  // read or the filter makes no sense. Returns how many packets whoever captured says it has missed.
+  std::uint64_t read(const std::function<void(const drivers::CapturedPacket&)>& take) const;
 };
 
 }  // namespace transom::tools

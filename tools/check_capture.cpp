@@ -37,9 +37,10 @@ void print(const std::string& file, const drivers::CaptureReport& report) {
              std::chrono::duration<double>(report.last_time - report.first_time).count(), report.connections,
              report.findings.empty() ? ": nothing wrong" : "");
   for (const drivers::CaptureFinding& finding : report.findings) {
-    fmt::print("  {:>7}  {}, first in packet {}{}{}\n           {}\n", finding.count,
-               drivers::words_of(finding.flaw), finding.first_packet, finding.detail.empty() ? "" : ": ",
-               finding.detail, drivers::fix_of(finding.flaw));
+    const std::string first =
+        finding.first_packet == 0 ? "" : fmt::format(", first in packet {}", finding.first_packet);
+    fmt::print("  {:>7}  {}{}{}{}\n           {}\n", finding.count, drivers::words_of(finding.flaw), first,
+               finding.detail.empty() ? "" : ": ", finding.detail, drivers::fix_of(finding.flaw));
   }
 }
 
@@ -55,7 +56,7 @@ int run(const CheckOptions& options) {
       if (!*packet) break;
       check.take(**packet);
     }
-    const drivers::CaptureReport report = check.finish();
+    const drivers::CaptureReport report = check.finish(reader->dropped());
     is_good = is_good && report.findings.empty();
     if (options.as_json)
       fmt::print("{}\n", as_json(file, report).dump());

@@ -170,6 +170,7 @@ json to_json(const judge::Judge& judged) {
                  {"evicted_connections", judged.counts().evicted_connections},
                  {"left_out_findings", judged.counts().left_out_findings},
                  {"incomplete", judged.capture_is_incomplete()},
+                 {"missed", judged.counts().missed},
                  {"worst", judged.worst() ? json(to_string(*judged.worst())) : json()},
                  {"connections", json::array()},
                  {"findings", json::array()}};
@@ -242,7 +243,8 @@ void print(const JudgeCommand& command, const judge::Judge& judged) {
     fmt::print("{} connections were given up for want of room; what came of them later was judged anew\n",
                counts.evicted_connections);
   if (judged.capture_is_incomplete())
-    fmt::print("the capture has missed packets: what they would explain is unknown\n");
+    fmt::print("the capture has missed packets{}: what they would explain is unknown\n",
+               counts.missed > 0 ? fmt::format(" ({}, it says)", counts.missed) : "");
 }
 
 int list_rules() {
@@ -255,7 +257,7 @@ int run(const JudgeCommand& command) {
   if (command.lists_rules) return list_rules();
   const auto bar = bar_of(command.fail_on);
   judge::Judge judged(options_of(command));
-  command.input.read([&](const CapturedPacket& packet) { judged.take(packet); });
+  judged.missed(command.input.read([&](const CapturedPacket& packet) { judged.take(packet); }));
   judged.end();
   if (!command.junit.empty())
     write_text_file(command.junit, as_junit(command.input.path, judged, *bar), Exit::kUsage);

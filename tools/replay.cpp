@@ -161,6 +161,7 @@ int run_observe(const ReplayOptions& options) {
         records.add(**packet, *view, (*packet)->time - *begin);
       if (count % 16384 == 0) progress(count, 0);
     }
+    judge.missed(reader.dropped());
   }
   judge.end();
   if (!options.write.empty()) write_with_findings(options, judge);

@@ -14,25 +14,30 @@ using drivers::CaptureReader;
 
 namespace {
 
-// All packets of the input, handed to `take`. Returns what ends the reading before the end of the file.
+struct ReadInput {
+  std::optional<drivers::CaptureError> error{};  // what ends the reading before the end of the file
+  std::uint64_t dropped = 0;                     // CaptureReader::dropped()
+};
+
+// All packets of the input, handed to `take`.
 template <typename Take>
-std::optional<drivers::CaptureError> read_all(const SuiteCase& one, Take take) {
+ReadInput read_all(const SuiteCase& one, Take take) {
   auto reader = CaptureReader::open(one.input.string());
-  if (!reader) return reader.error();
+  if (!reader) return {reader.error()};
   for (std::size_t count = 0;; ++count) {
     auto packet = reader->next();
-    if (!packet) return packet.error();
-    if (!*packet) return std::nullopt;
+    if (!packet) return {packet.error()};
+    if (!*packet) return {.dropped = reader->dropped()};
     if (count == kMaxSuitePackets)
-      return drivers::CaptureError{fmt::format("more than {} packets", kMaxSuitePackets), 0};
+      return {drivers::CaptureError{fmt::format("more than {} packets", kMaxSuitePackets), 0}};
     take(**packet);
   }
 }
 
 // What check-capture says. Problems: flaw (its name), count, first (the number of a packet), detail.
-Records problems_of(drivers::CaptureCheck& check) {
+Records problems_of(drivers::CaptureCheck& check, std::uint64_t dropped) {
   Records records;
-  for (const drivers::CaptureFinding& finding : check.finish().findings) {
+  for (const drivers::CaptureFinding& finding : check.finish(dropped).findings) {
     records.push_back({{"flaw", drivers::name_of(finding.flaw)},
                        {"count", finding.count},
                        {"first", finding.first_packet},
@@ -53,7 +58,7 @@ class Judged {
                                                          : std::string();
     if (const auto address = IpAddress::parse(here)) options.captured_at.push_back(*address);
     drivers::judge::Judge judge(std::move(options));
-    read_all(one, [&](const drivers::CapturedPacket& packet) { judge.take(packet); });
+    judge.missed(read_all(one, [&](const drivers::CapturedPacket& packet) { judge.take(packet); }).dropped);
     judge.end();
     for (const auto& finding : judge.findings()) add(finding);
   }
@@ -113,7 +118,7 @@ CaseResult run_case(const SuiteCase& one, bool accepts) {
   RecordSets records;
   PacketRecorder recorder;
   drivers::CaptureCheck capture_check;
-  const auto error = read_all(one, [&](const drivers::CapturedPacket& packet) {
+  const auto [error, dropped] = read_all(one, [&](const drivers::CapturedPacket& packet) {
     recorder.add(packet);
     capture_check.take(packet);
   });
@@ -122,7 +127,7 @@ CaseResult run_case(const SuiteCase& one, bool accepts) {
   if (!one.expectations.asks_for("errors"))
     result.checks.push_back({"the capture can be read", error ? error->message : ""});
   records["packets"] = recorder.take();
-  records["problems"] = problems_of(capture_check);
+  records["problems"] = problems_of(capture_check, dropped);
   result.packets = records["packets"].size();
   if (one.judges) {
     records["findings"] = Judged(one, recorder).take();

@@ -41,6 +41,8 @@ std::string_view name_of(CaptureFlaw flaw) {
       return "unknown-link-type";
     case CaptureFlaw::kNat:
       return "nat";
+    case CaptureFlaw::kDropped:
+      return "dropped";
   }
   return {};
 }
@@ -71,6 +73,8 @@ std::string_view words_of(CaptureFlaw flaw) {
       return "packets of a link type that is not known";
     case CaptureFlaw::kNat:
       return "segments seen before and behind a translation of addresses";
+    case CaptureFlaw::kDropped:
+      return "packets that whoever captured has missed";
   }
   return {};
 }
@@ -102,6 +106,8 @@ std::string_view fix_of(CaptureFlaw flaw) {
       return "none";
     case CaptureFlaw::kNat:
       return "keep one side: transom dump -r FILE -w NEW 'net ...'";
+    case CaptureFlaw::kDropped:
+      return "capture less at a time, or with a larger buffer (tcpdump -B)";
   }
   return {};
 }
@@ -185,7 +191,10 @@ void CaptureCheck::look_for_nat(const CapturedPacket& packet, const PacketView& 
   segments_.emplace(key, segment);
 }
 
-CaptureReport CaptureCheck::finish() {
+CaptureReport CaptureCheck::finish(std::uint64_t dropped) {
+  // Which of them it was nobody knows.
+  if (dropped > 0)
+    findings_[CaptureFlaw::kDropped] = {.flaw = CaptureFlaw::kDropped, .count = dropped, .detail = {}};
   connections_.finish();
   report_.connections = connections_.count();
   if (const auto several = findings_.find(CaptureFlaw::kLinkTypes); several != findings_.end())

@@ -27,6 +27,7 @@ enum class CaptureFlaw : std::uint8_t {
   kLinkTypes,        // several link types in one file
   kUnknownLinkType,  // packets that cannot be looked into
   kNat,              // the same segment before and after the translation of addresses
+  kDropped,          // packets that whoever captured says it has missed
 };
 
 struct CaptureFinding {
@@ -52,7 +53,8 @@ class CaptureCheck {
   CaptureCheck(const CaptureCheck&) = delete;
   CaptureCheck& operator=(const CaptureCheck&) = delete;
   void take(const CapturedPacket& packet);
-  CaptureReport finish();
+  // `dropped`: what the reader says in the end.
+  CaptureReport finish(std::uint64_t dropped = 0);
 
  private:
   // A TCP segment with payload, by what a translation of addresses leaves alone.

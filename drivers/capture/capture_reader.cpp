@@ -50,6 +50,7 @@ std::expected<CaptureReader, CaptureError> CaptureReader::of(Bytes file) { retur
 std::expected<std::optional<CapturedPacket>, CaptureError> CaptureReader::next() { return source_->next(); }
 const std::vector<CaptureInterface>& CaptureReader::interfaces() const { return source_->interfaces(); }
 CaptureFormat CaptureReader::format() const { return source_->format(); }
+std::uint64_t CaptureReader::dropped() const { return source_->dropped(); }
 void CaptureReader::keep_other_blocks(OtherBlockHandler handler) {
   source_->keep_other_blocks(std::move(handler));
 }

@@ -66,6 +66,9 @@ class CaptureReader {
   // Those known so far: pcapng may declare more between packets.
   const std::vector<CaptureInterface>& interfaces() const;
   CaptureFormat format() const;
+  // Packets that whoever captured says it has missed, as far as has been read: most files say it behind the
+  // last packet, if at all.
+  std::uint64_t dropped() const;
   // Without a handler such blocks are passed over.
   void keep_other_blocks(OtherBlockHandler handler);
 

@@ -17,6 +17,8 @@ class CaptureSource {
   virtual std::expected<std::optional<CapturedPacket>, CaptureError> next() = 0;
   virtual CaptureFormat format() const = 0;
 
+  virtual std::uint64_t dropped() const { return 0; }
+
   const std::vector<CaptureInterface>& interfaces() const { return interfaces_; }
   void keep_other_blocks(OtherBlockHandler handler) { other_block_ = std::move(handler); }
 

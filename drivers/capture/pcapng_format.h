@@ -22,6 +22,9 @@ inline constexpr std::uint16_t kInterfaceName = 2;
 inline constexpr std::uint16_t kTimeResolution = 9;
 inline constexpr std::uint16_t kTimeOffset = 14;
 inline constexpr std::uint16_t kPacketFlags = 2;
+inline constexpr std::uint16_t kPacketDrops = 4;     // since the packet before
+inline constexpr std::uint16_t kInterfaceDrops = 5;  // since the beginning, by the interface
+inline constexpr std::uint16_t kSystemDrops = 7;     // the same, by the operating system
 
 // The lowest two bits of kPacketFlags.
 inline constexpr std::uint32_t kInbound = 1;

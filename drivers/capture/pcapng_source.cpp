@@ -70,6 +70,9 @@ class PcapngSource final : public CaptureSource {
         case kObsoletePacket:
         case kSimplePacket:
           return packet();
+        case kInterfaceStatistics:
+          count_drops();
+          [[fallthrough]];
         default:
           if (other_block_)
             other_block_({type_, Bytes(body_), is_big_endian_, static_cast<std::uint32_t>(first_interface_)});
@@ -78,6 +81,13 @@ class PcapngSource final : public CaptureSource {
   }
 
   CaptureFormat format() const override { return CaptureFormat::kPcapng; }
+
+  // Some count in statistics of interfaces, some at packets, some at both.
+  std::uint64_t dropped() const override {
+    std::uint64_t of_interfaces = 0;
+    for (const std::uint64_t drops : interface_drops_) of_interfaces = sum(of_interfaces, drops);
+    return std::max(of_interfaces, packet_drops_);
+  }
 
   // The first block, so that a file that is none is refused when it is opened.
   std::expected<void, CaptureError> begin() {
@@ -166,7 +176,26 @@ class PcapngSource final : public CaptureSource {
     if (!is_sound) return refuse(start_, "the description of an interface ends before its fields do");
     interfaces_.push_back(std::move(interface));
     scales_.push_back(scale);
+    interface_drops_.push_back(0);
     return {};
+  }
+
+  // Statistics count from the beginning; what makes no sense counts nothing.
+  void count_drops() {
+    OrderedReader reader = body();
+    const std::size_t interface = first_interface_ + reader.u32();
+    reader.skip(8);
+    if (!reader.ok() || interface >= interfaces_.size()) return;
+    std::uint64_t drops = 0;
+    const bool is_sound = for_each_option(reader, [&](std::uint16_t code, Bytes value) {
+      if ((code == kInterfaceDrops || code == kSystemDrops) && value.size() == 8)
+        drops = sum(drops, OrderedReader(value, is_big_endian_).u64());
+    });
+    if (is_sound) interface_drops_[interface] = std::max(interface_drops_[interface], drops);
+  }
+
+  static std::uint64_t sum(std::uint64_t a, std::uint64_t b) {
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
   }
 
   // Calls take(code, value) for each; false when they run over the end of the block. A list may end without
@@ -192,7 +221,9 @@ class PcapngSource final : public CaptureSource {
       interface = reader.u32();
     } else if (type_ == kObsoletePacket) {
       interface = reader.u16();
-      reader.skip(2);  // how many were dropped
+      constexpr std::uint16_t kNotKnown = 0xffff;
+      const std::uint16_t drops = reader.u16();
+      if (drops != kNotKnown) packet_drops_ = sum(packet_drops_, drops);
     }
     const std::size_t known = interfaces_.size() - first_interface_;
     if (interface >= known)
@@ -232,12 +263,14 @@ class PcapngSource final : public CaptureSource {
     return packet;
   }
 
-  void take_option(CapturedPacket& packet, std::uint16_t code, Bytes value) const {
+  void take_option(CapturedPacket& packet, std::uint16_t code, Bytes value) {
     if (code == kComment) {
       packet.comments.emplace_back(reinterpret_cast<const char*>(value.data()), value.size());
     } else if (code == kPacketFlags && value.size() == 4) {
       const std::uint32_t direction = OrderedReader(value, is_big_endian_).u32() & 3U;
       if (direction == kInbound || direction == kOutbound) packet.is_outgoing = direction == kOutbound;
+    } else if (code == kPacketDrops && type_ == kEnhancedPacket && value.size() == 8) {
+      packet_drops_ = sum(packet_drops_, OrderedReader(value, is_big_endian_).u64());
     }
   }
 
@@ -245,8 +278,10 @@ class PcapngSource final : public CaptureSource {
   std::uint32_t type_ = 0;
   std::vector<std::uint8_t> body_;
   bool is_big_endian_ = false;
-  std::size_t first_interface_ = 0;  // of this section
-  std::vector<TickScale> scales_;    // one for each of interfaces_
+  std::size_t first_interface_ = 0;             // of this section
+  std::vector<TickScale> scales_;               // one for each of interfaces_
+  std::vector<std::uint64_t> interface_drops_;  // the same
+  std::uint64_t packet_drops_ = 0;
   std::uint64_t packets_ = 0;
   Duration last_time_{};
 };

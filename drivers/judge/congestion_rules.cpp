@@ -62,12 +62,16 @@ void CongestionRules::follow_recovery(const Scene& scene) {
   const bool echoes_the_first = timestamps && peer.recovery->timestamp && !peer.recovery->is_over &&
                                 *segment.ack > *scene.from.acked &&
                                 static_cast<std::int32_t>(timestamps->echo - *peer.recovery->timestamp) < 0;
-  if (echoes_the_first || has_duplicate_block(segment, scene.to.numbers))
+  if (echoes_the_first || has_duplicate_block(segment, scene.to.numbers)) {
     peer.recovery.reset();
-  else if (*segment.ack >= peer.recovery->until && peer.recovery->is_over)
+    peer.growth.reset();
+  } else if (*segment.ack >= peer.recovery->until && peer.recovery->is_over)
     peer.recovery.reset();
-  else if (*segment.ack >= peer.recovery->until)
+  else if (*segment.ack >= peer.recovery->until) {
     peer.recovery->is_over = true, peer.recovery->until = scene.to.sent_end;
+    if (peer.recovery->shows_window)
+      peer.growth = OneSide::Growth{.flight = peer.largest_flight, .acknowledged = *segment.ack};
+  }
 }
 
 // RFC 5681 §3.2: three duplicate acknowledgments halve the window; CUBIC leaves seven tenths of it (RFC 9438
@@ -81,11 +85,17 @@ void CongestionRules::judge_reduction(const Scene& scene) {
   constexpr std::uint32_t kLoss = 3;
   constexpr Position kJudged = 8;  // segments in flight; of fewer, single ones matter
   const Position mss = largest_segment(scene.to);
+  if (segment.is_repeat)
+    side.growth.reset();
+  else
+    judge_growth(scene, side, flight);
+  side.largest_flight = std::max(side.largest_flight, flight);
   if (segment.is_repeat && !side.recovery && side.duplicates >= kLoss && flight >= kJudged * mss) {
     const auto& timestamps = segment.header().options.timestamps;
     side.recovery =
         OneSide::Recovery{.flight = flight,
                           .until = scene.from.sent_end,
+                          .shows_window = scene.to.edge && *scene.to.edge - *scene.to.acked >= 2 * flight,
                           .timestamp = timestamps ? std::optional(timestamps->value) : std::nullopt};
   } else if (!segment.is_repeat && side.recovery && side.recovery->is_over &&
              flight > side.recovery->flight) {
@@ -93,6 +103,21 @@ void CongestionRules::judge_reduction(const Scene& scene) {
                             flight, side.recovery->flight);
     side.recovery.reset();
   }
+}
+
+// RFC 5681 §3.1: each acknowledgment makes room for what it acknowledges, and for as much again at the most,
+// whatever the algorithm. So behind a recovery no more is in flight than ever before and what was
+// acknowledged since. Where the peer's window was the limit, that of the network is not known.
+void CongestionRules::judge_growth(const Scene& scene, OneSide& side, Position flight) {
+  if (!side.growth) return;
+  const Position acknowledged = *scene.to.acked - side.growth->acknowledged;
+  const Position mss = largest_segment(scene.to);
+  // Limited transmit (RFC 3042) and a tail loss probe come on top.
+  if (flight <= side.growth->flight + acknowledged + 3 * mss) return;
+  scene.report.noteworthy(rule::kGrowthAfterLoss, scene.segment,
+                          "{} octets in flight, never more than {} before the loss, {} acknowledged since",
+                          flight, side.growth->flight, acknowledged);
+  side.growth.reset();
 }
 
 }  // namespace transom::drivers::judge

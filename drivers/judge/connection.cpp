@@ -125,6 +125,7 @@ std::optional<wire::TcpHeader> Connection::take(const CapturedPacket& packet, co
     judge_flags(scene);
     if (!segment.flags().ack) {
       opening_.judge_foreign_syn(scene, view.tcp->sequence + view.sequence_length());
+      challenges_.judge_foreign_syn(scene);
       foreign_syn_ = *view.tcp;
     }
     ++ends_[index_of(side)].segments;
@@ -240,9 +241,11 @@ void Connection::judge(const Scene& scene) {
   text_.judge(scene);
   urgent_.judge(scene);
   resets_.judge(scene);
+  challenges_.judge(scene);
   retransmissions_.judge(scene);
   congestion_.judge(scene);
   ecn_.judge(scene);
+  accurate_ecn_.judge(scene);
 }
 
 // One that was damaged on its way says nothing about who sent it; but nobody is so unlucky four times.

@@ -3,7 +3,9 @@
 
 #include <deque>
 
+#include "drivers/judge/accurate_ecn_rules.h"
 #include "drivers/judge/acknowledgment_rules.h"
+#include "drivers/judge/challenge_rules.h"
 #include "drivers/judge/congestion_rules.h"
 #include "drivers/judge/ecn_rules.h"
 #include "drivers/judge/form_rules.h"
@@ -90,9 +92,11 @@ class Connection {
   WindowRules windows_;
   TextRules text_;
   ResetRules resets_;
+  ChallengeRules challenges_;
   RetransmissionRules retransmissions_;
   CongestionRules congestion_;
   EcnRules ecn_;
+  AccurateEcnRules accurate_ecn_;
 };
 
 }  // namespace transom::drivers::judge

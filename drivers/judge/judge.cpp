@@ -198,6 +198,10 @@ Judge::Judge(Judge&&) noexcept = default;
 Judge& Judge::operator=(Judge&&) noexcept = default;
 
 void Judge::take(const CapturedPacket& packet) { state_->take(packet); }
+void Judge::missed(std::uint64_t packets) {
+  state_->counts.missed += packets;
+  state_->is_incomplete = state_->is_incomplete || packets > 0;
+}
 void Judge::end() { state_->end(); }
 const std::vector<Finding>& Judge::findings() const { return state_->findings; }
 const std::vector<ConnectionSummary>& Judge::connections() const { return state_->summaries; }

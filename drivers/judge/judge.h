@@ -26,6 +26,7 @@ class Judge {
  public:
   struct Counts {
     std::uint64_t packets = 0;
+    std::uint64_t missed = 0;          // as whoever captured says
     std::uint64_t not_ip = 0;          // or whose headers were cut
     std::uint64_t tcp = 0;             // segments that were looked into
     std::uint64_t unreadable_tcp = 0;  // whose header was cut or malformed
@@ -41,6 +42,9 @@ class Judge {
   Judge& operator=(Judge&&) noexcept;
 
   void take(const CapturedPacket& packet);
+  // Before end(): whoever captured says that it has missed so many packets. What one of them would explain is
+  // unknown then.
+  void missed(std::uint64_t packets);
   // No more packets come. What waited for evidence is decided.
   void end();
 

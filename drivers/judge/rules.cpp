@@ -82,6 +82,7 @@ constexpr std::array kAll{
     &rule::kKeepAliveEarly,
     &rule::kResetNotExact,
     &rule::kResetAccepted,
+    &rule::kChallengeMissing,
     &rule::kAliveAfterReset,
     &rule::kTimeWaitCutShort,
     &rule::kTimeWaitForgotten,
@@ -92,12 +93,15 @@ constexpr std::array kAll{
     &rule::kSlowStart,
     &rule::kLossWindow,
     &rule::kWindowKept,
+    &rule::kGrowthAfterLoss,
     &rule::kEcnNotAgreed,
     &rule::kEcnUnoffered,
     &rule::kEctOnControl,
     &rule::kEctOnRetransmission,
     &rule::kCeNotEchoed,
     &rule::kEceIgnored,
+    &rule::kAceHandshake,
+    &rule::kAceCount,
 };
 
 }  // namespace

@@ -177,6 +177,9 @@ inline constexpr Rule kResetNotExact{"rfc5961-3.2-reset-not-exact", "RFC 5961 §
                                      "a reset that cannot be at the expected sequence number", kShould};
 inline constexpr Rule kResetAccepted{"rfc5961-3.2-reset-accepted", "RFC 5961 §3.2",
                                      "a reset that is not exact ends the connection", kMust};
+inline constexpr Rule kChallengeMissing{"rfc5961-3.2-challenge-missing",
+                                        "RFC 5961 §3.2, §4.2, RFC 9293 §3.10.7.4",
+                                        "what asks for a challenge ACK again and again draws none", kMust};
 inline constexpr Rule kAliveAfterReset{"rfc9293-3.5.2-alive-after-reset", "RFC 9293 §3.5.2",
                                        "goes on after its own reset: perhaps it was injected", kShould};
 inline constexpr Rule kTimeWaitCutShort{"rfc9293-3.6.1-time-wait-cut-short", "RFC 9293 §3.6.1, RFC 6191",
@@ -200,6 +203,10 @@ inline constexpr Rule kLossWindow{"rfc5681-3.1-loss-window", "RFC 5681 §3.1",
 inline constexpr Rule kWindowKept{"rfc5681-3.2-window-kept", "RFC 5681 §3.2",
                                   "as much is in flight after a loss as before it", kShould};
 
+inline constexpr Rule kGrowthAfterLoss{"rfc5681-3.1-growth-after-loss", "RFC 5681 §3.1",
+                                       "after a loss the window grows faster than octets are acknowledged",
+                                       kShould};
+
 // --- TCP: ECN
 inline constexpr Rule kEcnNotAgreed{"rfc3168-6.1.1-ect-not-agreed", "RFC 3168 §6.1.1",
                                     "ECT, though ECN was not agreed on", kMust};
@@ -214,6 +221,11 @@ inline constexpr Rule kCeNotEchoed{"rfc3168-6.1.3-ce-not-echoed", "RFC 3168 §6.
                                    "a mark of congestion is not echoed", kMust};
 inline constexpr Rule kEceIgnored{"rfc3168-6.1.2-ece-ignored", "RFC 3168 §6.1.2",
                                   "an echo of congestion is not answered by CWR", kMust};
+
+inline constexpr Rule kAceHandshake{"rfc9768-3.1.1-handshake-mark", "RFC 9768 §3.1.1, §3.2.2.1",
+                                    "the handshake does not say how the peer's packet was marked", kMust};
+inline constexpr Rule kAceCount{"rfc9768-3.2.2-mark-count", "RFC 9768 §3.2.2",
+                                "counts other marks of congestion than have come", kMust};
 
 }  // namespace rule
 

@@ -82,13 +82,13 @@ bool FeedFlow::find_ahead(std::int64_t begin, MutableBytes out) const {
   for (const auto& packet : waiting) {
     if (packet->side != *ours || !packet->view || !packet->view->tcp) continue;
     const std::int64_t at = offsets.of(packet->view->tcp->sequence) - begin;
-    for (std::size_t i = 0; i < packet->view->payload.size(); ++i) {
-      const std::int64_t to = at + static_cast<std::int64_t>(i);
-      if (to < 0 || to >= static_cast<std::int64_t>(out.size())) continue;
+    const auto end = std::min(at + static_cast<std::int64_t>(packet->view->payload.size()),
+                              static_cast<std::int64_t>(out.size()));
+    for (std::int64_t to = std::max<std::int64_t>(at, 0); to < end; ++to) {
       const auto index = static_cast<std::size_t>(to);
       if (known[index]) continue;
       known[index] = true;
-      out[index] = packet->view->payload[i];
+      out[index] = packet->view->payload[static_cast<std::size_t>(to - at)];
       if (--missing == 0) return true;
     }
   }

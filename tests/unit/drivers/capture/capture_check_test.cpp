@@ -186,5 +186,15 @@ TEST(ConnectionList, ForgetsWhatHasEndedFirst) {
   EXPECT_EQ(told, 250'000U);
 }
 
+TEST(CaptureCheck, TellsWhatWhoeverCapturedSaysItHasMissed) {
+  CaptureCheck check;
+  const CaptureReport report = check.finish(3);
+  ASSERT_EQ(report.findings.size(), 1U);
+  EXPECT_EQ(report.findings[0].flaw, CaptureFlaw::kDropped);
+  EXPECT_EQ(report.findings[0].count, 3U);
+  EXPECT_EQ(name_of(CaptureFlaw::kDropped), "dropped");
+  EXPECT_TRUE(CaptureCheck().finish(0).findings.empty());
+}
+
 }  // namespace
 }  // namespace transom::drivers

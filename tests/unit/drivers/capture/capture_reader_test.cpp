@@ -174,6 +174,37 @@ TEST(CaptureReader, ReadsInterfacesThatDifferAndSectionsInBothByteOrders) {
   EXPECT_EQ(all.interfaces[2].name, "lo");
 }
 
+TEST_P(BothByteOrders, CountsWhatWhoeverCapturedSaysItHasMissed) {
+  const auto statistics = [&](std::uint32_t interface, std::uint64_t of_interface, std::uint64_t of_system) {
+    CaptureOctets body = file_.part();
+    body.u32(interface)
+        .u64(0)
+        .option(5, file_.part().u64(of_interface))
+        .option(7, file_.part().u64(of_system));
+    file_.block(5, body);
+  };
+  file_.section().interface().interface();
+  file_.packet(0, 1, "a", file_.part().option(4, file_.part().u64(2)));
+  file_.block(2, file_.part().u16(0).u16(3).u32(0).u32(7).u32(1).u32(1).text("b").pad());
+  file_.block(2, file_.part().u16(0).u16(0xffff).u32(0).u32(7).u32(1).u32(1).text("c").pad());
+  auto packets = CaptureReader::of(file_);
+  for (auto packet = packets->next(); packet && *packet;) packet = packets->next();
+  EXPECT_EQ(packets->dropped(), 5U) << "0xffff says that it is not known";
+  statistics(0, 4, 1);
+  statistics(0, 6, 1);  // counted on
+  statistics(1, 0, 10);
+  statistics(7, 1000, 0);  // there is no such interface
+  file_.block(5, file_.part().u32(0));
+  file_.block(5, file_.part().u32(0).u64(0).u16(5).u16(8).u32(99));
+  auto reader = CaptureReader::of(file_);
+  for (auto packet = reader->next(); packet && *packet;) packet = reader->next();
+  EXPECT_EQ(reader->dropped(), 17U);
+  statistics(1, ~0ULL, 10);
+  auto many = CaptureReader::of(file_);
+  for (auto packet = many->next(); packet && *packet;) packet = many->next();
+  EXPECT_EQ(many->dropped(), ~0ULL);
+}
+
 TEST_P(BothByteOrders, HandsOutBlocksThatItDoesNotKnow) {
   file_.section().interface().block(0xbad, file_.part().u32(7).text("anything")).packet(0, 1, "x");
   auto reader = CaptureReader::of(file_);

@@ -63,6 +63,30 @@ TEST(Judge, WhatTheCaptureMissedAtTheHostIsUnknown) {
   EXPECT_TRUE(talk.judge().capture_is_incomplete());
 }
 
+TEST(Judge, WhatADropThatWasCountedWouldExplainIsUnknown) {
+  const auto play = [](std::uint64_t dropped) {
+    Talk talk;
+    talk.open();
+    talk.first({.length = 60000});
+    talk.first({.length = 60000});
+    talk.judge().missed(dropped);
+    return talk.verdict_of("rfc9293-3.8.6-beyond-window");
+  };
+  EXPECT_EQ(play(0), Verdict::kViolation);
+  EXPECT_EQ(play(1), Verdict::kUnknown);
+}
+
+// Of a packet that a device may have joined of several, nobody knows how many were marked.
+TEST(Judge, MarksOfPacketsThatMayHaveBeenJoinedAreNotCounted) {
+  Talk talk({.captured_at = {IpAddress::v4(10, 0, 0, 2)}});
+  talk.first({.flags = "SEWa", .mss = Talk::kMss});
+  talk.second({.flags = "SAW", .mss = Talk::kMss});
+  talk.first({.flags = "AW"});
+  talk.first({.flags = "AaE", .length = 1400, .ecn = 3});
+  talk.second({.flags = "AaWE"});  // two
+  EXPECT_EQ(talk.verdict_of("rfc9768-3.2.2-mark-count"), Verdict::kUnknown) << talk.text();
+}
+
 TEST(Judge, ALieAtTheHostIsAViolationOnceThePeerShowsIt) {
   Talk talk({.captured_at = {IpAddress::v4(10, 0, 0, 2)}});
   talk.open();

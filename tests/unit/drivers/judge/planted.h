@@ -36,6 +36,10 @@ inline JudgeOptions complete() { return {.is_complete = true}; }
 inline JudgeOptions at_second() { return {.captured_at = {IpAddress::v4(10, 0, 0, 2)}}; }
 inline JudgeOptions at_first() { return {.captured_at = {IpAddress::v4(10, 0, 0, 1)}}; }
 
+inline JudgeOptions at_second_without_offload() {
+  return {.captured_at = {IpAddress::v4(10, 0, 0, 2)}, .has_offload = false};
+}
+
 inline const IpAddress kA = IpAddress::v4(10, 0, 0, 1), kB = IpAddress::v4(10, 0, 0, 2);
 inline const IpAddress kA6 = *IpAddress::parse("2001:db8::1"), kB6 = *IpAddress::parse("2001:db8::2");
 

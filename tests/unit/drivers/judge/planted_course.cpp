@@ -66,6 +66,19 @@ void small_openings(Talk& talk, std::uint16_t window) {
   }
 }
 
+// Asked for challenge ACKs so often, each time so much later; then the connection goes on.
+void challenge(Talk& talk, int times, Duration rest, bool answers) {
+  talk.open();
+  talk.first({.length = 10});
+  talk.second({});
+  for (int i = 0; i < times; ++i) {
+    talk.first({.flags = "R", .seq = 1000 + i, .after = rest});
+    if (answers) talk.second({});
+  }
+  talk.first({.length = 10, .after = rest});
+  talk.second({});
+}
+
 void tiny(Talk& talk, bool waits) {
   talk.open();
   for (int i = 0; i < 40; ++i) {
@@ -183,6 +196,45 @@ const Planted kPlanted[] = {
        talk.second({});  // a challenge ACK
        talk.first({.length = 10});
        talk.second({.flags = "R"});  // closed by its user, later
+     },
+     at_second()},
+    {"ChallengesMissing", "rfc5961-3.2-challenge-missing", kViolation,
+     [](Talk& talk) { challenge(talk, 3, 6s, false); }, [](Talk& talk) { challenge(talk, 3, 6s, true); },
+     at_second()},
+    {"ChallengesLimited", "rfc5961-3.2-challenge-missing", kViolation,
+     [](Talk& talk) { challenge(talk, 4, 5s, false); },
+     [](Talk& talk) { challenge(talk, 50, 100ms, false); },  // RFC 5961 §7
+     at_second()},
+    {"ChallengesOfSynsMissing", "rfc5961-3.2-challenge-missing", kViolation,
+     [](Talk& talk) {
+       talk.open();
+       talk.first({.length = 10});
+       talk.second({});
+       for (int i = 0; i < 3; ++i) talk.first({.flags = "S", .seq = 40000 + i, .after = 6s});
+       talk.first({.seq = 11, .length = 10, .after = 6s});
+       talk.second({.ack = 21});
+     },
+     [](Talk& talk) {  // an exact reset ends it: nothing is answered any more
+       talk.open();
+       talk.first({.length = 10});
+       talk.second({});
+       talk.first({.flags = "R"});
+       for (int i = 0; i < 3; ++i) talk.first({.flags = "R", .seq = 1000 + i, .after = 6s});
+       talk.second({.flags = "A", .after = 6s});
+     },
+     at_second()},
+    {"ChallengesOfUnsentAcknowledgmentsMissing", "rfc5961-3.2-challenge-missing", kViolation,
+     [](Talk& talk) {
+       text_and_ack(talk);
+       for (int i = 0; i < 3; ++i) talk.first({.ack = 5000, .after = 6s});
+       talk.first({.length = 10, .after = 6s});
+       talk.second({});
+     },
+     [](Talk& talk) {  // two may be lost, or limited for another reason
+       text_and_ack(talk);
+       for (int i = 0; i < 2; ++i) talk.first({.ack = 5000, .after = 6s});
+       talk.first({.length = 10, .after = 6s});
+       talk.second({});
      },
      at_second()},
     {"AliveAfterReset", "rfc9293-3.5.2-alive-after-reset", kLegal,

@@ -57,6 +57,20 @@ void ece_rounds(Talk& talk, bool answers) {
   }
 }
 
+// A recovery, the round trip behind it, and so many segments in flight in the next.
+void grow_after_recovery(Talk& talk, int segments) {
+  recover(talk, 7);
+  talk.second({});
+  for (int i = 0; i < segments; ++i) talk.first({.length = 1460});
+}
+
+// Accurate ECN: `answer` is what the SYN-ACK says of the SYN, `third` what the client says of that.
+void open_accurate(Talk& talk, const char* answer = "SAW", const char* third = "AW") {
+  talk.first({.flags = "SEWa", .mss = Talk::kMss});
+  talk.second({.flags = answer, .mss = Talk::kMss});
+  talk.first({.flags = third});
+}
+
 const Planted kPlanted[] = {
     // --- TCP: retransmission and congestion
     {"NoBackOff", "rfc6298-5.5-no-back-off", kViolation,
@@ -115,6 +129,23 @@ const Planted kPlanted[] = {
     {"WindowKept", "rfc5681-3.2-window-kept", kLegal, [](Talk& talk) { recover(talk, 11); },
      [](Talk& talk) { recover(talk, 7); }, at_first()},
 
+    {"GrowsFasterThanSlowStart", "rfc5681-3.1-growth-after-loss", kLegal,
+     [](Talk& talk) { grow_after_recovery(talk, 22); }, [](Talk& talk) { grow_after_recovery(talk, 14); },
+     at_first()},
+    {"GrowsAfterTheWindowOpened", "rfc5681-3.1-growth-after-loss", kLegal,
+     [](Talk& talk) { grow_after_recovery(talk, 22); },
+     [](Talk& talk) {  // the peer's window was the limit before: of the network's nothing is known
+       talk.open({.mss = Talk::kMss}, {.window = 14600, .mss = Talk::kMss});
+       for (int i = 0; i < 10; ++i) talk.first({.length = 1460});
+       for (int i = 0; i < 3; ++i) talk.second({.ack = 1, .window = 14600});
+       talk.first({.seq = 1, .length = 1460});
+       talk.second({.window = 14600});
+       for (int i = 0; i < 7; ++i) talk.first({.length = 1460});
+       talk.second({});
+       for (int i = 0; i < 22; ++i) talk.first({.length = 1460});
+     },
+     at_first()},
+
     // --- TCP: ECN
     {"EctNotAgreed", "rfc3168-6.1.1-ect-not-agreed", kViolation,
      [](Talk& talk) {
@@ -151,6 +182,52 @@ const Planted kPlanted[] = {
      [](Talk& talk) { ecn_echo(talk, true); }},
     {"EceIgnored", "rfc3168-6.1.2-ece-ignored", kViolation, [](Talk& talk) { ece_rounds(talk, false); },
      [](Talk& talk) { ece_rounds(talk, true); }},
+    {"SynAckSaysAnotherMark", "rfc9768-3.1.1-handshake-mark", kViolation,
+     [](Talk& talk) { open_accurate(talk, "SAa"); }, [](Talk& talk) { open_accurate(talk, "SAW"); },
+     at_second()},
+    {"AnswerSaysAnotherMark", "rfc9768-3.1.1-handshake-mark", kViolation,
+     [](Talk& talk) { open_accurate(talk, "SAW", "Aa"); },
+     [](Talk& talk) { open_accurate(talk, "SAW", "AW"); }, at_first()},
+    {"MarkNotCounted", "rfc9768-3.2.2-mark-count", kViolation,
+     [](Talk& talk) {
+       open_accurate(talk);
+       talk.first({.flags = "AaE", .length = 500, .ecn = 3});
+       talk.second({.flags = "AaE"});
+     },
+     [](Talk& talk) {
+       open_accurate(talk);
+       talk.first({.flags = "AaE", .length = 500, .ecn = 3});
+       talk.second({.flags = "AaW"});
+     },
+     at_second_without_offload()},
+    {"MarksCountedThatDidNotCome", "rfc9768-3.2.2-mark-count", kViolation,
+     [](Talk& talk) {
+       open_accurate(talk);
+       talk.first({.flags = "AaE", .length = 500, .ecn = 2});
+       talk.second({.flags = "AaW"});
+     },
+     [](Talk& talk) {
+       open_accurate(talk);
+       talk.first({.flags = "AaE", .length = 500, .ecn = 2});
+       talk.second({.flags = "AaE"});
+       talk.first({.flags = "AaE", .ecn = 3});  // a pure acknowledgment is counted, too
+       talk.second({.flags = "AaW", .length = 10});
+     },
+     at_second()},
+    {"MarkCountedTwice", "rfc9768-3.2.2-mark-count", kViolation,
+     [](Talk& talk) {
+       open_accurate(talk);
+       talk.first({.flags = "AaE", .length = 500, .ecn = 3});
+       talk.second({.flags = "AaWE"});
+     },
+     [](Talk& talk) {  // out of order, counted when it came, not when it was acknowledged
+       open_accurate(talk);
+       talk.first({.flags = "AaE", .seq = 501, .length = 500, .ecn = 3});
+       talk.second({.flags = "AaW", .ack = 1});
+       talk.first({.flags = "AaE", .seq = 1, .length = 500, .ecn = 2});
+       talk.second({.flags = "AaW"});
+     },
+     at_second_without_offload()},
 };
 
 }  // namespace
