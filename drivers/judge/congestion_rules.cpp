@@ -106,14 +106,15 @@ void CongestionRules::judge_reduction(const Scene& scene) {
 }
 
 // RFC 5681 §3.1: each acknowledgment makes room for what it acknowledges, and for as much again at the most,
-// whatever the algorithm. So behind a recovery no more is in flight than ever before and what was
-// acknowledged since. Where the peer's window was the limit, that of the network is not known.
+// whatever the algorithm. What was in flight before the loss need not have filled the window: half of it may
+// have been unused, then it grows no further (RFC 7661 §4.3). Where the peer's window was the limit, nothing
+// is known of that of the network.
 void CongestionRules::judge_growth(const Scene& scene, OneSide& side, Position flight) {
   if (!side.growth) return;
   const Position acknowledged = *scene.to.acked - side.growth->acknowledged;
   const Position mss = largest_segment(scene.to);
   // Limited transmit (RFC 3042) and a tail loss probe come on top.
-  if (flight <= side.growth->flight + acknowledged + 3 * mss) return;
+  if (flight <= 2 * side.growth->flight + acknowledged + 3 * mss) return;
   scene.report.noteworthy(rule::kGrowthAfterLoss, scene.segment,
                           "{} octets in flight, never more than {} before the loss, {} acknowledged since",
                           flight, side.growth->flight, acknowledged);

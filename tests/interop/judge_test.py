@@ -19,12 +19,12 @@ def judge(path, *flags, **how):
     return json.loads(run(TRANSOM, "judge", "--json", path, *flags, **how))
 
 
-def check_legal(path):
-    judged = judge(path, expect=None)
+def check_legal(path, *flags):
+    judged = judge(path, *flags, expect=None)
     found = [f"frame {finding['frame']} {finding['rule']}: {finding['text']}" for finding in judged["findings"]
              if finding["verdict"] == "violation"]
     check(judged["tcp_segments"] > 0, f"{path.name}: no TCP was captured")
-    check(not found, f"{path.name}: {len(found)} violations, the first: {'; '.join(found[:3])}")
+    check(not found, f"{path.name} {' '.join(flags)}: {len(found)} violations, the first: {'; '.join(found[:3])}")
     return judged
 
 
@@ -92,7 +92,7 @@ def kernel_captures(seed):
             serve.stdin.close()
             serve.kill()
             serve.wait()
-    return [left, right]
+    return [(left, "10.8.0.1"), (right, "10.8.0.2")]
 
 
 def host_captures(seed):
@@ -115,7 +115,7 @@ def host_captures(seed):
                     run("curl", "-s", "-m", "5", "http://10.9.0.2:81/", expect=None)
                 else:
                     run("sh", "-c", f"head -c {chance.randint(1, 500000)} /dev/zero | timeout 30 nc -N 10.9.0.2 {7 if kind == 'echo' else 9} | wc -c", expect=None)
-    return [inner, outer]
+    return [(inner, "10.9.0.2"), (outer, "10.9.0.1")]
 
 
 def simulated_capture(seed):
@@ -134,17 +134,20 @@ def simulated_capture(seed):
                         f'access = {{ rate = "100mbit", delay = "1ms" }}\nbottleneck = {{ {", ".join(link)} }}\n{flows}')
     trace = work() / f"sim-{seed}.pcapng"
     run(TRANSOM, "sim", "-q", scenario, "--trace", trace, timeout=120)
-    return [trace]
+    return [(trace, None)]
 
 
 def captures(kind, seed):
+    """Each with the address of the host at which it was taken, if it was at one alone."""
     return {"kernel": kernel_captures, "host": host_captures, "simulated": simulated_capture}[kind](seed)
 
 
 @test(timeout=200, each=[("kernel", 1), ("kernel", 2), ("host", 1), ("simulated", 1)])
 def finds_nothing_wrong(kind, seed):
-    for path in captures(kind, seed):
+    for path, at in captures(kind, seed):
         check_legal(path)
+        if at:
+            check_legal(path, "--at", at)
 
 
 # 200 captures: 70 kernels' conversations seen from both ends, 20 of our host, 20 simulations.
@@ -152,8 +155,10 @@ def finds_nothing_wrong(kind, seed):
       [("host", 200, 10), ("host", 210, 10), ("simulated", 300, 10), ("simulated", 310, 10)])
 def finds_nothing_wrong_in_two_hundred(kind, first, count):
     for seed in range(first, first + count):
-        for path in captures(kind, seed):
+        for path, at in captures(kind, seed):
             check_legal(path)
+            if at:
+                check_legal(path, "--at", at)
             path.unlink()
 
 
