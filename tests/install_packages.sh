@@ -8,7 +8,7 @@ set -euo pipefail
 build=(g++ cmake ninja-build ccache pkg-config libfmt-dev libpcap-dev zlib1g-dev libzstd-dev libc-ares-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libpugixml-dev)
 run=(iproute2 iputils-ping curl tcpdump ethtool)
 test=(libgtest-dev libgmock-dev clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev tshark nmap wrk netcat-openbsd traceroute
-      dnsmasq-base python3 binutils util-linux
+      dnsmasq-base nftables python3 binutils util-linux
       iperf3 ncat socat zstd busybox-static redis-server redis-tools nginx-light openssh-server openssh-client openssl git rsync bind9-dnsutils)
 # CPython's own tests; the name has the version of the distribution's python3.
 test+=("libpython$(. /etc/os-release; [ "$VERSION_ID" = 12 ] && echo 3.11 || echo 3.12)-testsuite")

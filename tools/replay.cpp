@@ -187,6 +187,14 @@ void add_live_options(CLI::App& command, ReplayOptions& options) {
                            "Where the recorded client connects to (default: the kernel's end)"))
       ->type_name("ADDRESS[:PORT]");
   group(command.add_option("--port", options.port, "The server's port, if not as recorded"));
+  group(command.add_option("-i,--intf1", options.ports[0],
+                           "--role both: the TAP device where the recorded clients stand (default: made in a "
+                           "private network, whose kernel is the router)"))
+      ->type_name("TAP");
+  group(command.add_option("-I,--intf2", options.ports[1], "--role both: that of the servers"))
+      ->type_name("TAP");
+  group(command.add_flag("--bridge", options.is_bridge,
+                         "--role both: what is between them is no router, frames go to the other end's MAC"));
   group(command.add_option(
             "--fidelity", options.fidelity,
             "stream: octets and turns; segment: cuts, flags and order, too; exact: every ACK, too"))
@@ -195,8 +203,8 @@ void add_live_options(CLI::App& command, ReplayOptions& options) {
   group(command.add_option(
             "--when", options.when,
             "causal: when what it answers to has come, and the recorded thinking is over; recorded: "
-            "at recorded times"))
-      ->check(CLI::IsMember({"causal", "recorded"}))
+            "at recorded times; hybrid: at recorded times, but not before what it answers to has come"))
+      ->check(CLI::IsMember({"causal", "recorded", "hybrid"}))
       ->capture_default_str();
   group(command.add_option("--mask", options.masks,
                            "What matches in the peer's recorded octets may differ; repeatable"))
@@ -209,6 +217,8 @@ void add_live_options(CLI::App& command, ReplayOptions& options) {
   group(command.add_option("-M,--mbps", options.speed.megabits_per_second, "Megabits per second"))
       ->check(CLI::PositiveNumber);
   group(command.add_flag("-t,--topspeed", options.speed.top_speed, "Without thinking"));
+  group(command.add_flag("-o,--oneatatime", options.speed.one_at_a_time,
+                         "One packet for each line that is typed, or as many as it says"));
   group(command.add_option("--maxsleep", options.longest_sleep, "Longest thinking"))->type_name("SECONDS");
   group(command.add_option("-l,--loop", options.loops, "So many times; 0: for ever"))->capture_default_str();
   group(command.add_option("-L,--limit", options.limit, "Packets to send at most"));
@@ -227,9 +237,10 @@ void add_replay(CLI::App& app, Selection& selected) {
       ->add_option(
           "--role", options->role,
           "feed: into a stack of ours, in virtual time; client, server: that side is played at a live peer; "
-          "app: only what its application says, on a TCP of ours; observe: nothing is sent, both sides are "
+          "app: only what its application says, on a TCP of ours; both: both sides, through a device between "
+          "two ports; observe: nothing is sent, both sides are "
           "judged")
-      ->check(CLI::IsMember({"feed", "client", "server", "app", "observe"}))
+      ->check(CLI::IsMember({"feed", "client", "server", "app", "both", "observe"}))
       ->capture_default_str();
   command
       ->add_option("--as", options->as,
@@ -280,6 +291,7 @@ void add_replay(CLI::App& app, Selection& selected) {
     selected.run = [options, &selected] {
       if (options->role == "client" || options->role == "server" || options->role == "app")
         return run_live_replay(*options, selected.neighbour_command);
+      if (options->role == "both") return run_transit_replay(*options, selected.neighbour_command);
       return options->role == "observe" ? run_observe(*options) : run_feed(*options);
     };
   });

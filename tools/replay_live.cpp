@@ -1,19 +1,16 @@
 // transom replay --role client and server: a recorded end is played at a live peer.
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <csignal>
-#include <ctime>
-#include <nlohmann/json.hpp>
+#include <algorithm>
 #include <regex>
 
 #include "drivers/replay/app_replay.h"
+#include "drivers/replay/exchange_report.h"
 #include "drivers/replay/run_report.h"
 #include "drivers/trace/packet_sink.h"
 #include "tools/child.h"
 #include "tools/failure.h"
 #include "tools/local_host.h"
 #include "tools/replay_output.h"
+#include "tools/replay_session.h"
 
 namespace transom::tools {
 
@@ -23,20 +20,30 @@ namespace replay = drivers::replay;
 using replay::LiveConnection;
 using replay::StreamCheck;
 
-// What the masks match of the peer's recorded octets is not compared.
-void add_masks(replay::TcpScript& script, const std::vector<std::string>& masks) {
-  const std::string text(script.expected.begin(), script.expected.end());
+// Where the masks match, begin and end: that need not be equal.
+std::vector<std::pair<std::size_t, std::size_t>> masked(Bytes octets, const std::vector<std::string>& masks) {
+  std::vector<std::pair<std::size_t, std::size_t>> ranges;
+  const std::string text(octets.begin(), octets.end());
   for (const std::string& mask : masks) {
     try {
       const std::regex pattern(mask);
       for (auto match = std::sregex_iterator(text.begin(), text.end(), pattern);
            match != std::sregex_iterator(); ++match)
-        script.ignored.emplace_back(match->position(), match->position() + match->length());
+        ranges.emplace_back(match->position(), match->position() + match->length());
     } catch (const std::regex_error& error) {
       fail(Exit::kUsage, "--mask '{}': {}; write a regular expression, as in --mask 'Date: [^\\r]*'", mask,
            error.what());
     }
   }
+  return ranges;
+}
+
+void add_masks(replay::LiveScripts& scripts, const std::vector<std::string>& masks) {
+  for (auto& [flow, script] : scripts.tcp)
+    for (const auto& range : masked(script.expected, masks)) script.ignored.emplace_back(range);
+  for (auto& [flow, script] : scripts.datagrams)
+    for (replay::ExpectedDatagram& datagram : script.expected)
+      for (const auto& range : masked(datagram.saying.octets, masks)) datagram.ignored.push_back(range);
 }
 
 struct Peer {
@@ -60,11 +67,11 @@ Peer parse_peer(const std::string& text) {
   return peer;
 }
 
-IpAddress of_family(const std::vector<IpPrefix>& addresses, IpFamily family, std::string_view whose) {
+// The first of the family that is no link-local one.
+std::optional<IpAddress> of_family(const std::vector<IpPrefix>& addresses, IpFamily family) {
   for (const IpPrefix& prefix : addresses)
-    if (prefix.address.family() == family) return prefix.address;
-  fail(Exit::kUsage, "{} has no {} address, which the recorded connection needs; give one", whose,
-       family == IpFamily::kIpv4 ? "IPv4" : "IPv6");
+    if (prefix.address.family() == family && !prefix.address.is_link_local()) return prefix.address;
+  return std::nullopt;
 }
 
 // What came of one connection, whoever's TCP it was.
@@ -106,7 +113,7 @@ LiveResult result_of(const replay::AppConnection& connection) {
           .awaited = connection.awaited(),
           .what_was_done = fmt::format("did {} of {} turns of the recorded application",
                                        connection.turns_done(), connection.turns()),
-          .last_packets = {},
+          .last_packets = connection.last_packets(),
           .numbers = {{"turns", connection.turns()}, {"turns_done", connection.turns_done()}}};
 }
 
@@ -141,68 +148,80 @@ std::vector<std::string> notes_on(const LiveResult& result) {
   return notes;
 }
 
-// Sleeps a little; false when somebody wants an end.
-bool rest() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
-  constexpr timespec kInterval{.tv_sec = 0, .tv_nsec = 10'000'000};
-  return sigtimedwait(&set, nullptr, &kInterval) < 0;
+std::vector<std::string> notes_on(const replay::DatagramExchange& exchange) {
+  std::vector<std::string> notes{
+      fmt::format("{}; sent {} packets, {} of {} recorded steps",
+                  exchange.state() == replay::LiveState::kDone      ? "done"
+                  : exchange.state() == replay::LiveState::kStalled ? "stalled"
+                                                                    : "unfinished",
+                  exchange.sent(), exchange.steps_done(), exchange.script().steps.size()),
+      fmt::format(
+          "datagrams from the peer: {} ({} of {} recorded; {} with other octets, {} not recorded, {} twice)",
+          exchange.are_equal() ? "equal" : "NOT equal", exchange.equal(), exchange.script().expected.size(),
+          exchange.changed(), exchange.added(), exchange.again())};
+  for (const std::string& difference : exchange.differences()) notes.push_back(difference);
+  if (exchange.state() == replay::LiveState::kDone) return notes;
+  notes.emplace_back("last packets:");
+  for (const std::string& line : exchange.last_packets()) notes.push_back("  " + line);
+  return notes;
 }
 
-// The neighbour command has what it needs when the replay is over: a client ends by itself, a server is told.
-int end_child(pid_t child, bool is_server) {
-  if (child == 0) return 0;
-  int status = 0;
-  for (int i = 0; i < 200 && !is_server; ++i) {
-    if (waitpid(child, &status, WNOHANG) == child) return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-    rest();
-  }
-  kill(child, SIGTERM);
-  waitpid(child, &status, 0);
-  return is_server ? 0 : 1;
+std::map<std::string, std::uint64_t> numbers_of(const replay::DatagramExchange& exchange) {
+  return {{"steps", exchange.script().steps.size()},
+          {"steps_done", exchange.steps_done()},
+          {"sent", exchange.sent()},
+          {"unsendable", exchange.unsendable()},
+          {"datagrams_equal", exchange.equal()},
+          {"datagrams_changed", exchange.changed()},
+          {"datagrams_added", exchange.added()},
+          {"datagrams_again", exchange.again()},
+          {"datagrams_lost", exchange.lost()}};
 }
 
-}  // namespace
-
-namespace {
-
-replay::LiveSetup setup_of(const ReplayOptions& options, const Peer& peer) {
-  replay::LiveSetup setup;
-  setup.options.fidelity = options.fidelity == "stream"  ? replay::Fidelity::kStream
-                           : options.fidelity == "exact" ? replay::Fidelity::kExact
-                                                         : replay::Fidelity::kSegment;
-  setup.options.at_recorded_times = options.when == "recorded";
-  setup.options.stall = seconds_of(options.stall);
-  setup.speed = options.speed;
-  if (options.longest_sleep) setup.speed.longest_sleep = seconds_of(*options.longest_sleep);
-  setup.loops = options.loops;
-  setup.limit = options.limit;
-  if (options.duration) setup.duration = seconds_of(*options.duration);
-  setup.port = peer.port;
-  if (options.port) setup.port = Port{*options.port};
-  return setup;
-}
-
-// The recorded connections of the end that is played.
+// The recorded conversations of the end that is played; never none.
 struct Parts {
   replay::Scene scene;
-  std::map<std::size_t, replay::TcpScript> scripts;  // by flow; never none
+  replay::LiveScripts scripts;
 };
 
-Parts parts_of(const ReplayOptions& options, bool is_client) {
+Parts parts_of(const ReplayOptions& options, bool is_client, bool has_datagrams) {
   Parts parts{.scene = look_at(options.capture), .scripts = {}};
   const replay::Cast cast(parts.scene, *replay::Role::parse(is_client ? "client" : "server"));
-  auto reader = open_replayed(options.capture);
-  auto scripts = replay::make_scripts(reader, parts.scene, cast);
-  if (!scripts) fail_reading(options.capture, scripts.error());
-  std::erase_if(*scripts, [&](const auto& entry) { return entry.second.is_opener != is_client; });
-  if (scripts->empty())
-    fail(Exit::kUsage, "{}: no TCP connection with its handshake, to be played by its {}", options.capture,
-         is_client ? "client" : "server");
-  for (auto& [flow, script] : *scripts) add_masks(script, options.masks);
-  parts.scripts = std::move(*scripts);
+  const auto read = [&](const auto& make) {
+    auto reader = open_replayed(options.capture);
+    auto scripts = make(reader, parts.scene, cast);
+    if (!scripts) fail_reading(options.capture, scripts.error());
+    std::erase_if(*scripts, [&](const auto& entry) { return entry.second.is_opener != is_client; });
+    return std::move(*scripts);
+  };
+  parts.scripts.tcp = read(replay::make_scripts);
+  if (has_datagrams) parts.scripts.datagrams = read(replay::make_datagram_scripts);
+  if (parts.scripts.tcp.empty() && parts.scripts.datagrams.empty())
+    fail(Exit::kUsage, "{}: no TCP connection with its handshake{}, to be played by its {}", options.capture,
+         has_datagrams ? " and no exchange of datagrams" : "", is_client ? "client" : "server");
+  add_masks(parts.scripts, options.masks);
   return parts;
+}
+
+// Which families the scripts speak.
+std::vector<IpFamily> families_of(const replay::LiveScripts& scripts) {
+  std::vector<IpFamily> families;
+  const auto add = [&](const auto& some) {
+    for (const auto& [flow, script] : some)
+      if (std::ranges::find(families, script.ours.address.family()) == families.end())
+        families.push_back(script.ours.address.family());
+  };
+  add(scripts.tcp);
+  add(scripts.datagrams);
+  return families;
+}
+
+// The flow that a script was made of, and which of its ends is ours.
+template <typename Scripts, typename Script>
+std::pair<std::size_t, std::size_t> place_of(const replay::Scene& scene, const Scripts& scripts,
+                                             const Script* script) {
+  const auto entry = std::ranges::find_if(scripts, [&](const auto& each) { return &each.second == script; });
+  return {entry->first, scene.flows[entry->first].ends[0] == script->ours ? 0 : 1};
 }
 
 replay::FlowRecords recorded_packets(const ReplayOptions& options, const replay::Scene& scene) {
@@ -218,10 +237,8 @@ replay::FlowRecords recorded_packets(const ReplayOptions& options, const replay:
 }
 
 replay::RunFlow run_flow_of(const LiveResult& result, const Parts& parts, const ReplayOptions& options) {
-  const auto entry = std::ranges::find_if(
-      parts.scripts, [&](const auto& script) { return &script.second == result.script; });
-  replay::RunFlow flow{.recorded = entry->first, .is_partial = options.limit || options.duration};
-  flow.ours = parts.scene.flows[flow.recorded].ends[0] == result.script->ours ? 0 : 1;
+  const auto [number, ours] = place_of(parts.scene, parts.scripts.tcp, result.script);
+  replay::RunFlow flow{.recorded = number, .ours = ours, .is_partial = options.limit || options.duration};
   flow.actual.protocol = IpProtocol::kTcp;
   flow.actual.ends[flow.ours] = result.tuple.local;
   flow.actual.ends[1 - flow.ours] = result.tuple.remote;
@@ -254,38 +271,54 @@ ReplayReport report_of(const ReplayOptions& options, const Parts& parts,
   return report;
 }
 
+void add_exchanges(const replay::LiveReplay& live, const ReplayOptions& options, const Parts& parts,
+                   ReplayReport& report) {
+  for (const auto& exchange : live.exchanges()) {
+    const auto [number, ours] = place_of(parts.scene, parts.scripts.datagrams, &exchange->script());
+    replay::FlowReport& flow = report.flows.emplace_back(
+        replay::report_of(*exchange, number, ours, options.limit || options.duration));
+    flow.notes = notes_on(*exchange);
+    flow.numbers = numbers_of(*exchange);
+  }
+}
+
 // `Replay` is made of the host, the scripts and the setup, and is asked from time to time.
 template <typename Replay>
 int play(const ReplayOptions& options, const Parts& parts, const replay::LiveSetup& setup, LocalHost& host,
-         replay::RunRecorder& recorder, const std::vector<std::string>& command) {
+         bool is_client, replay::RunRecorder& recorder, const std::vector<std::string>& command) {
   std::unique_ptr<Replay> live;
   {
     sockets::Session session(host.stack());
     live = std::make_unique<Replay>(session.host(), parts.scripts, setup);
   }
   const pid_t child = command.empty() ? 0 : start_child(command);
+  Prompt prompt(setup.speed.one_at_a_time);
   bool is_over = false, is_interrupted = false;
   while (!is_over && !is_interrupted) {
     is_interrupted = !rest();
+    const std::uint64_t steps = prompt.take();
     sockets::Session session(host.stack());
+    if (steps > 0) live->allow(steps);
     is_over = live->is_over() || live->has_waited_in_vain();
   }
   (void)host.stack().drain(std::chrono::milliseconds(200));
-  const int child_status = end_child(child, parts.scripts.begin()->second.is_opener);
+  const int child_status = end_child(child, is_client);
 
   sockets::Session session(host.stack());
   std::vector<LiveResult> results;
   for (const auto& connection : live->connections()) results.push_back(result_of(*connection));
   ReplayReport report = report_of(options, parts, results, recorder);
+  if constexpr (std::is_same_v<Replay, replay::LiveReplay>) add_exchanges(*live, options, parts, report);
   if (!setup.limit && !setup.duration) report.waiting = live->waiting();
   report.numbers["waiting"] = live->waiting();
   report.numbers["command_status"] = child_status;
   if (child_status != 0)
     report.notes.push_back(fmt::format("the command behind '--' ended with status {}", child_status));
-  report.is_done = report.waiting == 0 && child_status == 0 &&
-                   std::ranges::all_of(report.flows, [](const replay::FlowReport& flow) {
-                     return flow.tcp.stall.empty() && flow.octets_are_equal();
-                   });
+  report.is_done =
+      report.waiting == 0 && child_status == 0 &&
+      std::ranges::all_of(report.flows, [](const replay::FlowReport& flow) {
+        return flow.tcp.stall.empty() && flow.octets_are_equal() && flow.least < replay::Likeness::kUnknown;
+      });
   const bool is_good = put_out(options, report) && *report.is_done;
   std::fflush(stdout);
   live.reset();
@@ -293,9 +326,10 @@ int play(const ReplayOptions& options, const Parts& parts, const replay::LiveSet
 }
 
 // What passes towards our end has arrived, as it is where the Host looks; what it sends may be lost behind.
-drivers::judge::JudgeOptions judge_options_of(const ReplayOptions& options, const IpAddress& local) {
+drivers::judge::JudgeOptions judge_options_of(const ReplayOptions& options,
+                                              const std::vector<IpAddress>& local) {
   drivers::judge::JudgeOptions judge;
-  judge.captured_at = {local};
+  judge.captured_at = local;
   judge.has_offload = !options.device.no_offload;
   return judge;
 }
@@ -308,7 +342,7 @@ int run_live_replay(const ReplayOptions& options, const std::vector<std::string>
   if (end != "client" && end != "server")
     fail(Exit::kUsage, "--as '{}': --role app takes the place of 'client' or 'server'", end);
   const bool is_client = end == "client";
-  const Parts parts = parts_of(options, is_client);
+  const Parts parts = parts_of(options, is_client, !is_app);
   block_signals();
   const Peer peer = parse_peer(options.peer);
   std::optional<replay::RunRecorder> recorder;
@@ -321,19 +355,25 @@ int run_live_replay(const ReplayOptions& options, const std::vector<std::string>
   std::FILE* const out = options.as_json || !command.empty() ? stderr : stdout;
   if (!options.is_quiet)
     for (const std::string& line : host.report()) fmt::print(out, "{}\n", line);
-  replay::LiveSetup setup = setup_of(options, peer);
-  const IpFamily family =
-      peer.address ? peer.address->family() : parts.scripts.begin()->second.ours.address.family();
-  setup.local = of_family(host.addresses(), family, "this host (--ip)");
-  if (is_client)
-    setup.peer =
-        peer.address ? *peer.address : of_family(host.kernel_addresses(), family, "the peer (--peer)");
+  replay::LiveSetup setup = live_setup_of(options);
+  if (peer.port && !setup.port) setup.port = peer.port;
+  // A connection may be played at an address of the other family.
+  for (const IpFamily family :
+       peer.address ? std::vector{peer.address->family()} : families_of(parts.scripts)) {
+    const auto local = of_family(host.addresses(), family);
+    const auto remote = peer.address ? peer.address : of_family(host.kernel_addresses(), family);
+    if (!local || (is_client && !remote))
+      fail(Exit::kUsage, "{} has no {} address, which a recorded connection needs; give one",
+           local ? "the peer (--peer)" : "this host (--ip)", family == IpFamily::kIpv4 ? "IPv4" : "IPv6");
+    setup.local.push_back(*local);
+    if (is_client) setup.peer.push_back(*remote);
+  }
   {
     sockets::Session session(host.stack());
     recorder.emplace(judge_options_of(options, setup.local));
   }
-  return is_app ? play<replay::AppReplay>(options, parts, setup, host, *recorder, command)
-                : play<replay::LiveReplay>(options, parts, setup, host, *recorder, command);
+  return is_app ? play<replay::AppReplay>(options, parts, setup, host, is_client, *recorder, command)
+                : play<replay::LiveReplay>(options, parts, setup, host, is_client, *recorder, command);
 }
 
 }  // namespace transom::tools

@@ -1,6 +1,8 @@
 // What the command line of transom replay says.
 #pragma once
 
+#include <array>
+
 #include "drivers/replay/live_replay.h"
 #include "tools/device_options.h"
 
@@ -26,6 +28,8 @@ struct ReplayOptions {
   DeviceOptions device;
   std::string peer;  // address, or address and port
   std::optional<std::uint16_t> port;
+  std::array<std::string, 2> ports;  // devices of --role both; empty: made in a private network
+  bool is_bridge = false;            // what is between them passes frames on as they are
   std::string fidelity = "segment";
   std::string when = "causal";
   std::vector<std::string> masks;
@@ -47,5 +51,7 @@ drivers::replay::Scene look_at(const std::string& path);
 
 // --role client, server and app: against a live peer. `command` stood behind "--".
 int run_live_replay(const ReplayOptions& options, const std::vector<std::string>& command);
+// --role both: through a device between two ports.
+int run_transit_replay(const ReplayOptions& options, const std::vector<std::string>& command);
 
 }  // namespace transom::tools

@@ -156,6 +156,7 @@ const std::vector<Knob>& knobs() {
   static const std::vector<Knob> kKnobs = {
       {"net.ipv4.icmp_msgs_per_sec",
        [](Host& host) { return std::to_string(host.ip().config().icmp_errors_per_second); }, nullptr},
+      flag("net.ipv4.icmp_echo_ignore_all", ip(&IpConfig::answer_echo), true),
       flag("net.ipv4.icmp_echo_ignore_broadcasts", ip(&IpConfig::answer_broadcast_echo), true),
       number("net.ipv4.ip_default_ttl", 1, 255, ip(&IpConfig::default_ttl)),
       flag("net.ipv4.ip_forward", ip(&IpConfig::forwarding)),

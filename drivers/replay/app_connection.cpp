@@ -11,7 +11,7 @@ constexpr Duration kRetryConnect = std::chrono::milliseconds(100);
 }  // namespace
 
 AppConnection::AppConnection(const TcpScript& script, const LiveOptions& options, Pacing& pacing,
-                             std::function<void()> wake)
+                             std::function<void(AppConnection&)> wake)
     : script_(script), options_(options), pacing_(pacing), wake_(std::move(wake)), turns_(turns_of(script)) {
   received_.add(StreamCheck::Side::kRecorded, 0, script.expected);
 }
@@ -27,6 +27,7 @@ std::vector<AppTurn> AppConnection::turns_of(const TcpScript& script) {
   const auto their_end = static_cast<std::int64_t>(script.expected.size()) + (script.peer_closes ? 2 : 1);
   std::int64_t written = 1, thought_for = -1;
   Duration thought{};
+  std::int64_t urgent_end = 0;
   bool has_closed = false;
   for (const ScriptStep& step : script.steps) {
     // The ACK behind a FIN lies behind the stream.
@@ -35,6 +36,8 @@ std::vector<AppTurn> AppConnection::turns_of(const TcpScript& script) {
     thought_for = step.awaits;
     thought += step.think;
     const bool closes = step.flags.fin && !has_closed;
+    if (step.flags.urg && step.urgent > 0 && step.begin + step.urgent > written)
+      urgent_end = step.begin + step.urgent;
     if (end <= written && !closes && !step.flags.rst) continue;
     turns.push_back({.number = step.number,
                      .end = std::max(end, written),
@@ -42,8 +45,10 @@ std::vector<AppTurn> AppConnection::turns_of(const TcpScript& script) {
                      .think = thought,
                      .time = step.time,
                      .is_whole_write = step.flags.psh || closes,
+                     .urgent_end = urgent_end <= end ? urgent_end : 0,
                      .closes = closes,
                      .resets = step.flags.rst});
+    if (urgent_end <= end) urgent_end = 0;
     written = std::max(end, written);
     has_closed = has_closed || closes;
     thought = {};
@@ -52,16 +57,23 @@ std::vector<AppTurn> AppConnection::turns_of(const TcpScript& script) {
   return turns;
 }
 
-void AppConnection::connect(Host& host, const tcp::FourTuple& tuple) {
-  const Instant now = host.context().now;
+void AppConnection::set_ends(Host& host, const tcp::FourTuple& tuple) {
   host_ = &host;
   tuple_ = tuple;
-  if (anchor_ == kNever) anchor_ = last_step_ = heard_at_ = last_progress_ = now;
+}
+
+void AppConnection::start(Instant now) {
+  anchor_ = last_step_ = heard_at_ = last_progress_ = now;
+  connect(now);
+}
+
+void AppConnection::connect(Instant now) {
   retry_at_ = kNever;
   tcp::Options options;
-  options.no_delay = true;  // what Nagle held back was recorded when it went out
-  auto hold = host.tcp().bind({.local = tuple.local, .reuse_address = true});
-  const auto made = hold ? host.tcp().connect(*hold, tuple.remote, options)
+  options.out_of_band_inline = true;  // urgent octets are of the stream
+  options.no_delay = true;            // what Nagle held back was recorded when it went out
+  auto hold = host_->tcp().bind({.local = tuple_.local, .reuse_address = true});
+  const auto made = hold ? host_->tcp().connect(*hold, tuple_.remote, options)
                          : Result<tcp::Connection*>(std::unexpected(hold.error()));
   if (!made) return fail(made.error(), now);
   connection_ = *made;
@@ -83,7 +95,7 @@ std::int64_t AppConnection::heard() const {
 }
 
 Instant AppConnection::due(const AppTurn& turn) const {
-  const Instant instant = options_.at_recorded_times
+  const Instant instant = options_.when != When::kCausal
                               ? anchor_ + pacing_.gap(turn.time)
                               : std::max(last_step_, heard_at_) + pacing_.gap(turn.think);
   return std::max(instant, pacing_.earliest(anchor_));
@@ -97,6 +109,7 @@ void AppConnection::run(Instant now) {
     const AppTurn& turn = turns_[next_];
     if (heard() < turn.awaits || now < due(turn) || !write_turn(turn)) break;
     ++next_;
+    pacing_.took_step();
     last_step_ = last_progress_ = now;
   }
   finish_if_done();
@@ -108,7 +121,7 @@ void AppConnection::run(Instant now) {
 
 // Established, and no error has ended it.
 bool AppConnection::is_ready(Instant now) {
-  if (retry_at_ <= now) connect(*host_, tuple_);
+  if (retry_at_ <= now) connect(now);
   if (connection_ == nullptr) return false;
   if (!is_established_) {
     const tcp::State state = connection_->state();
@@ -163,17 +176,35 @@ bool AppConnection::write_turn(const AppTurn& turn) {
     state_ = State::kDone;
     return true;
   }
-  while (written_ < turn.end) {
+  // Of what one call sends only the last octet is urgent: it goes alone.
+  if (turn.urgent_end > written_ && (!write_up_to(turn.urgent_end - 1, {.urgent = false, .more = true}) ||
+                                     !write_up_to(turn.urgent_end, {.urgent = true, .more = false})))
+    return false;
+  if (!write_up_to(turn.end, {.urgent = false, .more = !turn.is_whole_write})) return false;
+  if (turn.closes) connection_->shutdown_send();
+  return true;
+}
+
+bool AppConnection::write_up_to(std::int64_t end, const tcp::SendFlags& flags) {
+  while (written_ < end) {
     const Bytes rest =
         Bytes(script_.stream)
-            .subspan(static_cast<std::size_t>(written_ - 1), static_cast<std::size_t>(turn.end - written_));
-    const auto taken = connection_->send({&rest, 1}, {.urgent = false, .more = !turn.is_whole_write});
+            .subspan(static_cast<std::size_t>(written_ - 1), static_cast<std::size_t>(end - written_));
+    const auto taken = connection_->send({&rest, 1}, flags);
     if (!taken) return false;
     written_ += static_cast<std::int64_t>(*taken);
     pacing_.sent(*taken);
   }
-  if (turn.closes) connection_->shutdown_send();
   return true;
+}
+
+void AppConnection::note(bool is_ours, const wire::TcpHeader& header, std::size_t octets, Instant now) {
+  auto& own = is_ours ? own_ : their_;
+  if (header.flags.syn || !own) own = SequenceOffsets(header.sequence - (header.flags.syn ? 0U : 1U));
+  own->see(header.sequence + static_cast<std::uint32_t>(octets));
+  last_packets_.note(is_ours, header, octets, *own,
+                     (is_ours ? their_ : own_).value_or(SequenceOffsets(header.acknowledgment)),
+                     anchor_ == kNever ? Duration::zero() : now - anchor_);
 }
 
 void AppConnection::finish_if_done() {
@@ -195,7 +226,9 @@ void AppConnection::let_go() {
 Instant AppConnection::stall_at() const {
   const Instant stall = last_progress_ + options_.stall;
   const bool thinks = next_ < turns_.size() && heard() >= turns_[next_].awaits;
-  return thinks ? std::max(stall, due(turns_[next_]) + options_.stall) : stall;
+  if (!thinks) return stall;
+  const Instant next = due(turns_[next_]);
+  return next == kNever ? kNever : std::max(stall, next + options_.stall);
 }
 
 Instant AppConnection::next_deadline() const {

@@ -20,29 +20,35 @@ struct AppTurn {
   std::int64_t awaits = 0;      // having read the peer's stream up to here
   Duration think{}, time{};     // since then, or its turn before; since the connection's first packet
   bool is_whole_write = false;  // PSH: nothing more was queued
+  std::int64_t urgent_end = 0;  // the octet before it is urgent; 0: none
   bool closes = false, resets = false;
 };
 
-class AppConnection final : public ReadinessListener {
+class AppConnection final : public ReadinessListener, public LivePart {
  public:
   using State = LiveConnection::State;
 
   // `wake` is called when run() has something to do. `script` and `pacing` outlive it.
   AppConnection(const TcpScript& script, const LiveOptions& options, Pacing& pacing,
-                std::function<void()> wake);
-  AppConnection(const AppConnection&) = delete;
-  AppConnection& operator=(const AppConnection&) = delete;
-  ~AppConnection();
+                std::function<void(AppConnection&)> wake);
+  ~AppConnection() override;
+
+  // Of an opener, before it starts: where it connects from and to.
+  void set_ends(Host& host, const tcp::FourTuple& tuple);
 
   // --- within Host::enter() and leave()
-  void connect(Host& host, const tcp::FourTuple& tuple);
+  void start(Instant now) override;
   void take(tcp::Connection& connection, Instant now);  // accepted
-  void run(Instant now);
-  Instant next_deadline() const;
+  void run(Instant now) override;
+  Instant next_deadline() const override;
 
-  void on_readiness() override { wake_(); }
+  void on_readiness() override { wake_(*this); }
 
-  State state() const { return state_; }
+  // A segment of it has passed the Host's interface.
+  void note(bool is_ours, const wire::TcpHeader& header, std::size_t octets, Instant now);
+  const std::deque<std::string>& last_packets() const { return last_packets_.lines(); }
+
+  State state() const override { return state_; }
   bool is_done() const { return state_ == State::kDone; }
   std::string awaited() const;  // in words, for a person
   const StreamCheck& received() const { return received_; }
@@ -53,10 +59,12 @@ class AppConnection final : public ReadinessListener {
 
  private:
   static std::vector<AppTurn> turns_of(const TcpScript& script);
+  void connect(Instant now);
   bool is_ready(Instant now);
   void fail(Error error, Instant now);
   void read(Instant now);
   bool write_turn(const AppTurn& turn);
+  bool write_up_to(std::int64_t end, const tcp::SendFlags& flags);
   void finish_if_done();
   void let_go();
   Instant due(const AppTurn& turn) const;
@@ -66,7 +74,7 @@ class AppConnection final : public ReadinessListener {
   const TcpScript& script_;
   const LiveOptions options_;
   Pacing& pacing_;
-  std::function<void()> wake_;
+  std::function<void(AppConnection&)> wake_;
   std::vector<AppTurn> turns_;
   Host* host_ = nullptr;  // of an opener, which tries again
   tcp::FourTuple tuple_;
@@ -81,6 +89,8 @@ class AppConnection final : public ReadinessListener {
   std::int64_t written_ = 1;
   std::uint64_t acknowledged_ = 0;
   StreamCheck received_;
+  std::optional<SequenceOffsets> own_, their_;
+  LastPackets last_packets_;
 };
 
 }  // namespace transom::drivers::replay

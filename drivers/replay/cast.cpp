@@ -36,11 +36,16 @@ std::expected<Role, std::string> Role::parse(std::string_view text) {
 }
 
 Cast::Cast(const Scene& scene, const Role& role) : ours_(scene.flows.size()) {
-  // TCP first: it is clearer who opens a connection than who speaks first.
-  for (const bool wants_tcp : {true, false}) {
+  // TCP first: it is clearer who opens a connection than who speaks first. What keeps a link running last:
+  // of neighbours that ask for each other only the answer is between two ends.
+  const auto rank_of = [](const Flow& flow) {
+    if (flow.protocol == IpProtocol::kTcp) return 0;
+    return flow.ends[0].port != Port::kNone || flow.ends[1].port != Port::kNone ? 1 : 2;
+  };
+  for (const int rank : {0, 1, 2}) {
     for (std::size_t number = 0; number < scene.flows.size(); ++number) {
       const Flow& flow = scene.flows[number];
-      if ((flow.protocol == IpProtocol::kTcp) != wants_tcp) continue;
+      if (rank_of(flow) != rank) continue;
       const IpAddress &first = flow.ends[0].address, &second = flow.ends[1].address;
       if (!is_somebody(first) || !is_somebody(second) || first == second) continue;
       if (scene.broadcasts.contains(second)) {

@@ -12,7 +12,6 @@ using std::chrono::milliseconds;
 
 constexpr Duration kAckDelay = milliseconds(40);  // of what no step acknowledges
 constexpr Duration kRetryConnect = milliseconds(100);
-constexpr std::size_t kKeptPackets = 10;
 constexpr std::size_t kMaxArrivals = 4096;
 constexpr std::size_t kMaxBeyond = 4096;
 
@@ -75,6 +74,9 @@ void LiveConnection::take_syn(const wire::TcpHeader& header, Instant now) {
   timestamps_ = theirs.timestamps && ours.timestamps;
   sack_ = theirs.sack_permitted && ours.sack_permitted;
   scaling_ = theirs.window_scale && ours.window_scale;
+  asks_for_cookie_ = theirs.fast_open.has_value();
+  if (cookies_ != nullptr && script_.is_opener && theirs.fast_open && !theirs.fast_open->is_request())
+    cookies_->insert_or_assign(tuple_.remote.address, *theirs.fast_open);
   peer_scale_ = scaling_ ? std::min<std::uint8_t>(*theirs.window_scale, 14) : 0;
   if (timestamps_) {
     echo_ = theirs.timestamps->value;
@@ -90,6 +92,7 @@ void LiveConnection::take_ack(const wire::TcpHeader& header, bool has_text, Inst
   const std::int64_t edge = ack + (std::int64_t{header.window} << scale);
   const bool window_moved = edge > peer_edge_;
   peer_edge_ = std::max(peer_edge_, edge);
+  if (header.flags.syn && ack < sent_end_) recover_ = sent_end_;  // of a SYN's data nothing was taken
   if (ack > una_) {
     una_ = ack;
     last_progress_ = now;
@@ -165,7 +168,9 @@ void LiveConnection::on_reset(Instant now) {
 // ---------------------------------------------------------------- what is due
 
 bool LiveConnection::is_heard(const ScriptStep& step) const {
-  return peer_has_closed_ || heard_ >= step.awaits || (options_.at_recorded_times && has_syn_);
+  // Data that the recorded SYN brought, the live one may not have (RFC 7413 §3).
+  if (step.flags.syn) return heard_ >= std::min<std::int64_t>(step.awaits, 1);
+  return peer_has_closed_ || heard_ >= step.awaits || (options_.when == When::kRecorded && has_syn_);
 }
 
 bool LiveConnection::fits_window(const ScriptStep& step) const {
@@ -182,7 +187,7 @@ bool LiveConnection::says_nothing_new(const ScriptStep& step) const {
 
 Instant LiveConnection::due(const ScriptStep& step) const {
   Instant instant = std::max(last_step_, step.flags.ack ? heard_at_ : last_step_) + pacing_.gap(step.think);
-  if (options_.at_recorded_times) instant = anchor_ + pacing_.gap(step.time);
+  if (options_.when != When::kCausal) instant = anchor_ + pacing_.gap(step.time);
   return std::max(instant, pacing_.earliest(anchor_));
 }
 
@@ -192,11 +197,12 @@ void LiveConnection::run(Instant now) {
     const ScriptStep& step = script_.steps[next_];
     if (!is_heard(step) || now < due(step) || !fits_window(step)) break;
     ++next_;
+    pacing_.took_step();
     if (!says_nothing_new(step)) play(step, now);
     last_step_ = now;
     if (has_syn_ || !was_refused_) last_progress_ = now;
   }
-  if (ack_at_ <= now) send_ack(now);
+  if (ack_at_ <= now && sent_end_ > 0) send_ack(now);
   if (retransmit_at_ <= now) on_timeout(now);
   if (retransmit_at_ == kNever && next_ < script_.steps.size() && has_syn_ &&
       !fits_window(script_.steps[next_]))
@@ -210,12 +216,14 @@ Instant LiveConnection::stall_at() const {
   const Instant stall = last_progress_ + options_.stall;
   const bool thinks = next_ < script_.steps.size() && is_heard(script_.steps[next_]) &&
                       fits_window(script_.steps[next_]) && (has_syn_ || !was_refused_);
-  return thinks ? std::max(stall, due(script_.steps[next_]) + options_.stall) : stall;
+  if (!thinks) return stall;
+  const Instant next = due(script_.steps[next_]);
+  return next == kNever ? kNever : std::max(stall, next + options_.stall);
 }
 
 Instant LiveConnection::next_deadline() const {
   if (state_ != State::kRunning || anchor_ == kNever) return kNever;
-  Instant next = std::min({ack_at_, retransmit_at_, stall_at()});
+  Instant next = std::min({sent_end_ > 0 ? ack_at_ : kNever, retransmit_at_, stall_at()});
   if (next_ < script_.steps.size()) {
     const ScriptStep& step = script_.steps[next_];
     if (is_heard(step) && fits_window(step)) next = std::min(next, due(step));
@@ -249,7 +257,8 @@ void LiveConnection::send_range(std::int64_t begin, std::int64_t end, const wire
     now_flags.syn = begin == 0;
     const std::int64_t text = std::max<std::int64_t>(begin, 1);
     std::int64_t text_end = std::min({end, stream_end(), text + static_cast<std::int64_t>(mss_)});
-    if (now_flags.syn) text_end = std::min(text_end, text);  // no fast open: data follows the handshake
+    const bool is_fast_open = now_flags.syn && step != nullptr && script_.is_opener;
+    if (now_flags.syn && !is_fast_open) text_end = std::min(text_end, text);  // it follows the handshake
     text_end = std::max(text_end, text);
     const bool reaches_fin = end > stream_end() && text_end == stream_end() && !now_flags.syn;
     now_flags.fin = reaches_fin;
@@ -279,7 +288,7 @@ void LiveConnection::send_range(std::int64_t begin, std::int64_t end, const wire
       timed_at_ = kNever;  // Karn (RFC 6298 §3)
     }
     send(header, payload, now);
-    if (segment_end <= begin) break;
+    if (segment_end <= begin || (now_flags.syn && !has_syn_)) break;
     begin = segment_end;
   } while (begin < end);
   if (una_ < sent_end_ && retransmit_at_ == kNever) retransmit_at_ = now + rtt_.rto();
@@ -339,6 +348,7 @@ wire::TcpHeader LiveConnection::header_at(std::int64_t begin, wire::TcpFlags fla
     header.options.maximum_segment_size = recorded.maximum_segment_size;
     if (!has_syn_ || scaling_) header.options.window_scale = recorded.window_scale;
     if (!has_syn_ || sack_) header.options.sack_permitted = recorded.sack_permitted;
+    if (step != nullptr && recorded.fast_open) add_fast_open(header.options, *recorded.fast_open);
   }
   const bool wants_timestamps =
       flags.syn && !has_syn_ ? script_.us.syn_options.timestamps.has_value() : timestamps_;
@@ -357,6 +367,19 @@ wire::TcpHeader LiveConnection::header_at(std::int64_t begin, wire::TcpFlags fla
   }
   if (sack_ && flags.ack && !flags.syn && begin >= sent_end_) add_sack_blocks(header.options);
   return header;
+}
+
+// RFC 7413 §3.1: a client has the cookie from the live peer, as far as there was one; a server gives the
+// recorded one to who asks.
+void LiveConnection::add_fast_open(wire::TcpOptions& options, const wire::FastOpenCookie& recorded) const {
+  if (has_syn_) {
+    if (asks_for_cookie_) options.fast_open = recorded;
+    return;
+  }
+  options.fast_open = recorded;
+  if (recorded.is_request() || cookies_ == nullptr) return;
+  if (const auto known = cookies_->find(tuple_.remote.address); known != cookies_->end())
+    options.fast_open = known->second;
 }
 
 void LiveConnection::add_sack_blocks(wire::TcpOptions& options) const {
@@ -388,20 +411,8 @@ void LiveConnection::send(const wire::TcpHeader& header, Bytes payload, Instant 
 }
 
 void LiveConnection::note(bool is_ours, const wire::TcpHeader& header, std::size_t octets, Instant now) {
-  std::string flags;
-  if (header.flags.syn) flags += 'S';
-  if (header.flags.fin) flags += 'F';
-  if (header.flags.rst) flags += 'R';
-  if (header.flags.psh) flags += 'P';
-  if (header.flags.ack) flags += '.';
-  const SequenceOffsets &mine = is_ours ? own_ : their_, &other = is_ours ? their_ : own_;
-  const std::int64_t begin = mine.of(header.sequence);
-  if (last_packets_.size() >= kKeptPackets) last_packets_.pop_front();
-  last_packets_.push_back(
-      fmt::format("{:>10.6f} {} {} {}:{}({}) ack {} win {}",
-                  anchor_ == kNever ? 0.0 : std::chrono::duration<double>(now - anchor_).count(),
-                  is_ours ? ">" : "<", flags, begin, begin + static_cast<std::int64_t>(octets), octets,
-                  header.flags.ack ? other.of(header.acknowledgment) : 0, header.window));
+  last_packets_.note(is_ours, header, octets, is_ours ? own_ : their_, is_ours ? their_ : own_,
+                     anchor_ == kNever ? Duration::zero() : now - anchor_);
 }
 
 std::string LiveConnection::awaited() const {

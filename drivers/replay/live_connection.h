@@ -6,12 +6,12 @@
 // ACKs; what comes out of order, or twice, or waits too long, is acknowledged at once, with SACK blocks.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <map>
-#include <string>
 
-#include "drivers/replay/pacing.h"
+#include "drivers/replay/last_packets.h"
+#include "drivers/replay/live_part.h"
+#include "drivers/replay/live_setup.h"
 #include "drivers/replay/stream_check.h"
 #include "drivers/replay/tcp_script.h"
 #include "stack/tcp/rtt_estimator.h"
@@ -19,36 +19,29 @@
 
 namespace transom::drivers::replay {
 
-enum class Fidelity : std::uint8_t {
-  kStream,   // the octets and the turns: no duplicates, segments as large as fit
-  kSegment,  // and the cuts, flags, order and duplicates
-  kExact,    // and every pure ACK, also one that says nothing new
-};
+// Cookies of fast open (RFC 7413) that live peers have given.
+using FastOpenCookies = std::map<IpAddress, wire::FastOpenCookie>;
 
-struct LiveOptions {
-  Fidelity fidelity = Fidelity::kSegment;
-  bool at_recorded_times = false;  // else when causally due
-  Duration stall = std::chrono::seconds(5);
-};
-
-class LiveConnection {
+class LiveConnection final : public LivePart {
  public:
   using Send = std::function<void(const wire::TcpHeader& header, Bytes payload)>;
-  enum class State : std::uint8_t { kRunning, kDone, kStalled, kReset };
+  using State = LiveState;
 
   LiveConnection(const TcpScript& script, const LiveOptions& options, Pacing& pacing, tcp::FourTuple tuple,
                  SeqNum initial, std::uint32_t max_segment, Send send);
 
-  void start(Instant anchor);  // an opener's first step is due then
+  // Shared with the other connections of the replay; they outlive it.
+  void share_cookies(FastOpenCookies& cookies) { cookies_ = &cookies; }
+  void start(Instant anchor) override;
   void receive(const wire::TcpHeader& header, Bytes payload, Instant now);
-  void run(Instant now);
-  Instant next_deadline() const;
+  void run(Instant now) override;
+  Instant next_deadline() const override;
 
-  State state() const { return state_; }
+  State state() const override { return state_; }
   // All steps are done, all is acknowledged, and the peer has said all.
   bool is_done() const { return state_ == State::kDone; }
   std::string awaited() const;  // in words, for a person
-  const std::deque<std::string>& last_packets() const { return last_packets_; }
+  const std::deque<std::string>& last_packets() const { return last_packets_.lines(); }
   const StreamCheck& received() const { return received_; }
   const tcp::FourTuple& tuple() const { return tuple_; }
   const TcpScript& script() const { return script_; }
@@ -79,6 +72,7 @@ class LiveConnection {
   void retransmit(Instant now);
   void on_timeout(Instant now);
   wire::TcpHeader header_at(std::int64_t begin, wire::TcpFlags flags, const ScriptStep* step, Instant now);
+  void add_fast_open(wire::TcpOptions& options, const wire::FastOpenCookie& recorded) const;
   void add_sack_blocks(wire::TcpOptions& options) const;
   void send(const wire::TcpHeader& header, Bytes payload, Instant now);
   void note(bool is_ours, const wire::TcpHeader& header, std::size_t octets, Instant now);
@@ -104,6 +98,8 @@ class LiveConnection {
   std::int64_t peer_edge_ = 1;  // of the peer's window; the SYN always fits
   std::uint8_t peer_scale_ = 0;
   std::uint32_t mss_;
+  FastOpenCookies* cookies_ = nullptr;
+  bool asks_for_cookie_ = false;  // the peer's SYN
   bool timestamps_ = false, sack_ = false, scaling_ = false;
   std::uint8_t duplicate_acks_ = 0;
   std::int64_t recover_ = 0;  // while una_ is below, every partial ACK draws the next hole
@@ -127,7 +123,7 @@ class LiveConnection {
   Instant ack_at_ = kNever;
   StreamCheck received_;
 
-  std::deque<std::string> last_packets_;
+  LastPackets last_packets_;
   std::uint64_t sent_packets_ = 0, retransmitted_ = 0, recut_ = 0;
 };
 

@@ -6,30 +6,36 @@
 
 namespace transom::drivers::replay {
 
-LiveReplay::LiveReplay(Host& host, const std::map<std::size_t, TcpScript>& scripts, const LiveSetup& setup)
-    : host_(host), scripts_(scripts), setup_(setup), pacing_(setup.speed) {
+LiveReplay::LiveReplay(Host& host, const LiveScripts& scripts, const LiveSetup& setup)
+    : host_(host),
+      scripts_(scripts),
+      setup_(setup),
+      pacing_(setup.speed),
+      stage_(host, setup_, [this] { start_loop(); }),
+      datagrams_(host, scripts.datagrams, setup_, pacing_, stage_) {
   host_.ip().register_transport(IpProtocol::kTcp, *this);
-  begin_ = last_heard_ = host_.context().now;
-  start_loop();
-  settle();
+  stage_.begin();
 }
 
 // The connections of the capture once more, a client's from other ports than before.
 void LiveReplay::start_loop() {
   const Instant now = host_.context().now;
-  for (const auto& [flow, script] : scripts_) {
+  const auto step = static_cast<std::uint16_t>(stage_.loops_done() * scripts_.tcp.size());
+  for (const auto& [flow, script] : scripts_.tcp) {
     if (!script.is_opener) {
       waiting_.push_back(&script);
+      stage_.expect_peer();
       continue;
     }
-    if (!setup_.peer) continue;
-    tcp::FourTuple tuple{{setup_.local, script.ours.port},
-                         {*setup_.peer, setup_.port.value_or(script.theirs.port)}};
-    const auto step = static_cast<std::uint16_t>(loops_done_ * scripts_.size());
-    tuple.local.port = Port{static_cast<std::uint16_t>(to_number(script.ours.port) + step)};
-    LiveConnection& connection = connect(script, tuple);
-    starting_.emplace_back(now + pacing_.gap(script.begin), &connection);
+    const auto ends = setup_.ends_for(script.ours.address.family());
+    if (!ends) continue;
+    const auto& [local, peer] = *ends;
+    const Port port{static_cast<std::uint16_t>(to_number(script.ours.port) + step)};
+    LiveConnection& connection =
+        connect(script, {{local, port}, {peer, setup_.port.value_or(script.theirs.port)}});
+    stage_.open_at(connection, now + pacing_.gap(script.begin));
   }
+  datagrams_.start_loop();
 }
 
 LiveConnection& LiveReplay::connect(const TcpScript& script, const tcp::FourTuple& tuple) {
@@ -42,6 +48,7 @@ LiveConnection& LiveReplay::connect(const TcpScript& script, const tcp::FourTupl
   connections_.push_back(std::make_unique<LiveConnection>(
       script, setup_.options, pacing_, tuple, initial, mss,
       [this, tuple](const wire::TcpHeader& header, Bytes payload) { send(tuple, header, payload); }));
+  connections_.back()->share_cookies(cookies_);
   current_.insert_or_assign(tuple, connections_.back().get());
   return *connections_.back();
 }
@@ -56,13 +63,15 @@ LiveConnection* LiveReplay::accept(const tcp::FourTuple& tuple) {
   waiting_.erase(script);
   LiveConnection& connection = connect(chosen, tuple);
   connection.start(host_.context().now);
+  stage_.peer_came();
+  stage_.add(connection);
   return &connection;
 }
 
 void LiveReplay::receive(const ip::Received& received, Packet packet) {
   auto segment = tcp::parse_segment(host_.context(), received, std::move(packet));
   if (!segment) return;
-  last_heard_ = host_.context().now;
+  stage_.heard();
   const tcp::FourTuple tuple = segment->tuple();
   const auto found = current_.find(tuple);
   LiveConnection* connection = found == current_.end() ? nullptr : found->second;
@@ -75,7 +84,7 @@ void LiveReplay::receive(const ip::Received& received, Packet packet) {
   std::vector<std::uint8_t> payload(segment->packet.size());
   segment->packet.copy_out(0, payload);
   connection->receive(segment->header, payload, host_.context().now);
-  settle();
+  stage_.look_at(*connection);
 }
 
 void LiveReplay::send(const tcp::FourTuple& tuple, const wire::TcpHeader& header, Bytes payload) {
@@ -87,48 +96,13 @@ void LiveReplay::send(const tcp::FourTuple& tuple, const wire::TcpHeader& header
                         {.dont_fragment = true});
 }
 
-void LiveReplay::on_timer() {
-  const Instant now = host_.context().now;
-  std::erase_if(starting_, [&](const auto& start) {
-    if (start.first > now) return false;
-    start.second->start(now);
-    return true;
-  });
-  for (const auto& connection : connections_) connection->run(now);
-  settle();
-}
-
-void LiveReplay::settle() {
-  const bool all_done = starting_.empty() && waiting_.empty() &&
-                        std::ranges::all_of(connections_, [](const auto& each) { return each->is_done(); });
-  if (all_done && (setup_.loops == 0 || loops_done_ + 1 < setup_.loops)) {
-    ++loops_done_;
-    start_loop();
-  }
-  Instant next = kNever;
-  for (const auto& [instant, connection] : starting_) next = std::min(next, instant);
-  for (const auto& connection : connections_) next = std::min(next, connection->next_deadline());
-  if (next != kNever) {
-    timer_.start(host_.context().timers, next);
-  } else {
-    timer_.cancel();
-  }
-  if (listener_ && is_over()) listener_();
+void LiveReplay::allow(std::uint64_t steps) {
+  pacing_.allow(steps);
+  stage_.wake_all();
 }
 
 bool LiveReplay::is_over() const {
-  using State = LiveConnection::State;
-  if (setup_.limit && pacing_.packets() >= *setup_.limit) return true;
-  if (setup_.duration && host_.context().now - begin_ >= *setup_.duration) return true;
-  bool all_ended = starting_.empty() && waiting_.empty();
-  for (const auto& connection : connections_) all_ended = all_ended && connection->state() != State::kRunning;
-  return all_ended;
-}
-
-bool LiveReplay::has_waited_in_vain() const {
-  return !waiting_.empty() && host_.context().now - last_heard_ >= setup_.options.stall &&
-         std::ranges::all_of(
-             connections_, [](const auto& each) { return each->state() != LiveConnection::State::kRunning; });
+  return (setup_.limit && pacing_.packets() >= *setup_.limit) || stage_.is_over();
 }
 
 }  // namespace transom::drivers::replay

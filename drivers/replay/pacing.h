@@ -14,6 +14,7 @@ struct Speed {
   std::optional<double> packets_per_second;   // -p
   std::optional<double> megabits_per_second;  // -M
   Duration longest_sleep = Duration::max();   // --maxsleep: of one gap
+  bool one_at_a_time = false;                 // -o: only as many steps as were allowed
 };
 
 // Each packet's instant follows from an anchor, not from the sum of gaps: errors do not add up.
@@ -29,8 +30,9 @@ class Pacing {
         std::chrono::duration<double, std::nano>(static_cast<double>(recorded.count()) / speed_.multiplier));
     return scaled < speed_.longest_sleep ? scaled : speed_.longest_sleep;
   }
-  // The earliest instant for the next packet by --pps and --mbps.
+  // The earliest instant for the next packet by --pps and --mbps; kNever while it is not allowed.
   Instant earliest(Instant anchor) const {
+    if (speed_.one_at_a_time && steps_ >= allowed_) return kNever;
     double seconds = 0;
     if (speed_.packets_per_second) seconds = static_cast<double>(packets_) / *speed_.packets_per_second;
     if (speed_.megabits_per_second) {
@@ -43,12 +45,15 @@ class Pacing {
     ++packets_;
     octets_ += octets;
   }
+  void took_step() { ++steps_; }
+  void allow(std::uint64_t steps) { allowed_ += steps; }
   std::uint64_t packets() const { return packets_; }
 
  private:
   Speed speed_;
   std::uint64_t packets_ = 0;
   std::uint64_t octets_ = 0;
+  std::uint64_t steps_ = 0, allowed_ = 0;
 };
 
 }  // namespace transom::drivers::replay

@@ -211,6 +211,7 @@ void Icmp::receive_v6(const Received& received, const wire::IcmpHeader& header, 
 
 // RFC 792, RFC 1122 §3.2.2.6, RFC 4443 §4.2. The request's own buffer goes back.
 void Icmp::answer_echo(const Received& received, const wire::IcmpHeader& request, Packet packet) {
+  if (!config_.answer_echo) return context_.drop(DropReason::kIcmpIgnored);
   if (!received.to_unicast && !config_.answer_broadcast_echo)
     return context_.drop(DropReason::kIcmpBroadcastEcho);
   if (!addresses_.is_unicast(received.source)) return context_.drop(DropReason::kIpMartianSource);

@@ -34,6 +34,7 @@ struct IpConfig {
   std::uint32_t min_path_mtu_v4 = 552;   // floor for what ICMP may teach; RFC 8201's 1280 for IPv6 is fixed
   int icmp_errors_per_second = 1000;     // all destinations together; bursts of 50
   int icmp_errors_per_destination = 10;  // per second
+  bool answer_echo = true;               // requests to us alone; false: whoever listens to them answers
   bool answer_broadcast_echo = false;
   bool accept_redirects = true;  // follow a router that names a better first hop; never while forwarding
   bool report_groups = true;     // tell routers of the groups that are joined (IGMP, MLD)

@@ -104,14 +104,14 @@ class Live : public testing::Test {
     client.host().set_observer(nullptr);
   }
 
-  std::map<std::size_t, TcpScript> scripts(std::string_view role) const {
+  LiveScripts scripts(std::string_view role) const {
     auto first = CaptureReader::open(path_);
     const auto scene = survey(*first);
     EXPECT_TRUE(scene);
     auto reader = CaptureReader::open(path_);
     auto made = make_scripts(*reader, *scene, Cast(*scene, *Role::parse(role)));
     EXPECT_TRUE(made);
-    return std::move(*made);
+    return {.tcp = std::move(*made), .datagrams = {}};
   }
 
   struct Played {
@@ -124,16 +124,15 @@ class Live : public testing::Test {
     std::string awaited;
   };
   // The recorded client, at the Responder.
-  static Played play(const std::map<std::size_t, TcpScript>& scripts, std::string_view loss,
-                     LiveSetup setup = {}) {
+  static Played play(const LiveScripts& scripts, std::string_view loss, LiveSetup setup = {}) {
     sim::Simulation simulation(kSeed);
     sim::Node& client = simulation.add_host("client");
     sim::Node& server = simulation.add_host("server");
     EXPECT_TRUE(simulation.add_link(client, server, link(loss)));
     simulation.route();
     const auto& responder = simulation.add<Responder>(server, simulation, Port{80});
-    setup.local = client.address();
-    setup.peer = server.address();
+    setup.local = {client.address()};
+    setup.peer = {server.address()};
     setup.port = Port{80};
     std::unique_ptr<LiveReplay> live;
     client.with([&] { live = std::make_unique<LiveReplay>(client.host(), scripts, setup); });
@@ -190,10 +189,10 @@ TEST_F(Live, TheApplicationAloneIsPlayedOnOurTcp) {
     ASSERT_TRUE(simulation.add_link(client, server, link(loss)));
     simulation.route();
     LiveSetup setup;
-    setup.local = client.address();
-    setup.peer = server.address();
+    setup.local = {client.address()};
+    setup.peer = {server.address()};
     LiveSetup waiting;
-    waiting.local = server.address();
+    waiting.local = {server.address()};
     std::unique_ptr<AppReplay> opener, listener;
     server.with([&] { listener = std::make_unique<AppReplay>(server.host(), servers, waiting); });
     client.with([&] { opener = std::make_unique<AppReplay>(client.host(), clients, setup); });
@@ -224,8 +223,8 @@ TEST_F(Live, AnApplicationWhosePeerSaysNothingStalls) {
     ASSERT_TRUE(server.host().tcp().listen(*hold, 4, {}));
   });
   LiveSetup setup;
-  setup.local = client.address();
-  setup.peer = server.address();
+  setup.local = {client.address()};
+  setup.peer = {server.address()};
   setup.port = Port{80};
   std::unique_ptr<AppReplay> replay;
   client.with([&] { replay = std::make_unique<AppReplay>(client.host(), clients, setup); });
@@ -256,11 +255,11 @@ TEST_F(Live, TwoRecordedEndsPlayEachOther) {
   simulation.route();
   LiveSetup setup;
   setup.port = Port{80};
-  setup.local = server.address();
+  setup.local = {server.address()};
   std::unique_ptr<LiveReplay> serving, asking;
   server.with([&] { serving = std::make_unique<LiveReplay>(server.host(), servers, setup); });
-  setup.local = client.address();
-  setup.peer = server.address();
+  setup.local = {client.address()};
+  setup.peer = {server.address()};
   client.with([&] { asking = std::make_unique<LiveReplay>(client.host(), clients, setup); });
   simulation.run_for(60s, [&] { return serving->is_over() && asking->is_over(); });
   for (const auto* live : {serving.get(), asking.get()}) {
@@ -279,8 +278,8 @@ TEST_F(Live, APeerThatSaysNothingStallsItAndWhatWasAwaitedIsTold) {
   ASSERT_TRUE(simulation.add_link(client, server, link("100%")));
   simulation.route();
   LiveSetup setup;
-  setup.local = client.address();
-  setup.peer = server.address();
+  setup.local = {client.address()};
+  setup.peer = {server.address()};
   std::unique_ptr<LiveReplay> live;
   client.with([&] { live = std::make_unique<LiveReplay>(client.host(), clients, setup); });
   simulation.run_for(60s, [&] { return live->is_over(); });
@@ -299,8 +298,8 @@ TEST_F(Live, ARefusedClientTriesAgainUntilItStalls) {
   ASSERT_TRUE(simulation.add_link(client, server, link({})));
   simulation.route();
   LiveSetup setup;
-  setup.local = client.address();
-  setup.peer = server.address();
+  setup.local = {client.address()};
+  setup.peer = {server.address()};
   std::unique_ptr<LiveReplay> live;
   client.with([&] { live = std::make_unique<LiveReplay>(client.host(), clients, setup); });
   simulation.run_for(60s, [&] { return live->is_over(); });

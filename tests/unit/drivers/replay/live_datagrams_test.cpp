@@ -1,0 +1,255 @@
+// Recorded datagrams are played, by one end or by both, in virtual time.
+#include "drivers/replay/live_datagrams.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+
+#include "drivers/replay/live_replay.h"
+#include "drivers/sim/simulation.h"
+#include "tests/unit/drivers/replay/collection.h"
+
+namespace transom::drivers::replay {
+namespace {
+
+using namespace std::chrono_literals;
+
+LiveScripts scripts_of(std::string_view capture, std::string_view role) {
+  const std::string path = input_of(capture);
+  auto first = CaptureReader::open(path);
+  const auto scene = survey(*first);
+  EXPECT_TRUE(scene);
+  const Cast cast(*scene, *Role::parse(role));
+  auto reader = CaptureReader::open(path);
+  auto made = make_datagram_scripts(*reader, *scene, cast);
+  EXPECT_TRUE(made);
+  std::erase_if(*made, [&](const auto& entry) { return entry.second.is_opener != (role == "client"); });
+  EXPECT_FALSE(made->empty());
+  return {.tcp = {}, .datagrams = std::move(*made)};
+}
+
+// Two hosts, either of which may play its end.
+class Datagrams : public testing::Test {
+ protected:
+  Datagrams() {
+    sim::LinkOptions link;
+    link.forth.delay = 5ms;
+    EXPECT_TRUE(simulation_.add_link(client_, server_, link));
+    simulation_.route();
+  }
+  ~Datagrams() override {
+    client_.with([&] { asking_.reset(); });
+    server_.with([&] { serving_.reset(); });
+  }
+
+  void serve(const LiveScripts& scripts, LiveSetup setup = {}) {
+    setup.local = addresses(server_);
+    scripts_.push_back(scripts);
+    server_.with([&] { serving_.reset(); });
+    server_.with([&] { serving_ = std::make_unique<LiveReplay>(server_.host(), scripts_.back(), setup); });
+  }
+  void ask(const LiveScripts& scripts, LiveSetup setup = {}) {
+    setup.local = addresses(client_);
+    setup.peer = addresses(server_);
+    scripts_.push_back(scripts);
+    client_.with([&] { asking_.reset(); });
+    client_.with([&] { asking_ = std::make_unique<LiveReplay>(client_.host(), scripts_.back(), setup); });
+  }
+  void run() {
+    simulation_.run_for(
+        60s, [&] { return (!asking_ || asking_->is_over()) && (!serving_ || serving_->is_over()); });
+  }
+  static std::vector<IpAddress> addresses(const sim::Node& node) {
+    return {node.address(IpFamily::kIpv4), node.address(IpFamily::kIpv6)};
+  }
+  static void expect_good(const LiveReplay& live, std::size_t exchanges) {
+    EXPECT_EQ(live.exchanges().size(), exchanges);
+    for (const auto& exchange : live.exchanges()) {
+      EXPECT_EQ(exchange->state(), LiveState::kDone) << exchange->awaited();
+      EXPECT_TRUE(exchange->are_equal());
+      for (const std::string& difference : exchange->differences()) ADD_FAILURE() << difference;
+    }
+  }
+
+  sim::Simulation simulation_{7};
+  sim::Node& client_ = simulation_.add_host("client");
+  sim::Node& server_ = simulation_.add_host("server");
+  std::deque<LiveScripts> scripts_;  // they outlive who plays them
+  std::unique_ptr<LiveReplay> asking_, serving_;
+};
+
+TEST_F(Datagrams, TwoRecordedEndsPlayEachOther) {
+  struct Case {
+    const char* capture;
+    std::size_t exchanges;
+  };
+  for (const auto& [capture, exchanges] :
+       {Case{"dns", 3}, Case{"udp-request-response-ipv4", 1}, Case{"udp-request-response-ipv6", 1},
+        Case{"udp-fragments-ipv4", 1}, Case{"udp-fragments-ipv6", 1}, Case{"icmp-echo-ipv4", 1},
+        Case{"icmp-echo-ipv6", 1}, Case{"icmp-echo-fragments", 2}, Case{"udp-unreachable-ipv4", 1},
+        Case{"udp-unreachable-ipv6", 1}, Case{"udp-fragments-out-of-order", 1}, Case{"udp-empty", 1}}) {
+    SCOPED_TRACE(capture);
+    const LiveScripts servers = scripts_of(capture, "server"), clients = scripts_of(capture, "client");
+    serve(servers);
+    ask(clients);
+    run();
+    expect_good(*asking_, exchanges);
+    expect_good(*serving_, exchanges);
+    client_.with([&] { asking_.reset(); });
+    server_.with([&] { serving_.reset(); });
+  }
+}
+
+TEST_F(Datagrams, AHostAnswersARecordedPingInItsOwnFragments) {
+  const LiveScripts clients = scripts_of("icmp-echo-fragments", "client");
+  ask(clients);
+  run();
+  expect_good(*asking_, 2);
+  for (const auto& exchange : asking_->exchanges()) EXPECT_GE(exchange->sent(), 3U);
+}
+
+TEST_F(Datagrams, AClosedPortAnswersARecordedDatagramWithAnErrorThatQuotesTheLiveOne) {
+  const LiveScripts clients = scripts_of("udp-unreachable-ipv4", "client");
+  ask(clients);
+  run();
+  expect_good(*asking_, 1);
+}
+
+TEST_F(Datagrams, WhoSaysNothingStallsItAndWhatWasAwaitedIsTold) {
+  const LiveScripts clients = scripts_of("udp-request-response-ipv4", "client");
+  std::unique_ptr<udp::UdpSocket> silent;
+  server_.with([&] {
+    silent = server_.host().udp().open(IpFamily::kIpv4);
+    EXPECT_TRUE(silent->bind({.local = {server_.address(), Port{9000}}}));
+  });
+  LiveSetup setup;
+  setup.options.stall = 2s;
+  ask(clients, setup);
+  run();
+  const DatagramExchange& exchange = *asking_->exchanges().front();
+  EXPECT_EQ(exchange.state(), LiveState::kStalled);
+  EXPECT_NE(exchange.awaited().find("the peer's datagram of packet 4"), std::string::npos)
+      << exchange.awaited();
+  EXPECT_FALSE(exchange.last_packets().empty());
+  EXPECT_EQ(exchange.lost(), 1U);
+  server_.with([&] { silent.reset(); });
+}
+
+// A peer of UDP that answers in its own way.
+class Answerer final : public sim::Application {
+ public:
+  Answerer(sim::Node& node, Port port, std::string answer) : Application(node), answer_(std::move(answer)) {
+    node.with([&] {
+      socket_ = node.host().udp().open(IpFamily::kIpv4);
+      EXPECT_TRUE(socket_->bind({.local = {IpAddress::any(IpFamily::kIpv4), port}}));
+      socket_->set_listener(this);
+    });
+  }
+  void run() override {
+    while (auto datagram = socket_->receive()) {
+      const Bytes piece(reinterpret_cast<const std::uint8_t*>(answer_.data()), answer_.size());
+      EXPECT_TRUE(socket_->send({&piece, 1}, {.to = datagram->source}));
+    }
+  }
+
+ private:
+  std::string answer_;
+  std::unique_ptr<udp::UdpSocket> socket_;
+};
+
+TEST_F(Datagrams, WhoHasThePortLaterIsAskedAgain) {
+  const LiveScripts clients = scripts_of("udp-request-response-ipv4", "client");
+  const auto recorded = clients.datagrams.begin()->second.expected.front().saying.octets;
+  ask(clients);
+  simulation_.run_for(1s);
+  EXPECT_FALSE(asking_->is_over());
+  simulation_.add<Answerer>(server_, Port{9000}, std::string(recorded.begin(), recorded.end()));
+  run();
+  expect_good(*asking_, 1);
+}
+
+TEST_F(Datagrams, OtherOctetsAreFoundAndAMaskAllowsThem) {
+  LiveScripts clients = scripts_of("udp-request-response-ipv4", "client");
+  const auto recorded = clients.datagrams.begin()->second.expected.front().saying.octets;
+  std::string other(recorded.begin(), recorded.end());
+  other[1] = '?';
+  simulation_.add<Answerer>(server_, Port{9000}, other);
+  ask(clients);
+  run();
+  const DatagramExchange& exchange = *asking_->exchanges().front();
+  EXPECT_EQ(exchange.state(), LiveState::kDone);
+  EXPECT_EQ(exchange.changed(), 1U);
+  EXPECT_FALSE(exchange.are_equal());
+  EXPECT_NE(exchange.differences().front().find("differ at 1"), std::string::npos);
+
+  clients.datagrams.begin()->second.expected.front().ignored.emplace_back(1, 2);
+  ask(clients);
+  run();
+  expect_good(*asking_, 1);
+}
+
+TEST_F(Datagrams, AnAnswerRepeatsTheNumberThatTheLiveQuestionHas) {
+  const LiveScripts servers = scripts_of("dns", "server");
+  serve(servers);
+  // The recorded question, with another number.
+  auto question = servers.datagrams.begin()->second.expected.front().saying.octets;
+  question[0] ^= 0xffU;
+  std::unique_ptr<udp::UdpSocket> socket;
+  client_.with([&] {
+    socket = client_.host().udp().open(IpFamily::kIpv4);
+    const Bytes piece(question);
+    EXPECT_TRUE(socket->send({&piece, 1}, {.to = Endpoint{server_.address(), Port{53}}}));
+  });
+  simulation_.run_for(1s);
+  client_.with([&] {
+    const auto answer = socket->receive();
+    ASSERT_TRUE(answer);
+    std::vector<std::uint8_t> octets(answer->payload.size());
+    answer->payload.copy_out(0, octets);
+    EXPECT_EQ(octets[0], question[0]);
+    EXPECT_EQ(octets[1], question[1]);
+    socket.reset();
+  });
+  EXPECT_EQ(serving_->exchanges().front()->state(), LiveState::kDone);
+  EXPECT_TRUE(serving_->exchanges().front()->are_equal());
+}
+
+TEST_F(Datagrams, WhoAsksAgainGetsTheSameAnswerAgain) {
+  const LiveScripts servers = scripts_of("udp-request-response-ipv4", "server");
+  serve(servers);
+  const auto question = servers.datagrams.begin()->second.expected.front().saying.octets;
+  std::unique_ptr<udp::UdpSocket> socket;
+  client_.with([&] { socket = client_.host().udp().open(IpFamily::kIpv4); });
+  for (int i = 0; i < 2; ++i) {
+    client_.with([&] {
+      const Bytes piece(question);
+      EXPECT_TRUE(socket->send({&piece, 1}, {.to = Endpoint{server_.address(), Port{9000}}}));
+    });
+    simulation_.run_for(1s);
+  }
+  client_.with([&] {
+    EXPECT_TRUE(socket->receive());
+    EXPECT_TRUE(socket->receive());
+    socket.reset();
+  });
+  EXPECT_EQ(serving_->exchanges().front()->again(), 1U);
+}
+
+TEST_F(Datagrams, OneAtATimeNothingGoesBeforeItIsAllowed) {
+  const LiveScripts clients = scripts_of("icmp-echo-ipv4", "client");
+  LiveSetup setup;
+  setup.speed.one_at_a_time = true;
+  ask(clients, setup);
+  simulation_.run_for(20s);
+  EXPECT_EQ(asking_->packets(), 0U);
+  EXPECT_FALSE(asking_->is_over());  // whoever has not typed has not stalled
+  client_.with([&] { asking_->allow(1); });
+  simulation_.run_for(20s);
+  EXPECT_EQ(asking_->packets(), 1U);
+  client_.with([&] { asking_->allow(100); });
+  run();
+  expect_good(*asking_, 1);
+}
+
+}  // namespace
+}  // namespace transom::drivers::replay
