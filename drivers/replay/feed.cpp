@@ -6,6 +6,7 @@
 #include "drivers/replay/datagram_player.h"
 #include "drivers/replay/feed_flow.h"
 #include "drivers/replay/feed_host.h"
+#include "drivers/replay/fragment_joiner.h"
 #include "drivers/replay/partial_ack.h"
 
 namespace transom::drivers::replay {
@@ -16,6 +17,7 @@ constexpr std::size_t kLinkFlow = SIZE_MAX;                    // packets that a
 constexpr std::size_t kLookAhead = 8192;                       // packets read before they are due
 constexpr std::size_t kMaxWaiting = std::size_t{1} << 18;      // packets held back, all flows together
 constexpr Duration kPatience = std::chrono::milliseconds(10);  // before an acknowledgment is put in between
+constexpr std::size_t kMaxFragments = 4096;                    // whose later ones may follow
 constexpr std::uint64_t kProgressEvery = 16384;
 
 class Feed final : public tcp::ChosenNumbers {
@@ -64,7 +66,7 @@ class Feed final : public tcp::ChosenNumbers {
   void after();  // the Host has done something
   void take_sent();
   void on_sent(const CapturedPacket& packet);
-  std::optional<std::size_t> flow_of_sent(const CapturedPacket& packet, const PacketView& view) const;
+  std::optional<std::size_t> flow_of_sent(const CapturedPacket& packet, const PacketView& view);
   void accept();
   FeedOutcome finish();
 
@@ -78,7 +80,8 @@ class Feed final : public tcp::ChosenNumbers {
   DatagramPlayer datagrams_;
   FlowTable table_;
   std::map<std::size_t, FeedFlow> flows_;
-  std::map<tcp::FourTuple, std::size_t> current_;  // the flow that a four-tuple stands for now
+  std::map<tcp::FourTuple, std::size_t> current_;      // the flow that a four-tuple stands for now
+  std::map<FragmentKey, std::size_t> sent_fragments_;  // of datagrams of ours: their flows
   Agenda agenda_;
   std::vector<TcpPlayer*> woken_;
   Instant now_{};
@@ -426,8 +429,19 @@ void Feed::take_sent() {
   while (const auto captured = stand_in_.next_sent(packet, now_)) on_sent(*captured);
 }
 
-std::optional<std::size_t> Feed::flow_of_sent(const CapturedPacket& packet, const PacketView& view) const {
-  if (!view.tcp) return table_.find(packet, view);
+std::optional<std::size_t> Feed::flow_of_sent(const CapturedPacket& packet, const PacketView& view) {
+  if (view.is_fragment && view.fragment_offset != 0) {
+    const auto found = sent_fragments_.find(FragmentKey(view));
+    return found != sent_fragments_.end() ? std::optional(found->second) : std::nullopt;
+  }
+  if (!view.tcp) {
+    const auto flow = table_.find(packet, view);
+    if (flow && view.is_fragment) {
+      if (sent_fragments_.size() >= kMaxFragments) sent_fragments_.clear();
+      sent_fragments_.insert_or_assign(FragmentKey(view), *flow);
+    }
+    return flow;
+  }
   const auto found =
       current_.find({{view.source, view.tcp->source_port}, {view.destination, view.tcp->destination_port}});
   return found != current_.end() ? std::optional(found->second) : std::nullopt;
