@@ -64,8 +64,10 @@ Outcome<void> read_ipv4_control(SendControl& result, int type, Bytes data) {
 Outcome<void> read_ipv6_control(SendControl& result, int type, Bytes data) {
   switch (type) {
     case IPV6_PKTINFO:
+    case IPV6_2292PKTINFO:
       return read_ipv6_source(result, data);
     case IPV6_HOPLIMIT:
+    case IPV6_2292HOPLIMIT:
       return read_octet(result.hops, read_int_option(data, -1, 255));
     case IPV6_TCLASS:
       return read_octet(result.traffic_class, read_int_option(data, -1, 255));
@@ -75,8 +77,15 @@ Outcome<void> read_ipv6_control(SendControl& result, int type, Bytes data) {
       result.dont_fragment = *on != 0;
       return {};
     }
-    default:
-      return fail(EINVAL);
+    default: {
+      auto headers =
+          result.extension_headers ? result.extension_headers : std::make_shared<ip::ExtensionHeaders>();
+      const auto is_header = read_extension_control(*headers, type, data);
+      if (!is_header) return std::unexpected(is_header.error());
+      if (!*is_header) return fail(EINVAL);
+      result.extension_headers = std::move(headers);
+      return {};
+    }
   }
 }
 
@@ -172,6 +181,17 @@ void write_timestamps(Session& session, const SocketSettings& settings, Instant 
   }
 }
 
+namespace {
+
+in6_pktinfo packet_info_v6(const ReceiveControl& from) {
+  in6_pktinfo info{};
+  info.ipi6_ifindex = static_cast<unsigned>(from.interface);
+  info.ipi6_addr = to_in6_addr(from.destination);
+  return info;
+}
+
+}  // namespace
+
 // The order is that of Linux.
 void write_control(Session& session, const SocketKind& kind, const SocketSettings& settings,
                    const ReceiveControl& from, Incoming& message) {
@@ -184,12 +204,8 @@ void write_control(Session& session, const SocketKind& kind, const SocketSetting
   if (settings.receive_overflow && from.dropped > 0)
     put_control(message, SOL_SOCKET, SO_RXQ_OVFL, static_cast<std::uint32_t>(from.dropped));
   if (from.segment != 0) put_control(message, IPPROTO_UDP, UDP_GRO, from.segment);
-  if (kind.domain == AF_INET6 && ipv6.receive_packet_info) {
-    in6_pktinfo info{};
-    info.ipi6_ifindex = static_cast<unsigned>(from.interface);
-    info.ipi6_addr = to_in6_addr(from.destination);
-    put_control(message, IPPROTO_IPV6, IPV6_PKTINFO, info);
-  }
+  if (kind.domain == AF_INET6 && ipv6.receive_packet_info)
+    put_control(message, IPPROTO_IPV6, IPV6_PKTINFO, packet_info_v6(from));
   if (is_ipv4 && ipv4.receive_packet_info) {
     in_pktinfo info{};
     info.ipi_ifindex = static_cast<int>(from.interface);
@@ -198,8 +214,8 @@ void write_control(Session& session, const SocketKind& kind, const SocketSetting
   }
   if (is_ipv4 && ipv4.receive_hops) put_control(message, IPPROTO_IP, IP_TTL, int{from.hops});
   if (is_ipv4 && ipv4.receive_traffic_class) put_control(message, IPPROTO_IP, IP_TOS, from.traffic_class);
-  if (is_ipv4 && settings.ip.receive_ipv4_options && !from.ipv4_options.empty())
-    put_control(message, IPPROTO_IP, IP_RECVOPTS, from.ipv4_options);
+  if (is_ipv4 && settings.ip.receive_ipv4_options && !from.ip_options.empty())
+    put_control(message, IPPROTO_IP, IP_RECVOPTS, from.ip_options);
   if (is_ipv4 && ipv4.receive_original_destination) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -210,6 +226,14 @@ void write_control(Session& session, const SocketKind& kind, const SocketSetting
   if (!is_ipv4 && ipv6.receive_hops) put_control(message, IPPROTO_IPV6, IPV6_HOPLIMIT, int{from.hops});
   if (!is_ipv4 && ipv6.receive_traffic_class)
     put_control(message, IPPROTO_IPV6, IPV6_TCLASS, int{from.traffic_class});
+  if (!is_ipv4 && !from.ip_options.empty())
+    write_extension_control(settings.ip.receive_extensions, from.ip_options, from.first_header, message);
+  if (kind.domain == AF_INET6 && ipv6.receive_old_packet_info)
+    put_control(message, IPPROTO_IPV6, IPV6_2292PKTINFO, packet_info_v6(from));
+  if (!is_ipv4 && ipv6.receive_old_hops)
+    put_control(message, IPPROTO_IPV6, IPV6_2292HOPLIMIT, int{from.hops});
+  if (!is_ipv4 && !from.ip_options.empty())
+    write_old_extension_control(settings.ip.receive_extensions, from.ip_options, from.first_header, message);
   if (!is_ipv4 && ipv6.receive_original_destination) {
     sockaddr_in6 address{};
     address.sin6_family = AF_INET6;

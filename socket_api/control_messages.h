@@ -1,12 +1,14 @@
 // The control messages of sendmsg(2) and recvmsg(2): cmsg(3).
 #pragma once
 
+#include <memory>
 #include <optional>
 
 #include "socket_api/outcome.h"
 #include "socket_api/stack_instance.h"
 #include "stack/base/address.h"
 #include "stack/base/bytes.h"
+#include "stack/ip/extension_headers.h"
 
 namespace transom::sockets {
 
@@ -21,7 +23,8 @@ struct SendControl {
   std::optional<std::uint8_t> hops;
   std::optional<std::uint8_t> traffic_class;
   std::optional<bool> dont_fragment;
-  std::optional<std::uint16_t> segment;  // UDP_SEGMENT
+  std::optional<std::uint16_t> segment;                     // UDP_SEGMENT
+  std::shared_ptr<ip::ExtensionHeaders> extension_headers;  // of IPv6, in place of those of the socket
 };
 
 // What control messages say about one that was received.
@@ -33,8 +36,9 @@ struct ReceiveControl {
   std::uint8_t traffic_class = 0;
   Instant arrival{};
   std::uint64_t dropped = 0;  // SO_RXQ_OVFL
-  Bytes ipv4_options = {};    // IP_RECVOPTS
-  int segment = 0;            // UDP_GRO: the size of the datagrams that were joined; 0: it is one
+  Bytes ip_options = {};      // see ip::Received::options
+  IpProtocol first_header{};
+  int segment = 0;  // UDP_GRO: the size of the datagrams that were joined; 0: it is one
 };
 
 // EINVAL for a malformed message, or an unknown one of a level that the socket has.

@@ -25,7 +25,9 @@ struct CopiedPacket {
   std::uint8_t hops = 0;
   std::uint8_t traffic_class = 0;
   ChecksumState checksum = ChecksumState::kUnknown;
-  std::size_t network_offset = 0;  // of the IP header, in a frame
+  std::size_t network_offset = 0;          // of the IP header, in a frame
+  std::vector<std::uint8_t> ip_options{};  // see ip::Received::options
+  IpProtocol first_header{};
   Instant arrival{};
   std::uint64_t dropped = 0;  // packets lost before it for want of room
 };
@@ -66,7 +68,9 @@ class CopiedPackets {
   std::uint64_t dropped() const { return dropped_; }
 
  private:
-  static std::size_t memory_of(const CopiedPacket& packet) { return sizeof packet + packet.octets.size(); }
+  static std::size_t memory_of(const CopiedPacket& packet) {
+    return sizeof packet + packet.octets.size() + packet.ip_options.size();
+  }
 
   Ring<CopiedPacket> packets_;
   std::size_t memory_ = 0;

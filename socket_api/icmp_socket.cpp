@@ -163,7 +163,9 @@ std::size_t IcmpSocket::take(Session& session, Incoming& message, const ip::Echo
       .interface = settings_.interface,
       .hops = reply.ttl,
       .traffic_class = reply.traffic_class,
-      .arrival = reply.arrival};
+      .arrival = reply.arrival,
+      .ip_options = reply.ip_options,
+      .first_header = reply.first_header};
   write_control(session, kind(), settings_, control, message);
   return scatter(message, header, reply.payload);
 }

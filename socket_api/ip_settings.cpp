@@ -191,6 +191,10 @@ Outcome<void> set_ipv6_option(Session& session, const SocketKind& kind, IpSettin
       return set(family.receive_packet_info, read_option<int>(value));
     case IPV6_RECVHOPLIMIT:
       return set(family.receive_hops, read_option<int>(value));
+    case IPV6_2292PKTINFO:
+      return set(family.receive_old_packet_info, read_option<int>(value));
+    case IPV6_2292HOPLIMIT:
+      return set(family.receive_old_hops, read_option<int>(value));
     case IPV6_RECVTCLASS:
       return set(family.receive_traffic_class, read_option<int>(value));
     case IPV6_RECVERR:
@@ -241,6 +245,10 @@ Outcome<std::size_t> get_ipv6_option(const IpSettings& settings, int name, Mutab
       return write_bool_option(out, family.receive_packet_info);
     case IPV6_RECVHOPLIMIT:
       return write_bool_option(out, family.receive_hops);
+    case IPV6_2292PKTINFO:
+      return write_bool_option(out, family.receive_old_packet_info);
+    case IPV6_2292HOPLIMIT:
+      return write_bool_option(out, family.receive_old_hops);
     case IPV6_RECVTCLASS:
       return write_bool_option(out, family.receive_traffic_class);
     case IPV6_RECVERR:
@@ -287,6 +295,7 @@ Outcome<void> set_ip_option(Session& session, const SocketKind& kind, IpSettings
   }
   if (is_group_option(level, name)) return set_group_option(session, settings, level, name, value);
   if (level == IPPROTO_IP) return set_ipv4_option(session, kind, settings, name, value);
+  if (is_extension_option(name)) return set_extension_option(kind, settings, name, value);
   return set_ipv6_option(session, kind, settings, name, value);
 }
 
@@ -295,6 +304,7 @@ Outcome<std::size_t> get_ip_option(Session& session, const SocketKind& kind, con
   if (level == IPPROTO_IPV6 && kind.domain != AF_INET6) return fail(ENOPROTOOPT);
   if (is_group_option(level, name)) return get_group_option(session, settings, level, name, out);
   if (level == IPPROTO_IP) return get_ipv4_option(settings, name, out);
+  if (is_extension_option(name)) return get_extension_option(settings, name, out);
   return get_ipv6_option(settings, name, out);
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "socket_api/extension_options.h"
 #include "socket_api/outcome.h"
 #include "socket_api/stack_instance.h"
 #include "stack/base/address.h"
@@ -32,14 +33,18 @@ struct IpSettings {
     bool receive_traffic_class = false;
     bool receive_errors = false;
     bool receive_original_destination = false;
+    bool receive_old_packet_info = false;  // IPV6_2292PKTINFO
+    bool receive_old_hops = false;         // IPV6_2292HOPLIMIT
   };
 
   Family ipv4;
   Family ipv6;
   std::vector<std::uint8_t> ipv4_options;  // IP_OPTIONS: of what is sent, in whole 32-bit words
   bool receive_ipv4_options = false;       // IP_RECVOPTS
-  bool free_bind = false;                  // IP_FREEBIND: an address may be bound that is not ours (yet)
-  bool auto_flow_label = true;             // IPV6_AUTOFLOWLABEL
+  std::shared_ptr<const ip::ExtensionHeaders> extension_headers;  // of what is sent; nullptr: none
+  ReceivedExtensions receive_extensions;
+  bool free_bind = false;       // IP_FREEBIND: an address may be bound that is not ours (yet)
+  bool auto_flow_label = true;  // IPV6_AUTOFLOWLABEL
   bool v6_only = false;
   bool bind_without_port = false;           // IP_BIND_ADDRESS_NO_PORT: kept; a port is chosen all the same
   std::shared_ptr<ip::GroupMember> groups;  // once one is joined; of this socket alone

@@ -153,6 +153,8 @@ bool RawSocket::on_packet(const ip::Received& received, const Packet& packet) {
                     .interface = received.interface.id(),
                     .hops = received.ttl,
                     .traffic_class = received.traffic_class,
+                    .ip_options = {received.options.begin(), received.options.end()},
+                    .first_header = received.first_header,
                     .arrival = clock_.now()};
   const auto limit =
       settings_.receive_buffer ? 2 * std::size_t{*settings_.receive_buffer} : CopiedPackets::kDefaultLimit;
@@ -191,7 +193,9 @@ Outcome<std::size_t> RawSocket::receive(Session& session, Incoming& message) {
                    .hops = packet.hops,
                    .traffic_class = packet.traffic_class,
                    .arrival = packet.arrival,
-                   .dropped = packet.dropped},
+                   .dropped = packet.dropped,
+                   .ip_options = packet.ip_options,
+                   .first_header = packet.first_header},
                   message);
     const std::size_t size = scatter(message, packet.octets, Packet());
     if ((message.flags & MSG_PEEK) == 0) packets_.pop();
@@ -250,7 +254,10 @@ Outcome<void> RawSocket::send_packet(Session& session, const SocketAddress& to, 
   if (!checked) return std::unexpected(checked.error());
   InterfaceId interface = control.interface != InterfaceId::kAny ? control.interface : *checked;
   if (interface == InterfaceId::kAny && address.is_multicast()) interface = ip.multicast_interface;
-  const auto way = layer.destination(address, interface);
+  const std::shared_ptr<const ip::ExtensionHeaders> extensions =
+      control.extension_headers ? control.extension_headers : settings_.ip.extension_headers;
+  const ip::RoutedHeaders headers(header_included_ ? nullptr : extensions.get(), address);
+  const auto way = layer.destination(headers.first_stop(), interface);
   if (!way) return fail(way.error());
   ip::Destination& destination = **way;
   if (destination.is_broadcast && !settings_.broadcast) return fail(EACCES);
@@ -274,6 +281,7 @@ Outcome<void> RawSocket::send_packet(Session& session, const SocketAddress& to, 
          .traffic_class = control.traffic_class.value_or(static_cast<std::uint8_t>(ip.traffic_class)),
          .dont_fragment = control.dont_fragment.value_or(may_not_fragment),
          .ip_options = settings_.ip.ipv4_options,
+         .extension_headers = headers.headers(),
          .loop = destination.is_broadcast || (destination.is_multicast && ip.multicast_loop),
          .stay_on_host = destination.is_multicast && ttl == 0});
   }();

@@ -78,6 +78,7 @@ struct SocketSettings {
   std::uint64_t max_pacing_rate = UINT64_MAX;     // octets per second; all ones: none
   std::shared_ptr<drivers::PacketFilter> filter;  // SO_ATTACH_FILTER
   bool filter_is_locked = false;                  // SO_LOCK_FILTER
+  int peek_offset = -1;  // SO_PEEK_OFF: where the next MSG_PEEK begins; negative: off
   KeptOptions kept;
   IpSettings ip;
 };
@@ -144,6 +145,17 @@ class Socket : public Pollable, protected ReadinessListener {
   virtual bool is_bound() const = 0;
   virtual bool takes_filter() const { return false; }
   virtual bool takes_zero_copy() const { return false; }  // SO_ZEROCOPY
+  virtual bool takes_peek_offset() const { return false; }
+  // MSG_PEEK has seen so many octets; others are taken, which brings the place nearer from which is looked
+  // ahead.
+  void peek_on(std::size_t octets) {
+    if (settings_.peek_offset >= 0) settings_.peek_offset += static_cast<int>(octets);
+  }
+  void peek_back(std::size_t octets) {
+    if (settings_.peek_offset >= 0)
+      settings_.peek_offset -=
+          static_cast<int>(std::min<std::size_t>(octets, static_cast<std::size_t>(settings_.peek_offset)));
+  }
   // SOF_TIMESTAMPING_OPT_ID was switched on: reports of what is sent from now on are numbered from 0.
   virtual Outcome<void> start_timestamp_keys() { return {}; }
   virtual int send_buffer(Session& session) const = 0;     // as SO_SNDBUF shows it

@@ -192,6 +192,13 @@ Outcome<void> Socket::set_socket_option(Session& session, int name, Bytes value)
       case SO_RCVBUF:
       case SO_RCVBUFFORCE:
         return set_buffer(settings_.receive_buffer);
+      case SO_PEEK_OFF: {
+        const auto offset = read_option<int>(value);
+        if (!offset) return std::unexpected(offset.error());
+        if (!takes_peek_offset()) return fail(EOPNOTSUPP);
+        settings_.peek_offset = *offset;
+        return {};
+      }
       case SO_RCVLOWAT: {
         const auto octets = read_option<int>(value);
         if (!octets) return std::unexpected(octets.error());
@@ -321,6 +328,9 @@ Outcome<std::size_t> Socket::get_socket_option(Session& session, int name, Mutab
       return fail(EOPNOTSUPP);
     case SO_ZEROCOPY:
       return write_bool_option(out, settings_.zero_copy);
+    case SO_PEEK_OFF:
+      if (!takes_peek_offset()) return fail(EOPNOTSUPP);
+      return write_int_option(out, settings_.peek_offset);
     case SO_MAX_PACING_RATE:
       return write_rate(out, settings_.max_pacing_rate);
     case SO_BINDTOIFINDEX:

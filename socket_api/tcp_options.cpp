@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "socket_api/option_value.h"
+#include "socket_api/stream_filter.h"
 #include "socket_api/tcp_info.h"
 #include "socket_api/tcp_socket.h"
 
@@ -97,6 +98,7 @@ void TcpSocket::apply_settings(Session& session) {
   options_.min_hops = static_cast<std::uint8_t>(settings_.ip.of(family).min_hops);
   options_.traffic_class =
       static_cast<std::uint8_t>(settings_.ip.of(family).traffic_class & 0xfc);  // ECN is TCP's own
+  options_.filter = settings_.filter ? std::make_shared<StreamFilter>(settings_.filter) : nullptr;
   if (settings_.send_buffer) options_.send_buffer = std::max(*settings_.send_buffer, kMinBuffer);
   if (settings_.receive_buffer) options_.receive_buffer = std::max(*settings_.receive_buffer, kMinBuffer);
   // As Linux: a buffer that is not fixed must hold what is waited for.
@@ -120,12 +122,6 @@ int TcpSocket::receive_buffer(Session& session) const {
 }
 
 Outcome<void> TcpSocket::set_option(Session& session, int level, int name, Bytes value) {
-  if (level == SOL_SOCKET && name == SO_PEEK_OFF) {  // negative: off
-    const auto offset = read_option<int>(value);
-    if (!offset) return std::unexpected(offset.error());
-    peek_offset_ = std::max(*offset, -1);
-    return {};
-  }
   if (level != IPPROTO_TCP) return Socket::set_option(session, level, name, value);
   const auto done = set_tcp_option(session, name, value);
   if (done) apply_settings(session);
@@ -238,7 +234,6 @@ Outcome<void> TcpSocket::set_tcp_option(Session& session, int name, Bytes value)
 }
 
 Outcome<std::size_t> TcpSocket::get_option(Session& session, int level, int name, MutableBytes out) {
-  if (level == SOL_SOCKET && name == SO_PEEK_OFF) return write_int_option(out, peek_offset_);
   return level == IPPROTO_TCP ? get_tcp_option(session, name, out)
                               : Socket::get_option(session, level, name, out);
 }

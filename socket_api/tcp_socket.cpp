@@ -314,7 +314,7 @@ Outcome<std::size_t> TcpSocket::discard_once(std::size_t wanted) {
 
 Outcome<std::size_t> TcpSocket::peek_once(Incoming& message) {
   if (connection_ == nullptr) return std::unexpected(error_or(ENOTCONN));
-  const auto skipped = static_cast<std::size_t>(std::max(peek_offset_, 0));
+  const auto skipped = static_cast<std::size_t>(std::max(settings_.peek_offset, 0));
   if (message.buffers.size() == 1 && skipped == 0) {
     const auto seen = connection_->receive(message.buffers.front(), {.peek = true});
     if (!seen) return fail(seen.error());
@@ -340,10 +340,7 @@ Outcome<std::size_t> TcpSocket::peek_once(Incoming& message) {
 Outcome<std::size_t> TcpSocket::receive(Session& session, Incoming& message) {
   if ((message.flags & MSG_ERRQUEUE) != 0) return receive_report(session, message);
   const auto received = receive_octets(session, message);
-  // What is taken brings the place nearer from which is looked ahead.
-  if (received && peek_offset_ > 0 && (message.flags & (MSG_PEEK | MSG_OOB)) == 0)
-    peek_offset_ =
-        static_cast<int>(std::max<std::int64_t>(peek_offset_ - static_cast<std::int64_t>(*received), 0));
+  if (received && (message.flags & (MSG_PEEK | MSG_OOB)) == 0) peek_back(*received);
   if (received && *received > 0 && !message.control.empty()) write_stream_control(session, message);
   return received;
 }
@@ -367,7 +364,7 @@ Outcome<std::size_t> TcpSocket::receive_octets(Session& session, Incoming& messa
       return seen;
     };
     const auto seen = repeat(session, POLLIN, limit, attempt);
-    if (seen && peek_offset_ >= 0) peek_offset_ += static_cast<int>(*seen);
+    if (seen) peek_on(*seen);
     return seen;
   }
 

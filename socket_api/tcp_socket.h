@@ -41,7 +41,9 @@ class TcpSocket final : public Socket, private ip::IcmpErrorListener, private tc
  protected:
   void on_close(Session& session) override;
   void apply_settings(Session& session) override;
+  bool takes_filter() const override { return true; }
   bool takes_zero_copy() const override { return true; }
+  bool takes_peek_offset() const override { return true; }
   Error take_error() override;
   QueuedMemory queued_memory() const override;
   bool is_listening() const override { return listener_ != nullptr; }
@@ -99,7 +101,6 @@ class TcpSocket final : public Socket, private ip::IcmpErrorListener, private tc
   tcp::Listener* listener_ = nullptr;
   tcp::Connection* connection_ = nullptr;
   tcp::Options options_;
-  int peek_offset_ = -1;                             // SO_PEEK_OFF: where the next MSG_PEEK begins
   std::optional<tcp::FastOpenKeys> fast_open_keys_;  // TCP_FASTOPEN_KEY
   // What there is to tell besides the octets; few sockets have it.
   struct Reports {

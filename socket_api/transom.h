@@ -128,8 +128,9 @@ int transom_connect_by_name(transom_stack* stack, const char* node, unsigned sho
  * PACKET_IGNORE_OUTGOING and PACKET_ADD_MEMBERSHIP (without effect: everything is heard). No rings
  * (PACKET_RX_RING) and no fan-out. A VLAN tag is left in the frame.
  *
- * SO_ATTACH_FILTER, SO_DETACH_FILTER and SO_LOCK_FILTER: raw, packet and UDP sockets; EOPNOTSUPP for the
- * others. Offsets from SKF_NET_OFF and SKF_LL_OFF are refused. */
+ * SO_ATTACH_FILTER, SO_DETACH_FILTER and SO_LOCK_FILTER: not of ping sockets (EOPNOTSUPP). Offsets from
+ * SKF_NET_OFF and SKF_LL_OFF are refused. What a filter of TCP refuses, or cuts off, is as if it were lost.
+ */
 int transom_socket(transom_stack* stack, int domain, int type, int protocol);
 
 /* EINVAL when already bound, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT. Port 0: one is chosen. A link-local
@@ -216,8 +217,9 @@ int transom_getpeername(transom_stack* stack, int fd, struct sockaddr* address, 
  * refused), UDP_GRO (joins what waits in the queue).
  *
  * IPPROTO_IP, IPPROTO_IPV6: those of ip(7) and ipv6(7) that bear on what a host sends and receives,
- * IP_OPTIONS (not of TCP), IP_MINTTL and IPV6_MINHOPCOUNT, IP_RECVERR and IPV6_RECVERR among them; not the
- * extension headers of RFC 3542, flow labels of one's own, and IP_TRANSPARENT (EPERM). Groups:
+ * IP_OPTIONS (not of TCP), IP_MINTTL and IPV6_MINHOPCOUNT, IP_RECVERR and IPV6_RECVERR among them, and the
+ * extension headers of RFC 3542 (not sent by TCP and ping sockets); not flow labels of one's own and
+ * IP_TRANSPARENT (EPERM). Groups:
  * IP_ADD_MEMBERSHIP and its like, source filters, and MCAST_... of both levels (RFC 3678): at most 20
  * memberships of IPv4 and 64 of IPv6, of 10 and 64 sources; routers are told by IGMPv3 and MLDv2, or older.
  * IP_BIND_ADDRESS_NO_PORT is kept, but a port is chosen all the same.

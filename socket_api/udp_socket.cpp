@@ -134,7 +134,9 @@ Outcome<std::size_t> UdpSocket::send_or_cork(Session& session, const Outgoing& m
                          .source = message.control.source,
                          .interface = message.control.interface,
                          .ttl = message.control.hops,
-                         .traffic_class = message.control.traffic_class};
+                         .traffic_class = message.control.traffic_class,
+                         .extension_headers = settings_.ip.extension_headers};
+  if (message.control.extension_headers) parameters.extension_headers = message.control.extension_headers;
   if (message.to) {
     if (message.to->endpoint.port == Port::kNone) return fail(EINVAL);
     const auto interface = check_destination(*message.to);
@@ -246,7 +248,8 @@ std::size_t UdpSocket::take_packets(Session& session, Incoming& message, const u
                                .traffic_class = first.traffic_class,
                                .arrival = first.arrival,
                                .dropped = first.dropped,
-                               .ipv4_options = first.ip_options,
+                               .ip_options = first.ip_options,
+                               .first_header = first.first_header,
                                .segment = static_cast<int>(segment)};
   message.from = SocketAddress{first.source, first.interface};
   write_control(session, kind(), settings_, control, message);
@@ -255,6 +258,31 @@ std::size_t UdpSocket::take_packets(Session& session, Incoming& message, const u
 
 std::size_t UdpSocket::take(Session& session, Incoming& message, const udp::Datagram& datagram) {
   return take_packets(session, message, datagram, {&datagram.payload, 1}, 0);
+}
+
+// As Linux: goes on in the datagram in which the last look ended, or behind it.
+std::optional<std::size_t> UdpSocket::look_ahead(Session& session, Incoming& message) {
+  auto offset = static_cast<std::size_t>(settings_.peek_offset);
+  std::size_t place = 0;
+  udp::Datagram* datagram = udp_->peek(place);
+  while (datagram != nullptr && offset >= datagram->payload.size() && (offset > 0 || datagram->was_seen)) {
+    offset -= datagram->payload.size();
+    datagram = udp_->peek(++place);
+  }
+  if (datagram == nullptr) return std::nullopt;
+  const std::size_t whole = datagram->payload.size();
+  if (whole == 0) datagram->was_seen = true;
+  std::vector<std::uint8_t> rest(whole - offset);
+  (void)datagram->payload.copy_out(offset, rest);
+  std::size_t room = 0;
+  for (const MutableBytes& buffer : message.buffers) room += buffer.size();
+  const std::size_t copied = std::min(room, rest.size());
+  (void)take_packets(session, message, *datagram, {}, 0);
+  (void)scatter(message, rest, std::span<const Packet>());
+  if (room <= rest.size() && room < whole) message.result_flags |= MSG_TRUNC;
+  const std::size_t told = (message.flags & MSG_TRUNC) != 0 ? whole : copied;
+  peek_on(told);
+  return told;
 }
 
 // UDP_GRO: those that follow, of the same flow and size, with it. The last may be shorter.
@@ -267,7 +295,8 @@ std::size_t UdpSocket::take_all_alike(Session& session, Incoming& message, udp::
     const udp::Datagram* const next = udp_->peek();
     const bool is_alike = next != nullptr && next->source == first.source &&
                           next->destination == first.destination && next->interface == first.interface &&
-                          next->ttl == first.ttl && next->traffic_class == first.traffic_class;
+                          next->ttl == first.ttl && next->traffic_class == first.traffic_class &&
+                          next->first_header == first.first_header && next->ip_options == first.ip_options;
     if (!is_alike || next->payload.size() == 0 || next->payload.size() > segment ||
         total + next->payload.size() > kMaxDatagram)
       break;
@@ -290,10 +319,16 @@ Outcome<std::size_t> UdpSocket::receive(Session& session, Incoming& message) {
   const auto attempt = [&]() -> Outcome<std::size_t> {
     if ((message.flags & MSG_PEEK) != 0) {
       if (const Error error = udp_->take_error(); error != Error::kNone) return fail(error);
-      if (const udp::Datagram* datagram = udp_->peek()) return take(session, message, *datagram);
+      if (settings_.peek_offset >= 0) {
+        if (const auto seen = look_ahead(session, message)) return *seen;
+      } else if (const udp::Datagram* datagram = udp_->peek()) {
+        return take(session, message, *datagram);
+      }
     } else if (auto datagram = udp_->receive()) {
-      return join_ ? take_all_alike(session, message, std::move(*datagram))
-                   : take(session, message, *datagram);
+      const std::size_t size =
+          join_ ? take_all_alike(session, message, std::move(*datagram)) : take(session, message, *datagram);
+      peek_back(size);
+      return size;
     } else if (datagram.error() != Error::kWouldBlock) {
       return fail(datagram.error());
     }
@@ -320,7 +355,6 @@ void UdpSocket::apply_settings(Session&) {
   options.min_hops_v4 = static_cast<std::uint8_t>(settings_.ip.ipv4.min_hops);
   options.min_hops_v6 = static_cast<std::uint8_t>(settings_.ip.ipv6.min_hops);
   options.ip_options = settings_.ip.ipv4_options;
-  options.receive_ip_options = settings_.ip.receive_ipv4_options;
   udp_->set_filter(settings_.filter ? this : nullptr);
   options.receive_errors = settings_.ip.ipv4.receive_errors || settings_.ip.ipv6.receive_errors;
   options.bound_interface = settings_.interface != InterfaceId::kAny ? settings_.interface : peer_interface_;

@@ -36,6 +36,7 @@ class UdpSocket final : public Socket, private ip::IcmpErrorListener, private ud
   }
   bool takes_filter() const override { return true; }
   bool takes_zero_copy() const override { return true; }
+  bool takes_peek_offset() const override { return true; }
   Outcome<void> start_timestamp_keys() override {
     timestamp_key_ = 0;
     return {};
@@ -59,6 +60,7 @@ class UdpSocket final : public Socket, private ip::IcmpErrorListener, private ud
   void note_too_long(Session& session, const udp::SendTo& parameters);
   Outcome<void> flush_corked(Session& session);
   std::size_t take(Session& session, Incoming& message, const udp::Datagram& datagram);
+  std::optional<std::size_t> look_ahead(Session& session, Incoming& message);  // SO_PEEK_OFF
   std::size_t take_all_alike(Session& session, Incoming& message, udp::Datagram first);
   std::size_t take_packets(Session& session, Incoming& message, const udp::Datagram& first,
                            std::span<const Packet> payloads, std::size_t segment);

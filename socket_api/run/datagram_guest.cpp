@@ -16,8 +16,29 @@ namespace transom::sockets::run {
 namespace {
 
 constexpr std::size_t kMaxDatagram = 65535 + 18;  // a frame of a packet socket has its header too
-constexpr std::size_t kMaxControl = 1024;
+constexpr std::size_t kMaxControl = 8192;         // extension headers are up to 2 KiB each
 constexpr std::size_t kMaxWaiting = 64;  // in the pair; more wait in the stack, whose buffer is bounded
+
+// SO_PEEK_OFF is the pair's, for recv() that nobody is asked about; negative: off.
+int peek_offset_of(int theirs) {
+  int offset = -1;
+  socklen_t size = sizeof offset;
+  return getsockopt(theirs, SOL_SOCKET, SO_PEEK_OFF, &offset, &size) == 0 ? offset : -1;
+}
+
+void set_peek_offset(int theirs, int offset) {
+  (void)setsockopt(theirs, SOL_SOCKET, SO_PEEK_OFF, &offset, sizeof offset);
+}
+
+// Whether the first record of the pair is there and empty. The program's MSG_PEEK notices nothing of it.
+bool first_is_empty(int theirs) {
+  const int offset = peek_offset_of(theirs);
+  if (offset >= 0) set_peek_offset(theirs, -1);
+  char octet = 0;
+  const ssize_t size = recv(theirs, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (offset >= 0) set_peek_offset(theirs, offset);
+  return size == 0;
+}
 
 }  // namespace
 
@@ -220,6 +241,9 @@ Outcome<std::size_t> DatagramGuest::receive_into(Session& session, const Trapped
   Waiting came;
   std::array<std::uint8_t, kMaxControl> control{};
   int result_flags = 0;
+  std::size_t whole = 0;
+  const bool is_look = (flags & MSG_PEEK) != 0;
+  const int ahead = peek_offset_of(theirs);
   if ((flags & MSG_ERRQUEUE) != 0 || waiting_.empty()) {
     Incoming incoming{.buffers = {&room, 1}, .control = control, .flags = flags | MSG_DONTWAIT};
     const auto size = socket_->receive(session, incoming);
@@ -228,13 +252,23 @@ Outcome<std::size_t> DatagramGuest::receive_into(Session& session, const Trapped
     came.from = incoming.from;
     came.control.assign(control.begin(),
                         control.begin() + static_cast<std::ptrdiff_t>(incoming.control_size));
+    whole = came.size;
     result_flags = incoming.result_flags;
+  } else if (is_look && ahead >= 0) {
+    // As Linux, for whom a look that ends with the datagram and did not begin with it is cut, too.
+    const std::size_t wanted = std::min(message.room(), octets.size());
+    const std::size_t place = place_ahead(static_cast<std::size_t>(ahead));
+    const ssize_t size = recv(theirs, octets.data(), wanted, MSG_DONTWAIT | MSG_PEEK);
+    if (size < 0) return fail(errno);
+    if (place < waiting_.size()) came = waiting_[place];
+    whole = std::exchange(came.size, static_cast<std::size_t>(size));
+    if (came.size == wanted && wanted < whole) result_flags |= MSG_TRUNC;
   } else {
     const ssize_t size = recv(theirs, octets.data(), octets.size(), MSG_DONTWAIT | (flags & MSG_PEEK));
     if (size < 0) return fail(errno);
     came = waiting_.front();
-    came.size = static_cast<std::size_t>(size);
-    if ((flags & MSG_PEEK) == 0) waiting_.pop_front();
+    whole = came.size = static_cast<std::size_t>(size);
+    if (!is_look) waiting_.pop_front();
   }
   std::size_t done = 0;
   for (const iovec& piece : message.pieces) {
@@ -269,7 +303,27 @@ Outcome<std::size_t> DatagramGuest::receive_into(Session& session, const Trapped
     return std::unexpected(copied.error());
   message.header.msg_controllen = cut.control_size;
   message.header.msg_flags = result_flags;
-  return (flags & MSG_TRUNC) != 0 ? came.size : done;
+  const std::size_t told = (flags & MSG_TRUNC) != 0 ? whole : done;
+  // UDP of Linux goes on, and back, by what it tells; the pair by what was copied.
+  if (ahead >= 0 && (flags & MSG_ERRQUEUE) == 0)
+    set_peek_offset(theirs,
+                    is_look ? ahead + static_cast<int>(told) : std::max(ahead - static_cast<int>(told), 0));
+  return told;
+}
+
+// In which datagram of the pair a look goes on: as Linux, an empty one is seen once.
+std::size_t DatagramGuest::place_ahead(std::size_t offset) {
+  std::size_t place = 0;
+  for (; place < waiting_.size(); ++place) {
+    Waiting& one = waiting_[place];
+    const bool is_behind = offset >= one.size && (offset > 0 || one.was_seen);
+    if (!is_behind) {
+      one.was_seen |= one.size == 0;
+      break;
+    }
+    offset -= one.size;
+  }
+  return place;
 }
 
 // Drops from `waiting_` what the program has taken by itself. What is left in the pair is the end of it.
@@ -284,9 +338,7 @@ void DatagramGuest::forget_taken(int theirs) {
   }
   // Empty ones at the front may be gone or not: the pair tells whether its first is one.
   while (!waiting_.empty() && waiting_.front().size == 0) {
-    char octet = 0;
-    const ssize_t first = recv(theirs, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (first == 0) break;
+    if (first_is_empty(theirs)) break;
     waiting_.pop_front();
   }
 }

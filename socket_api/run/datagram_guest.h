@@ -41,6 +41,7 @@ class DatagramGuest final : public GuestSocket {
     std::optional<SocketAddress> from;
     std::vector<std::uint8_t> control;
     bool is_error = false;  // an empty record that only wakes: error_ is what it means
+    bool was_seen = false;  // by a look with SO_PEEK_OFF, of an empty one
   };
   void move_out(Session& session);
   void move_in(Session& session);
@@ -55,6 +56,7 @@ class DatagramGuest final : public GuestSocket {
   std::optional<Outcome<std::int64_t>> try_receive(Session& session, const TrappedCall& call);
   Outcome<std::size_t> receive_into(Session& session, const TrappedCall& call, MessageArgument& message,
                                     int flags, int theirs);
+  std::size_t place_ahead(std::size_t offset);
   Outcome<std::int64_t> receive_many(Session& session, const TrappedCall& call, int theirs);
   Outcome<std::int64_t> send_one(Session& session, const TrappedCall& call);
   Outcome<std::int64_t> send_many(Session& session, const TrappedCall& call);

@@ -26,9 +26,11 @@ bool concerns_pair(int level, int name) {
 
 // What concerns reading from the pair and nothing else: the stack is read from at once, and by octets.
 bool is_of_pair(const Socket& socket, int level, int name) {
-  const bool is_stream = socket.kind().type == SOCK_STREAM;
+  const SocketKind& kind = socket.kind();
+  const bool looks_ahead =
+      kind.type == SOCK_STREAM || (kind.domain != AF_PACKET && kind.protocol == IPPROTO_UDP);
   return level == SOL_SOCKET &&
-         (name == SO_RCVLOWAT || name == SO_OOBINLINE || (name == SO_PEEK_OFF && is_stream));
+         (name == SO_RCVLOWAT || name == SO_OOBINLINE || (name == SO_PEEK_OFF && looks_ahead));
 }
 
 // What is written to a stream goes to the pair, and nobody counts the calls that did: programs that are told

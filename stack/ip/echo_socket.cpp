@@ -67,8 +67,15 @@ class EchoSocket::Implementation final : public EchoReceiver {
   void set_error_listener(IcmpErrorListener* listener) { error_listener_ = listener; }
 
   void on_reply(const Received& received, const wire::IcmpHeader& header, Packet payload) override {
-    push({received.source, header.sequence(), received.ttl, received.traffic_class, context_.now,
-          std::move(payload), std::nullopt});
+    push({.source = received.source,
+          .sequence = header.sequence(),
+          .ttl = received.ttl,
+          .traffic_class = received.traffic_class,
+          .arrival = context_.now,
+          .payload = std::move(payload),
+          .error = std::nullopt,
+          .ip_options = {received.options.begin(), received.options.end()},
+          .first_header = received.first_header});
   }
   void on_error(const IcmpError& error, const wire::IcmpHeader& request) override {
     if (error_listener_ != nullptr) return error_listener_->on_icmp_error(error);
@@ -77,7 +84,7 @@ class EchoSocket::Implementation final : public EchoReceiver {
 
  private:
   static std::size_t memory_of(const Reply& reply) {
-    return sizeof(Reply) + (reply.payload ? reply.payload.memory() : 0);
+    return sizeof(Reply) + reply.ip_options.size() + (reply.payload ? reply.payload.memory() : 0);
   }
 
   void push(Reply reply) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "stack/base/error.h"
 #include "stack/base/packet.h"
@@ -22,6 +23,8 @@ class EchoSocket {
     Instant arrival{};
     Packet payload;  // the echoed data; empty for an error
     std::optional<IcmpErrorKind> error;
+    std::vector<std::uint8_t> ip_options{};  // see Received::options
+    IpProtocol first_header{};
   };
 
   explicit EchoSocket(IpLayer& ip, IpFamily family, std::uint16_t identifier = 0);  // 0: choose one

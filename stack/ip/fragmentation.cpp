@@ -16,21 +16,23 @@ struct Piece {
   bool is_last;
 };
 
-// Cuts `payload` into pieces of a multiple of 8 octets, and has `write_header` put `header_size` octets in
-// front of each.
+// Cuts `payload`, from `start` on, into pieces of a multiple of 8 octets, and has `write_header` put
+// `header_size` octets in front of each.
 template <typename WriteHeader>
-bool cut(const Packet& payload, std::size_t header_size, std::uint32_t mtu, PacketQueue& out,
-         WriteHeader write_header) {
+bool cut(const Packet& payload, std::size_t start, std::size_t header_size, std::uint32_t mtu,
+         PacketQueue& out, WriteHeader write_header) {
   if (mtu < header_size + 8) return false;
   const std::size_t room = (mtu - header_size) / 8 * 8;
-  const std::size_t total = payload.size();
+  const std::size_t total = payload.size() - start;
+  const std::size_t head_room = Packet::kHeadRoom + start;
   PacketQueue fragments;
   for (std::size_t offset = 0; offset < total; offset += room) {
     const Piece piece{offset, std::min(room, total - offset), offset + room >= total};
-    const bool fits_frame = piece.size + Packet::kHeadRoom <= BufferPool::capacity(BufferSize::kFrame);
-    Packet fragment = payload.pool().allocate(fits_frame ? BufferSize::kFrame : BufferSize::kSuperFrame);
-    if (!fragment) return false;
-    payload.copy_out(piece.offset, fragment.append(piece.size));
+    const bool fits_frame = piece.size + head_room <= BufferPool::capacity(BufferSize::kFrame);
+    Packet fragment =
+        payload.pool().allocate(fits_frame ? BufferSize::kFrame : BufferSize::kSuperFrame, head_room);
+    if (!fragment || fragment.tail_room() < piece.size) return false;
+    payload.copy_out(start + piece.offset, fragment.append(piece.size));
     wire::Writer writer(fragment.prepend(header_size));
     write_header(writer, piece);
     fragments.push(std::move(fragment));
@@ -66,7 +68,7 @@ bool fragment_ipv4(const wire::Ipv4Header& header, const Packet& payload, std::u
   const MutableBytes later_options = MutableBytes(copied).first(header.options.size());
   std::ranges::copy(header.options, later_options.begin());
   blank_uncopied_options(later_options);
-  return cut(payload, header_size, mtu, out, [&](wire::Writer& writer, const Piece& piece) {
+  return cut(payload, 0, header_size, mtu, out, [&](wire::Writer& writer, const Piece& piece) {
     wire::Ipv4Header own = header;
     own.total_length = static_cast<std::uint16_t>(header_size + piece.size);
     own.fragment_offset = static_cast<std::uint16_t>(header.fragment_offset + piece.offset);
@@ -77,15 +79,26 @@ bool fragment_ipv4(const wire::Ipv4Header& header, const Packet& payload, std::u
 }
 
 bool fragment_ipv6(const wire::Ipv6Header& header, std::uint32_t identification, const Packet& payload,
-                   std::uint32_t mtu, PacketQueue& out) {
-  constexpr std::size_t kHeaders = wire::Ipv6Header::kSize + wire::Ipv6FragmentHeader::kSize;
-  return cut(payload, kHeaders, mtu, out, [&](wire::Writer& writer, const Piece& piece) {
-    wire::Ipv6Header own = header;
+                   std::uint32_t mtu, PacketQueue& out, const ExtensionChain& chain) {
+  // RFC 8200 §4.5: the last of what is in front of every fragment names the fragment header.
+  std::vector<std::uint8_t> in_front(chain.unfragmentable);
+  (void)payload.copy_out(0, in_front);
+  wire::Ipv6Header own = header;
+  IpProtocol next = header.next_header;
+  if (in_front.empty()) {
     own.next_header = IpProtocol::kFragment;
-    own.payload_length = static_cast<std::uint16_t>(wire::Ipv6FragmentHeader::kSize + piece.size);
+  } else {
+    next = static_cast<IpProtocol>(
+        std::exchange(in_front[chain.last_next], static_cast<std::uint8_t>(IpProtocol::kFragment)));
+  }
+  const std::size_t behind_header = in_front.size() + wire::Ipv6FragmentHeader::kSize;
+  const std::size_t headers = wire::Ipv6Header::kSize + behind_header;
+  return cut(payload, in_front.size(), headers, mtu, out, [&](wire::Writer& writer, const Piece& piece) {
+    own.payload_length = static_cast<std::uint16_t>(behind_header + piece.size);
     own.write(writer);
+    writer.bytes(in_front);
     wire::Ipv6FragmentHeader fragment;
-    fragment.next_header = header.next_header;
+    fragment.next_header = next;
     fragment.offset = static_cast<std::uint16_t>(piece.offset);
     fragment.more_fragments = !piece.is_last;
     fragment.identification = identification;

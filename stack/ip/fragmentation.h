@@ -3,6 +3,7 @@
 #pragma once
 
 #include "stack/base/packet.h"
+#include "stack/ip/extension_headers.h"
 #include "stack/wire/ipv4.h"
 #include "stack/wire/ipv6.h"
 
@@ -14,8 +15,9 @@ namespace transom::ip {
 // as it was, when the pool is exhausted or the MTU leaves no room.
 bool fragment_ipv4(const wire::Ipv4Header& header, const Packet& payload, std::uint32_t mtu,
                    PacketQueue& out);
+// `chain`: what is to be in front of every fragment, with which `payload` starts.
 bool fragment_ipv6(const wire::Ipv6Header& header, std::uint32_t identification, const Packet& payload,
-                   std::uint32_t mtu, PacketQueue& out);
+                   std::uint32_t mtu, PacketQueue& out, const ExtensionChain& chain = {});
 
 // Completes a checksum that was left for the device. `packet` starts at its transport header.
 void complete_transport_checksum(Packet& packet);

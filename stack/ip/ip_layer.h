@@ -23,6 +23,8 @@
 
 namespace transom::ip {
 
+struct ExtensionHeaders;
+
 struct IpConfig {
   std::uint8_t default_ttl = 64;
   std::size_t max_destinations = 4096;          // entries that nobody holds
@@ -48,8 +50,10 @@ struct SendOptions {
   bool dont_fragment = false;      // IPv4: set DF. Either: fail with kMessageTooLong instead of fragmenting
   std::uint32_t flow_label = 0;    // IPv6
   Bytes ip_options{};              // IPv4: of the header, in whole 32-bit words, no source route
-  bool loop = false;               // multicast and broadcast: hand a copy to our own sockets too
-  bool stay_on_host = false;       // nothing but that copy: what a multicast TTL of 0 means
+  // IPv6: for the Destination that is RoutedHeaders::first_stop(). Not with a super-segment.
+  const ExtensionHeaders* extension_headers = nullptr;
+  bool loop = false;          // multicast and broadcast: hand a copy to our own sockets too
+  bool stay_on_host = false;  // nothing but that copy: what a multicast TTL of 0 means
 };
 
 class Groups;

@@ -138,6 +138,11 @@ void Ipv6Input::process(link::Interface& interface, bool to_unicast, bool is_rea
       default:
         walk.received.protocol = walk.next;
         walk.received.header_size = static_cast<std::uint16_t>(walk.offset);
+        if (walk.offset > wire::Ipv6Header::kSize) {
+          constexpr std::size_t kStart = wire::Ipv6Header::kSize;
+          walk.received.options = Bytes(packet.head()).subspan(kStart, walk.offset - kStart);
+          walk.received.first_header = header.next_header;
+        }
         return delivery_.deliver(walk.received, walk.next_offset, std::move(packet));
     }
   }

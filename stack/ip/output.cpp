@@ -1,5 +1,6 @@
 #include "stack/ip/output.h"
 
+#include "stack/ip/extension_headers.h"
 #include "stack/ip/fragmentation.h"
 #include "stack/ip/ipv4_options.h"
 #include "stack/ip/raw_output.h"
@@ -134,6 +135,16 @@ Result<void> Output::send_ipv4(Destination& destination, const IpAddress& source
 
 Result<void> Output::send_ipv6(Destination& destination, const IpAddress& source, IpProtocol protocol,
                                Packet packet, const SendOptions& options) {
+  ExtensionChain chain{.first = protocol};
+  if (options.extension_headers != nullptr) {
+    if (packet.size() + options.extension_headers->size() > kMaxLength) return too_long(false);
+    const auto longer = prepend_extension_headers(packet, *options.extension_headers, protocol);
+    if (!longer) {
+      context_.drop(DropReason::kNoBuffers, Counter::kIp6OutDiscards);
+      return std::unexpected(Error::kNoBuffers);
+    }
+    chain = *longer;
+  }
   const std::size_t total = wire::Ipv6Header::kSize + packet.size();
   const bool is_super_segment = packet.info().segment_size != 0;
   const std::uint32_t mtu = path_mtu_.current(destination);
@@ -144,7 +155,7 @@ Result<void> Output::send_ipv6(Destination& destination, const IpAddress& source
   header.traffic_class = options.traffic_class;
   header.flow_label = options.flow_label;
   header.payload_length = static_cast<std::uint16_t>(packet.size());
-  header.next_header = protocol;
+  header.next_header = chain.first;
   const std::uint8_t advertised = destination.interface->advertised().hop_limit;
   header.hop_limit = options.ttl != 0 ? options.ttl : advertised != 0 ? advertised : config_.default_ttl;
   header.source = source;
@@ -152,9 +163,11 @@ Result<void> Output::send_ipv6(Destination& destination, const IpAddress& source
   if (needs_copy(destination, options)) loop_copy(destination, header, packet);
   if (options.stay_on_host) return {};
   if (total > mtu && !is_super_segment) {
+    constexpr std::size_t kFragmentAtLeast = wire::Ipv6Header::kSize + wire::Ipv6FragmentHeader::kSize + 8;
+    if (kFragmentAtLeast + chain.unfragmentable > mtu) return too_long(false);
     complete_transport_checksum(packet);
     PacketQueue fragments;
-    if (!fragment_ipv6(header, identification_.next_v6(destination), packet, mtu, fragments)) {
+    if (!fragment_ipv6(header, identification_.next_v6(destination), packet, mtu, fragments, chain)) {
       context_.drop(DropReason::kNoBuffers, Counter::kIp6FragFails);
       return std::unexpected(Error::kNoBuffers);
     }

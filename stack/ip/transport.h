@@ -21,7 +21,10 @@ struct Received {
   std::uint16_t header_size = 0;  // octets of IP headers that still stand in front of the packet, for quoting
   bool router_alert = false;      // the option was there (RFC 2113, RFC 2711)
   bool fragmented = false;        // came with an IPv6 fragment header, or was reassembled
-  Bytes options{};                // of the IPv4 header (RFC 1122 §3.2.1.8); good for as long as the packet is
+  // Of the IPv4 header (RFC 1122 §3.2.1.8), or the extension headers of IPv6, the first of which
+  // `first_header` names. Good for as long as the packet is.
+  Bytes options{};
+  IpProtocol first_header{};
 };
 
 // What an ICMP error means, for both families.

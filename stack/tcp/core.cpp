@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "stack/tcp/segment_filter.h"
+
 namespace transom::tcp {
 
 namespace {
@@ -112,12 +114,12 @@ void Core::receive(const ip::Received& received, Packet packet) {
   if (!segment) return;
   const FourTuple tuple = segment->tuple();
   if (Connection* connection = connections_.find(tuple)) {
-    if (comes_from_too_far(*segment, connection->options())) return;
+    if (is_unwanted(*segment, connection->options())) return;
     connection->segment_arrives(*segment);
     return;
   }
   if (HalfOpen* record = syn_queue_.find(tuple)) {
-    if (comes_from_too_far(*segment, record->listener->options())) return;
+    if (is_unwanted(*segment, record->listener->options())) return;
     arrives_at_half_open(*record, *segment);
     return;
   }
@@ -128,7 +130,7 @@ void Core::receive(const ip::Received& received, Packet packet) {
     if (listeners_.find(tuple, received.interface.id()) != nullptr) time_waits_.remove(*record);
   }
   if (Listener* listener = listeners_.find(tuple, received.interface.id())) {
-    if (comes_from_too_far(*segment, listener->options())) return;
+    if (is_unwanted(*segment, listener->options())) return;
     arrives_in_listen(*listener, *segment, minimum_iss);
     return;
   }
@@ -136,11 +138,27 @@ void Core::receive(const ip::Received& received, Packet packet) {
   send_reset_for(context, ip, *segment);  // RFC 9293 §3.10.7.1
 }
 
-// RFC 5082 §3: whoever is near has not let routers count the hops down. Nothing is answered.
-bool Core::comes_from_too_far(const Segment& segment, const Options& options) {
-  if (segment.received.ttl >= options.min_hops) return false;
-  context.drop(DropReason::kBelowMinimumHops, Counter::kTcpExtTCPMinTTLDrop);
-  return true;
+bool Core::is_unwanted(Segment& segment, const Options& options) {
+  // RFC 5082 §3: whoever is near has not let routers count the hops down.
+  if (segment.received.ttl < options.min_hops) {
+    context.drop(DropReason::kBelowMinimumHops, Counter::kTcpExtTCPMinTTLDrop);
+    return true;
+  }
+  if (!options.filter) return false;
+  segment.packet.prepend(segment.header_size);  // it stands there still
+  const std::size_t kept = options.filter->octets_to_keep(segment.received, segment.packet);
+  segment.packet.trim_front(segment.header_size);
+  if (kept == 0) {
+    context.drop(DropReason::kFiltered);
+    return true;
+  }
+  // As Linux: octets that it cuts off have not come, and are sent again.
+  const std::size_t payload = kept - std::min<std::size_t>(kept, segment.header_size);
+  if (payload < segment.octets) {
+    segment.packet.trim_back(segment.octets - payload);
+    segment.octets = static_cast<std::uint32_t>(payload);
+  }
+  return false;
 }
 
 // `minimum`: where the numbers must begin after a TIME-WAIT.

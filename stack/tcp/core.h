@@ -44,7 +44,8 @@ class Core final : public ConnectionOwner {
   void is_abandoned(Connection& connection) override;
 
  private:
-  bool comes_from_too_far(const Segment& segment, const Options& options);
+  // What a user does not want to have come at all: nothing is answered.
+  bool is_unwanted(Segment& segment, const Options& options);
   void arrives_in_listen(Listener& listener, Segment& segment, std::optional<SeqNum> minimum_iss);
   void arrives_at_half_open(HalfOpen& record, Segment& segment);
   void try_cookie(Listener& listener, Segment& segment);

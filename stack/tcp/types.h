@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -47,6 +48,8 @@ struct BufferRange {
   std::uint32_t max;
 };
 
+class SegmentFilter;
+
 // Options of one connection, as setsockopt sets them. A listener's are inherited by what it accepts.
 struct Options {
   bool no_delay = false;            // TCP_NODELAY: Nagle off (RFC 9293 §3.7.4)
@@ -81,6 +84,7 @@ struct Options {
   std::int32_t fin_wait_2 = 0;     // TCP_LINGER2, seconds that an orphan waits for the peer's FIN; 0: the
                                    // default; -1: not at all
   std::int32_t linger = -1;        // SO_LINGER, seconds; -1: off. 0 resets at close
+  std::shared_ptr<SegmentFilter> filter = nullptr;  // SO_ATTACH_FILTER; nullptr: none
 };
 
 // As Linux numbers them in tcpi_ca_state.

@@ -51,10 +51,9 @@ void enqueue(Core& core, SocketState& socket, const Flow& flow, const ip::Receiv
     return core.context.drop(DropReason::kFiltered, is_v4 ? Counter::kUdpInErrors : Counter::kUdp6InErrors);
   }
   packet.trim_front(wire::UdpHeader::kSize);
-  std::vector<std::uint8_t> ip_options;
-  if (socket.options.receive_ip_options) ip_options.assign(received.options.begin(), received.options.end());
+  std::vector<std::uint8_t> ip_options(received.options.begin(), received.options.end());
   packet = compact(std::move(packet));  // the view of the options goes with it
-  const std::size_t memory = packet.memory();
+  const std::size_t memory = packet.memory() + ip_options.size();
   if (!socket.queue.empty() && socket.queued_memory + memory > socket.options.receive_buffer) {
     ++socket.dropped;
     core.context.count(is_v4 ? Counter::kUdpRcvbufErrors : Counter::kUdp6RcvbufErrors);
@@ -71,6 +70,7 @@ void enqueue(Core& core, SocketState& socket, const Flow& flow, const ip::Receiv
                           .arrival = core.context.now,
                           .dropped = socket.dropped,
                           .ip_options = std::move(ip_options),
+                          .first_header = received.first_header,
                           .payload = std::move(packet)});
   socket.notify_input();
 }

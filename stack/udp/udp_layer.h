@@ -29,8 +29,10 @@ struct Datagram {
   std::uint8_t traffic_class = 0;
   Instant arrival{};
   std::uint64_t dropped = 0;               // datagrams lost before it because the receive queue was full
-  std::vector<std::uint8_t> ip_options{};  // of its IPv4 header, where the socket asks for them
-  Packet payload;                          // may be empty of octets, never an empty handle
+  std::vector<std::uint8_t> ip_options{};  // see ip::Received::options
+  IpProtocol first_header{};
+  Packet payload;         // may be empty of octets, never an empty handle
+  bool was_seen = false;  // for the user to note, of one that is left in the queue
 };
 
 struct UdpOptions {
@@ -46,7 +48,6 @@ struct UdpOptions {
   bool dont_fragment = false;   // fail with kMessageTooLong above the path MTU
   bool receive_errors = false;  // IP_RECVERR: every ICMP error is an error, of unconnected sockets too
   std::vector<std::uint8_t> ip_options{};           // of the IPv4 header: see ip::SendOptions
-  bool receive_ip_options = false;                  // keep those of what is received
   std::uint8_t min_hops_v4 = 0;                     // IP_MINTTL: what comes with less is dropped (RFC 5082)
   std::uint8_t min_hops_v6 = 0;                     // IPV6_MINHOPCOUNT
   bool auto_flow_label = true;                      // IPV6_AUTOFLOWLABEL: of the flow; else 0
@@ -81,6 +82,7 @@ struct SendTo {
   InterfaceId interface = InterfaceId::kAny;
   std::optional<std::uint8_t> ttl = std::nullopt;
   std::optional<std::uint8_t> traffic_class = std::nullopt;
+  std::shared_ptr<const ip::ExtensionHeaders> extension_headers = nullptr;  // IPv6
 };
 
 // One UDP socket. Created by UdpLayer::open, destroyed by its owner at any time; when the layer goes first,
@@ -110,6 +112,7 @@ class UdpSocket {
   // The oldest datagram; kWouldBlock when there is none. A pending error is returned, once, first.
   Result<Datagram> receive();
   const Datagram* peek() const;       // the oldest datagram, left in place
+  Datagram* peek(std::size_t place);  // one of those that wait, the oldest is 0; nullptr: there is none
   std::size_t queued() const;         // datagrams waiting
   std::size_t queued_memory() const;  // octets of buffer memory that they take
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "stack/ip/extension_headers.h"
 #include "stack/udp/core.h"
 #include "stack/wire/checksum.h"
 #include "stack/wire/udp.h"
@@ -195,9 +196,11 @@ Result<std::size_t> UdpSocket::send(std::span<const Bytes> pieces, const SendTo&
     return std::unexpected(Error::kMessageTooLong);
   if (const auto bound = bind_to_chosen_port(socket); !bound) return std::unexpected(bound.error());
 
-  const bool is_to_peer = socket.peer && !parameters.to && parameters.interface == InterfaceId::kAny;
+  const ip::RoutedHeaders headers(parameters.extension_headers.get(), to.address);
+  const bool is_to_peer = socket.peer && !parameters.to && parameters.interface == InterfaceId::kAny &&
+                          headers.first_stop() == to.address;
   auto way = is_to_peer ? Result<ip::DestinationRef>(socket.peer)
-                        : find_way(socket, to.address, parameters.interface);
+                        : find_way(socket, headers.first_stop(), parameters.interface);
   if (!way) return std::unexpected(way.error());
   if (!socket.core->ip.refresh(**way)) return std::unexpected(Error::kNetworkUnreachable);
 
@@ -214,6 +217,7 @@ Result<std::size_t> UdpSocket::send(std::span<const Bytes> pieces, const SendTo&
     return std::unexpected(Error::kNoBuffers);
   }
   ip::SendOptions options = send_options(socket, **way, parameters);
+  options.extension_headers = headers.headers();
   if (to.address.is_v6() && socket.options.auto_flow_label)
     options.flow_label = flow_label(socket.core->flow_label_key, from, to);
   const auto sent = socket.core->ip.send(**way, from.address, IpProtocol::kUdp, std::move(packet), options);
@@ -228,11 +232,14 @@ Result<Datagram> UdpSocket::receive() {
   if (socket.queue.empty()) return std::unexpected(Error::kWouldBlock);
   Datagram datagram = std::move(socket.queue.front());
   socket.queue.pop_front();
-  socket.queued_memory -= datagram.payload.memory();
+  socket.queued_memory -= datagram.payload.memory() + datagram.ip_options.size();
   return datagram;
 }
 
 const Datagram* UdpSocket::peek() const { return state_->queue.empty() ? nullptr : &state_->queue.front(); }
+Datagram* UdpSocket::peek(std::size_t place) {
+  return place < state_->queue.size() ? &state_->queue[place] : nullptr;
+}
 std::size_t UdpSocket::queued() const { return state_->queue.size(); }
 std::size_t UdpSocket::queued_memory() const { return state_->queued_memory; }
 

@@ -48,6 +48,8 @@ struct Ipv6ExtensionHeader {
 };
 
 struct Ipv6RoutingHeader {
+  static constexpr std::uint8_t kSegmentRouting = 4;  // RFC 8754
+
   std::uint8_t type = 0;
   std::uint8_t segments_left = 0;
   static std::expected<Ipv6RoutingHeader, ParseError> parse(Bytes body);

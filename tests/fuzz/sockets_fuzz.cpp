@@ -68,7 +68,7 @@ class World {
   }
 
   void act(wire::Reader& input) {
-    switch (input.u8() % 10) {
+    switch (input.u8() % 11) {
       case 0:
       case 1:
         return open(input);
@@ -84,6 +84,8 @@ class World {
       case 7:
       case 8:
         return receive(input);
+      case 10:
+        return extension(input);
       default:
         const EventLoop::Lock lock = loop_->lock();
         return loop_->step(std::chrono::milliseconds(1U << (input.u8() % 16)));
@@ -136,6 +138,28 @@ class World {
     (void)socket->get_option(session, level, name, MutableBytes(room).first(value.size() % room.size()));
     for (const unsigned long request : {0x541BUL, 0x5411UL})
       (void)socket->query(request);  // FIONREAD, SIOCOUTQ
+  }
+
+  // A whole extension header of IPv6, which random octets rarely are, and all of them to be received.
+  void extension(wire::Reader& input) {
+    constexpr int kNames[] = {IPV6_HOPOPTS, IPV6_RTHDRDSTOPTS, IPV6_DSTOPTS, IPV6_RTHDR, IPV6_RTHDR};
+    constexpr int kFlagNames[] = {IPV6_RECVHOPOPTS, IPV6_RECVDSTOPTS, IPV6_RECVRTHDR,
+                                  IPV6_2292HOPOPTS, IPV6_2292DSTOPTS, IPV6_2292RTHDR};
+    Socket* const socket = pick(input);
+    const int name = kNames[input.u8() % std::size(kNames)];
+    const std::uint8_t shape = input.u8();
+    std::vector<std::uint8_t> header(8 * (1 + shape % 7U));
+    const Bytes octets = some(input);
+    std::copy_n(octets.begin(), std::min(octets.size(), header.size()), header.begin());
+    header[1] = static_cast<std::uint8_t>(header.size() / 8 - 1);
+    if (name == IPV6_RTHDR) header[2] = 4;
+    if (socket == nullptr) return;
+    Session session(stack_);
+    (void)socket->set_option(session, IPPROTO_IPV6, name, header);
+    const int on = 1;
+    for (const int flag : kFlagNames)
+      (void)socket->set_option(session, IPPROTO_IPV6, flag,
+                               Bytes(reinterpret_cast<const std::uint8_t*>(&on), sizeof on));
   }
 
   void filter(wire::Reader& input) {

@@ -278,3 +278,22 @@ PROBE(message_segments) { /* UDP_SEGMENT and UDP_GRO */
   settle();
   for (int i = 0; i < 4; ++i) SAY("recv", recv(receiver, room, 64, MSG_DONTWAIT));
 }
+
+PROBE(message_ipv4_options) { /* of datagrams, and of raw sockets */
+  static const uint8_t alert[4] = {148, 4, 0, 0};
+  uint16_t port = 0;
+  const int receivers[] = {udp_bound(AF_INET, &port), MUST(socket(AF_INET, SOCK_RAW, 253))};
+  const int senders[] = {udp4(), MUST(socket(AF_INET, SOCK_RAW, 253))};
+  for (int i = 0; i < 2; ++i) {
+    MUST(set_int(receivers[i], IPPROTO_IP, IP_RECVOPTS, 1));
+    MUST(setsockopt(senders[i], IPPROTO_IP, IP_OPTIONS, alert, sizeof alert));
+    MUST(connect_to(senders[i], loopback(AF_INET, port)));
+    SAY("send", send(senders[i], "a", 1, 0));
+    await(receivers[i], POLLIN);
+    char control[256];
+    struct iovec piece = {room, 64};
+    struct msghdr message = message_of(&piece, control, sizeof control);
+    SAY("recvmsg", recvmsg(receivers[i], &message, MSG_DONTWAIT));
+    say_control(&message);
+  }
+}

@@ -77,6 +77,26 @@ PROBE_OF_PROCESS(dup_after_refused) {
   say_name("copy", copy, 1);
 }
 
+/* A datagram socket under a number that the program has chosen. */
+PROBE_OF_PROCESS(dup_onto_of_refused_udp) {
+  const int fd = udp4();
+  MUST(connect_to(fd, loopback(AF_INET, unused_port(SOCK_DGRAM))));
+  MUST(dup2(fd, 99));
+  close(fd);
+  MUST(send(99, "a", 1, 0));
+  settle();
+  SAY("recv", recv(99, room, 8, MSG_DONTWAIT));
+  SAY("again", recv(99, room, 8, MSG_DONTWAIT));
+  MUST(send(99, "a", 1, 0));
+  settle();
+  union address from = {0};
+  socklen_t length = sizeof from;
+  SAY("recvfrom", recvfrom(99, room, 8, MSG_DONTWAIT, &from.any, &length));
+  MUST(send(99, "a", 1, 0));
+  settle();
+  say_error(99);
+}
+
 static pid_t run_child(int (*function)(int fd), int fd) {
   const pid_t child = fork();
   if (child == 0) _exit(function(fd));
