@@ -323,7 +323,7 @@ Outcome<std::size_t> TcpSocket::get_tcp_option(Session& session, int name, Mutab
 // As Linux: once, and only where there is room for it all.
 Outcome<std::size_t> TcpSocket::write_saved_syn(MutableBytes out) const {
   if (connection_ == nullptr || connection_->saved_syn().empty()) return 0;
-  const std::vector<std::uint8_t>& headers = connection_->saved_syn();
+  const std::span<const std::uint8_t> headers = connection_->saved_syn();
   if (out.size() < headers.size()) return fail(EINVAL);
   std::ranges::copy(headers, out.begin());
   const std::size_t size = headers.size();

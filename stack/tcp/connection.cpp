@@ -75,6 +75,11 @@ std::uint16_t receive_mss(const ip::Destination& destination, const Options& opt
   return static_cast<std::uint16_t>(mss);
 }
 
+SharedOptions ConnectionOwner::share(const Options& options) {
+  if (*latest_options_ != options) latest_options_ = SharedOptions(options);
+  return latest_options_;
+}
+
 // ---------------------------------------------------------------- life and state
 
 Connection::Connection(ConnectionOwner& owner, const FourTuple& tuple, ip::DestinationRef destination,
@@ -83,12 +88,11 @@ Connection::Connection(ConnectionOwner& owner, const FourTuple& tuple, ip::Desti
       tuple_(tuple),
       trace_(owner.context, tuple_),
       destination_(std::move(destination)),
+      options_(owner.share(options)),
       timestamp_offset_(owner.secrets.timestamp_offset(tuple)),
       flow_label_(tuple.remote.address.is_v6() ? owner.secrets.flow_label(tuple) : 0),
-      options_(options),
       sender_(owner.config.min_rto, &trace_) {
-  deadlines_.fill(kNever);
-  send_buffer_.configure(options_.send_buffer, owner_.config.send_buffer, owner_.context.pool.is_scarce());
+  send_buffer_.configure(options_->send_buffer, owner_.config.send_buffer, owner_.context.pool.is_scarce());
 }
 
 Connection::~Connection() = default;
@@ -100,8 +104,9 @@ void Connection::set_state(State state, Reason reason) {
 }
 
 void Connection::open(PortHold hold, SeqNum iss) {
-  if (hold) hold_ = std::make_unique<PortHold>(std::move(hold));
+  if (hold) rarities().hold = std::move(hold);
   iss_ = iss;
+  opening_ = std::make_unique<Opening>();
   sender_.set_initial_sequence(iss_);
   set_state(State::kSynSent, Reason::kUser);
   owner_.context.count(Counter::kTcpActiveOpens);
@@ -116,7 +121,8 @@ void Connection::send_first_syn() {
 }
 
 const CongestionFactory& Connection::congestion_factory() const {
-  return options_.congestion_control != nullptr ? *options_.congestion_control : owner_.congestion.standard();
+  return options_->congestion_control != nullptr ? *options_->congestion_control
+                                                 : owner_.congestion.standard();
 }
 
 EcnKind Connection::ecn_to_request() const {
@@ -128,56 +134,84 @@ EcnKind Connection::ecn_to_request() const {
 void Connection::establish(const Negotiated& negotiated, bool syn_was_retransmitted,
                            const wire::TcpFlags& syn_ack) {
   begin_transfer(negotiated, syn_was_retransmitted, syn_ack);
-  enter_established(syn_was_retransmitted);
+  enter_established();
 }
 
 // From now on data may be sent and received.
 void Connection::begin_transfer(const Negotiated& negotiated, bool syn_was_retransmitted,
                                 const wire::TcpFlags& syn_ack) {
   negotiated_ = negotiated;
+  syn_was_lost_ = syn_was_retransmitted;
   link_mtu_ = 0;
-  sender_.establish(536, negotiated.sack, nullptr);
   refresh_mss();
-  sender_.establish(sender_.mss(), negotiated.sack, nullptr);
-  start_congestion_control(syn_was_retransmitted);
+  sender_.establish(sender_.mss(), negotiated.sack);
+  if (sender_.has_begun())
+    sender_.set_congestion_control(new_congestion_control(owner_.context.random.next()));
   if (negotiated.timestamps) receiver_.start_timestamps(negotiated.ts_recent, owner_.context.now);
   // RFC 9331 §4.2: who lives by accurate feedback and does not get it reacts to marks as any other, and never
   // says ECT(1).
   EcnUse use = congestion_factory().ecn;
   if (use == EcnUse::kEct1 && negotiated.ecn.kind != EcnKind::kAccurate) use = EcnUse::kAsHost;
-  ecn_.enable(negotiated.ecn, use, !is_passive_, syn_ack);
+  if (negotiated.ecn.kind != EcnKind::kNone)
+    ecn_ = std::make_unique<Ecn>(negotiated.ecn, use, !is_passive_, syn_ack);
+  if (traffic_) start_receive_tuning();  // it began with the SYN
+}
+
+std::unique_ptr<CongestionControl> Connection::new_congestion_control(std::uint64_t seed) const {
+  return congestion_factory().make(
+      {.initial_window = initial_window(sender_.mss(), syn_was_lost_), .seed = seed});
+}
+
+// The handshake is done.
+void Connection::end_opening() {
+  opening_.reset();
+  no_more_trouble();
+  if (alarms_ && alarms_->first() == kNever) clear_all_alarms();
+}
+
+// The first data comes or goes.
+void Connection::begin_traffic() {
+  if (traffic_) return;
+  traffic_ = std::make_unique<Traffic>();
+  traffic_->limited.start(owner_.context.now);
+  traffic_->last_sent = traffic_->last_ack_received = owner_.context.now;
+  start_receive_tuning();
+}
+
+void Connection::start_receive_tuning() {
   const std::uint32_t first_flight = static_cast<std::uint32_t>(initial_window(sender_.mss(), false));
-  receive_tuning_.start(receiver_.nxt(), receiver_.window(), std::min(receiver_.buffer(), first_flight),
-                        sender_.rtt().srtt(), owner_.context.now);
-  limited_.start(owner_.context.now);
+  traffic_->receive_tuning.start(receiver_.nxt(), receiver_.window(),
+                                 std::min(receiver_.buffer(), first_flight), sender_.rtt().srtt(),
+                                 owner_.context.now);
 }
 
-void Connection::start_congestion_control(bool syn_was_retransmitted) {
-  sender_.set_congestion_control(
-      congestion_factory().make({.initial_window = initial_window(sender_.mss(), syn_was_retransmitted),
-                                 .seed = owner_.context.random.next()}));
+// Data or a FIN is queued for the first time.
+void Connection::begin_sending() {
+  if (sender_.has_begun()) return;
+  begin_traffic();
+  sender_.begin();
+  if (!is_connecting()) sender_.set_congestion_control(new_congestion_control(owner_.context.random.next()));
 }
 
-void Connection::enter_established(bool syn_was_retransmitted) {
+void Connection::enter_established() {
   clear_alarm(Alarm::kRetransmit);
   probes_ = 0;
   soft_error_ = Error::kNone;
-  if (syn_was_retransmitted) sender_.rtt().syn_was_lost();
+  if (syn_was_lost_) sender_.rtt().syn_was_lost();
   trace_.tell<TcpNegotiatedEvent>(sender_.mss(), negotiated_.send_scale, negotiated_.receive_scale,
                                   negotiated_.timestamps, negotiated_.sack,
                                   negotiated_.ecn.kind != EcnKind::kNone, syn_data_);
   set_state(State::kEstablished, Reason::kSegment);
-  last_data_sent_ = last_data_received_ = last_ack_received_ = owner_.context.now;
-  last_received_ = owner_.context.now;
+  last_received_ = last_data_received_ = owner_.context.now;
   restart_keep_alive();
 }
 
 void Connection::start_receiver(SeqNum irs, std::uint8_t scale) {
-  const bool starts_small = options_.receive_buffer == 0 && owner_.context.pool.is_scarce();
+  const bool starts_small = options_->receive_buffer == 0 && owner_.context.pool.is_scarce();
   receiver_.start(irs, scale,
                   within_clamp(starts_small ? owner_.config.receive_buffer.min
-                                            : first_receive_buffer(owner_.config, options_)),
-                  receive_mss(*destination_, options_));
+                                            : first_receive_buffer(owner_.config, *options_)),
+                  receive_mss(*destination_, *options_));
 }
 
 void Connection::establish_passively(SeqNum iss, SeqNum irs, const Negotiated& negotiated, const Segment& ack,
@@ -200,25 +234,24 @@ void Connection::finish(Error error, Reason reason) {
   if (error != Error::kNone) error_ = error;
   if (is_half_open_fast()) leave_fast_open_queue(false);
   syn_waits_ = false;
-  deadlines_.fill(kNever);
-  timer_.cancel();
-  sender_.queue().clear();
+  opening_.reset();
+  clear_all_alarms();
+  sender_.clear_queue();
   const bool was_time_wait = state_ == State::kTimeWait;
   set_state(State::kClosed, reason);
   if (!was_time_wait) owner_.has_ended(*this);
-  hold_.reset();
+  if (rarities_) rarities_->hold = PortHold();
   notify();
   if (is_orphan_) owner_.is_abandoned(*this);
 }
 
 void Connection::begin_time_wait() {
-  deadlines_.fill(kNever);
-  timer_.cancel();
+  clear_all_alarms();
   // The acknowledgment of the peer's FIN goes out before the numbers are handed over.
   if (receiver_.ack_need() != Receiver::AckNeed::kNone) send_ack();
   owner_.enters_time_wait(*this);
   set_state(State::kTimeWait, Reason::kSegment);
-  sender_.queue().clear();
+  sender_.clear_queue();
   notify();
   if (is_orphan_) owner_.is_abandoned(*this);
 }
@@ -231,10 +264,11 @@ Result<std::size_t> Connection::send(std::span<const Bytes> pieces, SendFlags fl
   if (is_connecting()) return std::unexpected(Error::kWouldBlock);
   if (!is_synchronised() || sender_.fin_queued() || state_ == State::kTimeWait)
     return std::unexpected(Error::kBrokenPipe);
+  begin_sending();
   std::size_t taken = 0;
   for (const Bytes& piece : pieces) {
     const Bytes part = piece.first(std::min(piece.size(), send_room()));
-    const std::size_t here = sender_.queue().append(owner_.context.pool, part);
+    const std::size_t here = sender_.append(owner_.context.pool, part);
     taken += here;
     if (here < piece.size()) break;
   }
@@ -254,12 +288,12 @@ std::size_t Connection::send_room() const {
   const std::size_t unsent = sender_.unsent();
   const std::size_t buffer = send_buffer_.size() > queued ? send_buffer_.size() - queued : 0;
   const std::size_t low_water =
-      options_.not_sent_low_water > unsent ? options_.not_sent_low_water - unsent : 0;
+      options_->not_sent_low_water > unsent ? options_->not_sent_low_water - unsent : 0;
   return std::min(buffer, low_water);
 }
 
 Result<std::size_t> Connection::receive(MutableBytes out, ReceiveFlags flags) {
-  const std::size_t taken = receiver_.read(out, flags.peek, options_.out_of_band_inline);
+  const std::size_t taken = receiver_.read(out, flags.peek, options_->out_of_band_inline);
   if (taken > 0) {
     if (!flags.peek) tune_receive_buffer(taken);
     if (!flags.peek && is_synchronised() && receiver_.window_update_due()) {
@@ -276,16 +310,16 @@ Result<std::size_t> Connection::receive(MutableBytes out, ReceiveFlags flags) {
 }
 
 void Connection::tune_receive_buffer(std::size_t octets_read) {
-  const auto wanted = receive_tuning_.on_read(static_cast<std::uint32_t>(octets_read),
-                                              receiver_.peer_segment(), owner_.context.now);
-  if (!wanted || options_.receive_buffer != 0 || owner_.context.pool.is_scarce()) return;
+  const auto wanted = traffic_->receive_tuning.on_read(static_cast<std::uint32_t>(octets_read),
+                                                       receiver_.peer_segment(), owner_.context.now);
+  if (!wanted || options_->receive_buffer != 0 || owner_.context.pool.is_scarce()) return;
   receiver_.set_buffer(
       within_clamp(std::max(receiver_.buffer(), std::min(*wanted, owner_.config.receive_buffer.max))));
 }
 
 Result<std::uint8_t> Connection::receive_urgent(ReceiveFlags flags) {
   if (state_ == State::kSynSent) return std::unexpected(Error::kNotConnected);
-  return receiver_.read_urgent(flags.peek, options_.out_of_band_inline);
+  return receiver_.read_urgent(flags.peek, options_->out_of_band_inline);
 }
 
 void Connection::after_fin_queued() {
@@ -304,6 +338,7 @@ void Connection::after_fin_queued() {
 
 void Connection::shutdown_send() {
   if (sender_.fin_queued() || !is_synchronised() || state_ == State::kTimeWait) return;
+  begin_sending();
   sender_.queue_fin();
   after_fin_queued();
 }
@@ -325,7 +360,7 @@ void Connection::close() {
     return;
   }
   const bool unread = receiver_.readable() > 0;
-  if (unread || options_.linger == 0) {  // RFC 9293 §3.6.1, RFC 2525 §2.17; SO_LINGER 0
+  if (unread || options_->linger == 0) {  // RFC 9293 §3.6.1, RFC 2525 §2.17; SO_LINGER 0
     owner_.context.count(unread ? Counter::kTcpExtTCPAbortOnClose : Counter::kTcpExtTCPAbortOnLinger);
     send_reset();
     finish(Error::kNone, Reason::kUser);
@@ -336,13 +371,13 @@ void Connection::close() {
 }
 
 void Connection::wait_for_fin() {
-  if (options_.fin_wait_2 < 0) {
+  if (options_->fin_wait_2 < 0) {
     owner_.context.count(Counter::kTcpExtTCPAbortOnLinger);
     send_reset();
     return finish(Error::kNone, Reason::kUser);
   }
-  const Duration limit = options_.fin_wait_2 > 0 ? Duration(std::chrono::seconds(options_.fin_wait_2))
-                                                 : owner_.config.fin_wait_2_timeout;
+  const Duration limit = options_->fin_wait_2 > 0 ? Duration(std::chrono::seconds(options_->fin_wait_2))
+                                                  : owner_.config.fin_wait_2_timeout;
   set_alarm(Alarm::kKeepAlive, owner_.context.now + limit);
 }
 
@@ -358,20 +393,22 @@ void Connection::abort() {
 }
 
 void Connection::set_options(const Options& options) {
-  const Options old = std::exchange(options_, options);
-  if (options_.receive_buffer != 0) receiver_.set_buffer(within_clamp(options_.receive_buffer));
-  if (options_.window_clamp != 0 && is_synchronised()) receiver_.set_buffer(within_clamp(receiver_.buffer()));
-  send_buffer_.configure(options_.send_buffer, owner_.config.send_buffer, owner_.context.pool.is_scarce());
+  const SharedOptions before = std::exchange(options_, owner_.share(options));
+  const Options& old = *before;
+  if (options_->receive_buffer != 0) receiver_.set_buffer(within_clamp(options_->receive_buffer));
+  if (options_->window_clamp != 0 && is_synchronised())
+    receiver_.set_buffer(within_clamp(receiver_.buffer()));
+  send_buffer_.configure(options_->send_buffer, owner_.config.send_buffer, owner_.context.pool.is_scarce());
   if (!is_synchronised() || state_ == State::kTimeWait) return;
-  if (options_.keep_alive != old.keep_alive || options_.keep_idle != old.keep_idle ||
-      options_.keep_interval != old.keep_interval) {
+  if (options_->keep_alive != old.keep_alive || options_->keep_idle != old.keep_idle ||
+      options_->keep_interval != old.keep_interval) {
     restart_keep_alive();
   }
-  if (options_.max_segment != old.max_segment) link_mtu_ = 0;
-  if (options_.congestion_control != old.congestion_control)
+  if (options_->max_segment != old.max_segment) link_mtu_ = 0;
+  if (options_->congestion_control != old.congestion_control && sender_.has_begun())
     sender_.set_congestion_control(
         congestion_factory().make({.initial_window = sender_.cwnd(), .seed = owner_.context.random.next()}));
-  if (options_.quick_ack && !old.quick_ack && receiver_.ack_need() == Receiver::AckNeed::kDelayed) {
+  if (options_->quick_ack && !old.quick_ack && receiver_.ack_need() == Receiver::AckNeed::kDelayed) {
     receiver_.need_ack(Receiver::AckNeed::kNow);
   }
   want_output();
@@ -396,8 +433,10 @@ Readiness Connection::readiness() const {
   return ready;
 }
 
-std::uint64_t Connection::sent_offset() const { return bytes_sent_ - bytes_retransmitted_; }
-std::uint64_t Connection::acknowledged_offset() const { return bytes_acked_; }
+std::uint64_t Connection::sent_offset() const {
+  return traffic_ ? traffic_->bytes_sent - traffic_->bytes_retransmitted : 0;
+}
+std::uint64_t Connection::acknowledged_offset() const { return traffic_ ? traffic_->bytes_acked : 0; }
 
 std::uint32_t Connection::timestamp_now() const {
   return timestamp_ticks(owner_.context.now) + timestamp_offset_;

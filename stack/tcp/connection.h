@@ -4,6 +4,10 @@
 // user's calls and the state), connection_input.cpp (a segment arrives, §3.10.7), connection_output.cpp (what
 // is sent), connection_timers.cpp, connection_fast_open.cpp (data in SYNs, RFC 7413).
 //
+// A million of them may be open, most of them idle. What an idle connection does not need is in parts of
+// their own: Opening while the handshake lasts, Alarms while one is set, Traffic once data has come or gone,
+// and Rarities for the few that need them.
+//
 // With fast open a passive connection begins in SYN-RECEIVED, as one of a simultaneous open does: the user
 // has it already, reads what came with the SYN, and may send. What it sent is not sent again, and no probe is
 // sent, before our SYN is acknowledged; the retransmission timer repeats the SYN-ACK until then.
@@ -31,6 +35,7 @@
 #include "stack/tcp/segment.h"
 #include "stack/tcp/send_buffer.h"
 #include "stack/tcp/sender.h"
+#include "stack/tcp/shared_options.h"
 #include "stack/tcp/tcp_layer.h"
 #include "stack/tcp/types.h"
 
@@ -65,6 +70,9 @@ class ConnectionOwner {
   CongestionRegistry congestion;
   FastOpenCache fast_open_cache;
 
+  // Most connections have the same options as the one before, and share them.
+  SharedOptions share(const Options& options);
+
   // Call Connection::output() at the next flush.
   virtual void wants_output(Connection& connection) = 0;
   // Its numbers go to a TIME-WAIT record, which takes its place in the connection table.
@@ -83,6 +91,9 @@ class ConnectionOwner {
         congestion(the_config.congestion_control),
         fast_open_cache(secrets.fast_open_cache_key(), the_config.fast_open.max_servers) {}
   ~ConnectionOwner() = default;
+
+ private:
+  SharedOptions latest_options_{Options{}};
 };
 
 // What the two ends agreed on in their SYNs.
@@ -169,7 +180,7 @@ class Connection {
   // it has not arrived.
   Result<std::uint8_t> receive_urgent(ReceiveFlags flags = {});
   bool at_urgent_mark() const { return receiver_.at_urgent_mark(); }  // SIOCATMARK
-  std::size_t readable_octets() const { return receiver_.readable(options_.out_of_band_inline); }  // SIOCINQ
+  std::size_t readable_octets() const { return receiver_.readable(options_->out_of_band_inline); }  // SIOCINQ
   std::size_t unsent_octets() const { return sender_.unsent(); }         // SIOCOUTQNSD
   std::size_t unacked_octets() const { return sender_.queue().size(); }  // SIOCOUTQ
 
@@ -185,27 +196,33 @@ class Connection {
   std::uint32_t send_buffer() const { return send_buffer_.size(); }    // octets, at present
   std::uint32_t receive_buffer() const { return receiver_.buffer(); }  // the same
 
-  const Options& options() const { return options_; }
+  const Options& options() const { return *options_; }
   void set_options(const Options& options);
   Error take_error() { return std::exchange(error_, Error::kNone); }  // the pending error, once (SO_ERROR)
   Readiness readiness() const;
   // Whoever is told of the errors that ICMP reports about it; nullptr: nobody. Outlives the connection, or is
   // taken away before.
-  void set_error_listener(ip::IcmpErrorListener* listener) { error_listener_ = listener; }
+  void set_error_listener(ip::IcmpErrorListener* listener) {
+    if (listener != nullptr || rarities_) rarities().error_listener = listener;
+  }
   // Is told when data has been handed down for the first time or was acknowledged; as above.
-  void set_progress_listener(ProgressListener* listener) { progress_listener_ = listener; }
+  void set_progress_listener(ProgressListener* listener) {
+    if (listener != nullptr || rarities_) rarities().progress_listener = listener;
+  }
   std::uint64_t sent_offset() const;  // octets of the stream that have been handed down at least once
   std::uint64_t acknowledged_offset() const;
   std::uint64_t queued_offset() const { return acknowledged_offset() + sender_.queue().size(); }
   Instant last_data_received() const { return last_data_received_; }
   // The headers of the SYN that it was accepted for, from the IP header on (TCP_SAVE_SYN).
-  const std::vector<std::uint8_t>& saved_syn() const { return saved_syn_; }
-  void save_syn(std::vector<std::uint8_t> headers) { saved_syn_ = std::move(headers); }
+  std::span<const std::uint8_t> saved_syn() const {
+    return rarities_ ? std::span<const std::uint8_t>(rarities_->saved_syn) : std::span<const std::uint8_t>();
+  }
+  void save_syn(std::vector<std::uint8_t> headers) { rarities().saved_syn = std::move(headers); }
   void set_listener(ReadinessListener* listener) { listener_ = listener; }
 
   // --- for the owner's bookkeeping
-  bool output_pending = false;  // is in the owner's list
   Connection* next_pending = nullptr;
+  bool output_pending = false;  // is in the owner's list
   SeqNum send_next() const { return sender_.nxt(); }
   SeqNum receive_next() const { return receiver_.nxt(); }
   std::uint32_t ts_recent() const { return receiver_.ts_recent(); }
@@ -223,8 +240,12 @@ class Connection {
                  const wire::TcpFlags& syn_ack = {});
   void begin_transfer(const Negotiated& negotiated, bool syn_was_retransmitted,
                       const wire::TcpFlags& syn_ack);
-  void enter_established(bool syn_was_retransmitted);
-  void start_congestion_control(bool syn_was_retransmitted);
+  void enter_established();
+  void end_opening();
+  void begin_traffic();
+  void start_receive_tuning();
+  void begin_sending();
+  std::unique_ptr<CongestionControl> new_congestion_control(std::uint64_t seed) const;
   void send_first_syn();
   const CongestionFactory& congestion_factory() const;
   EcnKind ecn_to_request() const;           // by our SYN
@@ -253,12 +274,12 @@ class Connection {
   void start_receiver(SeqNum irs, std::uint8_t scale);
   void tune_receive_buffer(std::size_t octets_read);
   std::uint32_t within_clamp(std::uint32_t buffer) const {
-    return options_.window_clamp != 0 ? std::min(buffer, options_.window_clamp) : buffer;
+    return options_->window_clamp != 0 ? std::min(buffer, options_->window_clamp) : buffer;
   }
   // An orphan has nothing left to do but to wait for the peer's FIN.
   void wait_for_fin();
   void tell_progress() const {
-    if (progress_listener_ != nullptr) progress_listener_->on_progress();
+    if (rarities_ && rarities_->progress_listener != nullptr) rarities_->progress_listener->on_progress();
   }
 
   // --- connection_input.cpp: one function per check of RFC 9293 §3.10.7
@@ -295,10 +316,13 @@ class Connection {
 
   // --- connection_info.cpp
   void describe_sender(Info& info) const;
+  void describe_flow(Info& info) const;
+  void describe_congestion_control(const CongestionControl& congestion, Info& info) const;
+  void describe_traffic(Info& info) const;
   void describe_receiver(Info& info) const;
 
   // --- connection_fast_open.cpp
-  bool is_half_open_fast() const { return fast_open_queue_ != nullptr; }
+  bool is_half_open_fast() const { return opening_ && opening_->fast_open_queue != nullptr; }
   // Once a SYN-ACK is overdue, more data would most likely be lost like it.
   bool may_send_before_handshake() const { return is_half_open_fast() && syn_retries_ == 0; }
   bool may_open_fast() const;
@@ -329,9 +353,15 @@ class Connection {
   static Reason reason_of(Alarm alarm);
   void on_timer();
   void set_alarm(Alarm alarm, Instant deadline);
-  void clear_alarm(Alarm alarm) { deadline(alarm) = kNever; }
-  bool is_set(Alarm alarm) const { return deadlines_[static_cast<std::size_t>(alarm)] != kNever; }
-  Instant& deadline(Alarm alarm) { return deadlines_[static_cast<std::size_t>(alarm)]; }
+  void clear_alarm(Alarm alarm) {
+    if (alarms_) alarms_->deadline(alarm) = kNever;
+  }
+  void clear_all_alarms() { alarms_.reset(); }
+  Instant deadline(Alarm alarm) const { return alarms_ ? alarms_->deadline(alarm) : kNever; }
+  bool is_set(Alarm alarm) const { return deadline(alarm) != kNever; }
+  void no_more_trouble() {
+    if (alarms_) alarms_->trouble_since = kNever;
+  }
   void on_retransmission_timeout();
   void on_persist_timeout();
   void on_keep_alive();
@@ -341,10 +371,48 @@ class Connection {
   bool has_given_up(Instant since) const;
   void give_up() { finish(soft_error_ != Error::kNone ? soft_error_ : Error::kTimedOut, Reason::kGaveUp); }
 
-  ConnectionOwner& owner_;
-  FourTuple tuple_;
-  Trace trace_;
-  ip::DestinationRef destination_;
+  struct Opening {
+    SeqNum irs;                    // of the peer's SYN, in SYN-RECEIVED
+    std::uint32_t syn_octets = 0;  // of data in our SYN
+    Instant syn_sent{};
+    std::shared_ptr<FastOpenQueue> fast_open_queue;  // while it counts there
+  };
+
+  struct Alarms {
+    explicit Alarms(Connection& connection) : timer(call_member<&Connection::on_timer>, &connection) {
+      deadlines.fill(kNever);
+    }
+    Instant& deadline(Alarm alarm) { return deadlines[static_cast<std::size_t>(alarm)]; }
+    Instant first() const;
+
+    std::array<Instant, static_cast<std::size_t>(Alarm::kCount)> deadlines;
+    Timer timer;
+    Instant trouble_since = kNever;  // the first timeout without progress since
+  };
+
+  struct Traffic {
+    ReceiveTuning receive_tuning;
+    LimitedTimes limited;
+    Instant last_sent{};  // data
+    Instant last_ack_received{};
+    std::uint64_t bytes_sent = 0, bytes_retransmitted = 0, bytes_acked = 0, bytes_received = 0;
+    // Each of a super-segment.
+    std::uint64_t data_segments_out = 0, data_segments_in = 0, retransmitted_segments = 0;
+    std::uint32_t out_of_order_segments = 0;
+  };
+
+  struct Rarities {
+    AckLimiter ack_limiter;
+    ip::IcmpErrorListener* error_listener = nullptr;
+    ProgressListener* progress_listener = nullptr;
+    std::vector<std::uint8_t> saved_syn;
+    PortHold hold;
+  };
+  Rarities& rarities() {
+    if (!rarities_) rarities_ = std::make_unique<Rarities>();
+    return *rarities_;
+  }
+
   State state_ = State::kClosed;
   Error error_ = Error::kNone;
   Error soft_error_ = Error::kNone;  // what ICMP has said since the last progress (RFC 9293 MUST-47)
@@ -357,51 +425,39 @@ class Connection {
   bool syn_waits_ = false;        // for data
   bool syn_asked_ = false;        // our SYN had the fast-open option, or data
   bool syn_data_ = false;         // data in a SYN was acknowledged
+  bool syn_was_lost_ = false;     // or its answer
   bool is_fast_open_child_ = false;
   FastOpenFailure fast_open_failure_{};
   std::uint8_t syn_retries_ = 0;
   std::uint8_t probes_ = 0;  // keep-alive or window probes without an answer
   std::uint8_t persist_backoff_ = 0;
-  std::uint16_t link_mtu_ = 0;                // path MTU at the last look
-  std::uint32_t segment_limit_ = UINT32_MAX;  // of the sender, at that
+  std::uint16_t link_mtu_ = 0;  // path MTU at the last look
 
+  ConnectionOwner& owner_;
+  FourTuple tuple_;
+  Trace trace_;
+  ip::DestinationRef destination_;
+  SharedOptions options_;
+  ReadinessListener* listener_ = nullptr;
+  std::uint32_t segment_limit_ = UINT32_MAX;  // of the sender, at the last look
   SeqNum iss_;
-  SeqNum irs_;                    // of the peer's SYN, in SYN-RECEIVED
-  std::uint32_t syn_octets_ = 0;  // of data in our SYN
   std::uint32_t timestamp_offset_ = 0;
   std::uint32_t flow_label_ = 0;
   Negotiated negotiated_;
-  Options options_;
-  Sender sender_;
   SendBuffer send_buffer_;
+  Sender sender_;
   Receiver receiver_;
-  ReceiveTuning receive_tuning_;
-  Ecn ecn_;
-  AckLimiter ack_limiter_;
-  ReadinessListener* listener_ = nullptr;
-  ip::IcmpErrorListener* error_listener_ = nullptr;
-  ProgressListener* progress_listener_ = nullptr;
-  std::vector<std::uint8_t> saved_syn_;
-  std::unique_ptr<PortHold> hold_;
-  std::shared_ptr<FastOpenQueue> fast_open_queue_;  // while it counts there
-
-  std::array<Instant, static_cast<std::size_t>(Alarm::kCount)> deadlines_;
+  std::unique_ptr<Ecn> ecn_;        // if it was agreed on
   std::uint64_t output_cause_ = 0;  // of the output() that is pending
-  Timer timer_{call_member<&Connection::on_timer>, this};
   Instant last_sent_{};
-  Instant syn_sent_{};
   Instant last_received_{};
-  Instant trouble_since_ = kNever;  // the first timeout without progress since
-
-  Instant last_data_sent_{};
-  Instant last_data_received_{};
-  Instant last_ack_received_{};
-  LimitedTimes limited_;
-
-  std::uint64_t bytes_sent_ = 0, bytes_retransmitted_ = 0, bytes_acked_ = 0, bytes_received_ = 0;
+  Instant last_data_received_{};                      // the handshake before there is any
   std::uint64_t segments_out_ = 0, segments_in_ = 0;  // each of a super-segment
-  std::uint64_t data_segments_out_ = 0, data_segments_in_ = 0, retransmitted_segments_ = 0;
-  std::uint32_t out_of_order_segments_ = 0;
+
+  std::unique_ptr<Opening> opening_;
+  std::unique_ptr<Alarms> alarms_;
+  std::unique_ptr<Traffic> traffic_;
+  std::unique_ptr<Rarities> rarities_;
 };
 
 }  // namespace transom::tcp

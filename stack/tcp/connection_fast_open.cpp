@@ -8,12 +8,12 @@ namespace transom::tcp {
 // ---------------------------------------------------------------- client
 
 bool Connection::needs_no_cookie() const {
-  return options_.fast_open_without_cookie || owner_.config.fast_open.client_without_cookie;
+  return options_->fast_open_without_cookie || owner_.config.fast_open.client_without_cookie;
 }
 
 // Whether our SYN may carry data, so that it should wait for some.
 bool Connection::may_open_fast() const {
-  if (!options_.fast_open_connect || !owner_.config.fast_open.client) return false;
+  if (!options_->fast_open_connect || !owner_.config.fast_open.client) return false;
   if (owner_.fast_open_cache.is_paused(tuple_, owner_.context.now)) return false;
   const FastOpenCache::Server* const server = owner_.fast_open_cache.find(tuple_);
   return needs_no_cookie() || (server != nullptr && server->cookie);
@@ -29,18 +29,18 @@ std::uint32_t Connection::syn_room() const {
   const std::uint32_t mtu = owner_.ip.path_mtu(*destination_);
   std::uint32_t mss = server != nullptr && server->mss != 0 ? server->mss : kDefaultMss;
   mss = std::min(mss, mtu > headers ? mtu - headers : 0);
-  if (options_.max_segment != 0) mss = std::min<std::uint32_t>(mss, options_.max_segment);
+  if (options_->max_segment != 0) mss = std::min<std::uint32_t>(mss, options_->max_segment);
   return mss > kOptions ? mss - kOptions : 0;
 }
 
 Result<std::size_t> Connection::send_with_syn(std::span<const Bytes> pieces) {
+  begin_sending();
   std::size_t room = std::min<std::size_t>(syn_room(), send_room());
   std::size_t taken = 0;
   std::size_t wanted = 0;
   for (const Bytes& piece : pieces) {
     wanted += piece.size();
-    const std::size_t here =
-        sender_.queue().append(owner_.context.pool, piece.first(std::min(piece.size(), room)));
+    const std::size_t here = sender_.append(owner_.context.pool, piece.first(std::min(piece.size(), room)));
     taken += here;
     room -= here;
   }
@@ -70,16 +70,16 @@ void Connection::add_fast_open(wire::TcpHeader& syn, Packet& packet) {
   const std::uint32_t octets = std::min(sender_.queue().size(), syn_room());
   if (octets == 0) return;
   syn_asked_ = true;
-  syn_octets_ = static_cast<std::uint32_t>(sender_.queue().attach(packet, 0, octets));
-  bytes_sent_ += syn_octets_;
+  opening_->syn_octets = sender_.attach(packet, sender_.una(), octets);
+  traffic_->bytes_sent += opening_->syn_octets;
   owner_.context.count(Counter::kTcpExtTCPOrigDataSent);
-  tell_fast_open(Reason::kFastOpenData, syn_octets_);
+  tell_fast_open(Reason::kFastOpenData, opening_->syn_octets);
 }
 
 // RFC 9293 §3.10.7.3, first check; with data in our SYN, or sent since, some of it may be acknowledged as
 // well.
 bool Connection::acknowledges_syn(SeqNum ack) const {
-  return is_at_or_after(ack, iss_ + 1) && is_at_or_before(ack, sender_.nxt() + syn_octets_);
+  return is_at_or_after(ack, iss_ + 1) && is_at_or_before(ack, sender_.nxt() + opening_->syn_octets);
 }
 
 // RFC 7413 §4.2.2, "Client: Receiving SYN-ACK".
@@ -90,7 +90,7 @@ void Connection::conclude_fast_open(const Segment& syn_ack) {
     owner_.fast_open_cache.learn(tuple_, has_cookie ? answer : std::nullopt, negotiated_.peer_mss);
   // Without an answer to what the first SYN carried, either that SYN was lost or somebody does not like it.
   const bool is_answered = syn_data_ || has_cookie;
-  const bool carried_nothing = syn_octets_ == 0 && syn_retries_ == 0;
+  const bool carried_nothing = opening_->syn_octets == 0 && syn_retries_ == 0;
   if (syn_data_) {
     owner_.fast_open_cache.on_success(tuple_);
   } else if (!is_answered && !carried_nothing &&
@@ -102,19 +102,19 @@ void Connection::conclude_fast_open(const Segment& syn_ack) {
 
 // What becomes of the data in our SYN. The SYN is acknowledged.
 void Connection::settle_syn_data(SeqNum ack) {
-  if (syn_octets_ == 0) return;
+  if (opening_->syn_octets == 0) return;
   const std::uint32_t acked = octets_between(iss_ + 1, ack);
-  sender_.take_over_syn_data(syn_octets_, acked, syn_sent_);
-  bytes_acked_ += acked;
-  if (acked == syn_octets_) {
+  sender_.take_over_syn_data(opening_->syn_octets, acked, opening_->syn_sent);
+  traffic_->bytes_acked += acked;
+  if (acked == opening_->syn_octets) {
     owner_.context.count(Counter::kTcpExtTCPFastOpenActive);
     tell_fast_open(Reason::kFastOpenTaken, acked);
   } else {
     owner_.context.count(Counter::kTcpExtTCPFastOpenActiveFail);
     fast_open_failure_ = syn_retries_ > 0 ? FastOpenFailure::kSynLost : FastOpenFailure::kDataIgnored;
-    tell_fast_open(Reason::kFastOpenIgnored, syn_octets_ - acked);
+    tell_fast_open(Reason::kFastOpenIgnored, opening_->syn_octets - acked);
   }
-  syn_octets_ = 0;
+  opening_->syn_octets = 0;
 }
 
 // Our SYN or SYN-ACK is about to be sent again. `syn_retries_` counts this one, too.
@@ -126,7 +126,7 @@ void Connection::on_syn_timeout() {
   }
   sender_.rtt().back_off();
   if (!syn_asked_) return;
-  if (syn_retries_ == 1) tell_fast_open(Reason::kFastOpenSynLost, syn_octets_);
+  if (syn_retries_ == 1) tell_fast_open(Reason::kFastOpenSynLost, opening_->syn_octets);
   if (syn_retries_ != kSilence) return;
   owner_.fast_open_cache.on_silence(tuple_, owner_.context.now);  // RFC 7413 §4.1.3.1
   owner_.context.count(Counter::kTcpExtTCPFastOpenBlackhole);
@@ -138,30 +138,34 @@ void Connection::open_fast(SeqNum iss, const Negotiated& negotiated, Segment& sy
                            std::shared_ptr<FastOpenQueue> queue,
                            const std::optional<wire::FastOpenCookie>& cookie) {
   is_passive_ = is_fast_open_child_ = true;
-  fast_open_queue_ = std::move(queue);
-  fast_open_queue_->enter();
+  opening_ = std::make_unique<Opening>();
+  opening_->fast_open_queue = std::move(queue);
+  opening_->fast_open_queue->enter();
   iss_ = iss;
-  irs_ = syn.header.sequence;
+  opening_->irs = syn.header.sequence;
   state_ = State::kListen;  // that of the listener, which it comes from
   set_state(State::kSynReceived, Reason::kSegment);
   sender_.set_initial_sequence(iss);
   sender_.syn_sent();
   sender_.syn_acknowledged();  // the Sender knows of data alone; until it is true, the SYN is our business
-  start_receiver(irs_, negotiated.receive_scale);
+  start_receiver(opening_->irs, negotiated.receive_scale);
   receiver_.offer_window();
   begin_transfer(negotiated, false, {});
-  sender_.set_window(irs_, iss, syn.header.window);  // the window of a SYN is not scaled
+  sender_.set_window(opening_->irs, iss, syn.header.window);  // the window of a SYN is not scaled
   last_received_ = owner_.context.now;
+  std::uint32_t delivered = 0;
   if (syn.octets > 0) {
-    bytes_received_ =
-        receiver_
-            .accept(owner_.context.pool, irs_ + 1, Payload(std::move(syn.packet)), false, syn.segment_size)
-            .delivered;
+    begin_traffic();
+    delivered = receiver_
+                    .accept(owner_.context.pool, opening_->irs + 1, Payload(std::move(syn.packet)), false,
+                            syn.segment_size)
+                    .delivered;
+    traffic_->bytes_received = delivered;
   }
-  syn_data_ = bytes_received_ > 0;
+  syn_data_ = delivered > 0;
   owner_.context.count(Counter::kTcpPassiveOpens);
   owner_.context.count(Counter::kTcpExtTCPFastOpenPassive);
-  tell_fast_open(Reason::kFastOpenAccepted, static_cast<std::uint32_t>(bytes_received_));
+  tell_fast_open(Reason::kFastOpenAccepted, delivered);
   send_syn(cookie);
   receiver_.ack_sent();
   set_alarm(Alarm::kRetransmit, owner_.context.now + sender_.rtt().rto());
@@ -169,22 +173,23 @@ void Connection::open_fast(SeqNum iss, const Negotiated& negotiated, Segment& sy
 
 // The peer has our SYN-ACK.
 void Connection::finish_handshake_of_fast_open(const Segment& ack) {
-  const bool was_retransmitted = syn_retries_ > 0;
+  syn_was_lost_ = syn_retries_ > 0;
   leave_fast_open_queue(false);
-  if (!was_retransmitted) {
-    sender_.rtt().sample(owner_.context.now - syn_sent_, 1, owner_.context.now);
-  } else if (sender_.outstanding() == 0) {
-    start_congestion_control(true);  // RFC 5681 §3.1: after the loss of a SYN-ACK, one segment
+  if (!syn_was_lost_) {
+    sender_.rtt().sample(owner_.context.now - opening_->syn_sent, 1, owner_.context.now);
+  } else if (sender_.has_begun() && sender_.outstanding() == 0) {
+    // RFC 5681 §3.1: after the loss of a SYN-ACK, one segment.
+    sender_.set_congestion_control(new_congestion_control(owner_.context.random.next()));
   }
-  enter_established(was_retransmitted);
-  trouble_since_ = kNever;
+  enter_established();
+  end_opening();
   sender_.set_window(ack.header.sequence, ack.header.acknowledgment, scaled_window(ack));
   if (sender_.fin_queued()) after_fin_queued();
   take_acknowledgment(ack);
 }
 
 void Connection::leave_fast_open_queue(bool by_reset) {
-  const auto queue = std::exchange(fast_open_queue_, nullptr);
+  const auto queue = std::exchange(opening_->fast_open_queue, nullptr);
   if (by_reset) {
     queue->leave_by_reset(owner_.context.now);
   } else {

@@ -8,13 +8,16 @@ namespace transom::tcp {
 
 namespace {
 constexpr std::uint32_t kPlausibleEcho = 10 * 60 * 1000;  // ms: a made-up echo must not become an RTT of days
+
+// Of a super-segment.
+std::uint32_t segments_of(const Segment& segment) {
+  return segment.segment_size == 0 ? 1 : (segment.octets + segment.segment_size - 1) / segment.segment_size;
 }
+}  // namespace
 
 void Connection::segment_arrives(Segment& segment) {
-  const std::uint32_t segments =
-      segment.segment_size == 0 ? 1 : (segment.octets + segment.segment_size - 1) / segment.segment_size;
-  segments_in_ += segments;
-  if (segment.octets > 0) data_segments_in_ += segments;
+  segments_in_ += segments_of(segment);
+  if (traffic_ && segment.octets > 0) traffic_->data_segments_in += segments_of(segment);
   if (state_ == State::kSynSent) {
     arrives_in_syn_sent(segment);
     return;
@@ -34,7 +37,8 @@ void Connection::segment_arrives(Segment& segment) {
   }
   if (!check_ack(segment)) return;  // fifth
   if (state_ == State::kClosed || state_ == State::kTimeWait) return;
-  if (ecn_.on_segment(ecn_mark_of(segment.received.traffic_class), segment.header.flags, segment.octets > 0))
+  if (ecn_ &&
+      ecn_->on_segment(ecn_mark_of(segment.received.traffic_class), segment.header.flags, segment.octets > 0))
     receiver_.need_ack(Receiver::AckNeed::kNow);
   check_urgent(segment);  // sixth
   process_text(segment);  // seventh and eighth
@@ -67,8 +71,8 @@ void Connection::arrives_in_syn_sent(Segment& segment) {
     context.drop(DropReason::kTcpMissingAck);
     return;
   }
-  const std::uint16_t our_mss = receive_mss(*destination_, options_);
-  Negotiated negotiated = negotiate(header.options, syn_options(owner_.config, options_, our_mss, nullptr),
+  const std::uint16_t our_mss = receive_mss(*destination_, *options_);
+  Negotiated negotiated = negotiate(header.options, syn_options(owner_.config, *options_, our_mss, nullptr),
                                     tuple_.remote.address.family());
   if (header.flags.ack) {
     const EcnKind asked = ecn_to_request();
@@ -88,7 +92,7 @@ void Connection::arrives_in_syn_sent(Segment& segment) {
     negotiated_ = negotiated;
     if (negotiated.timestamps) receiver_.start_timestamps(negotiated.ts_recent, context.now);
     receiver_.offer_window();
-    irs_ = header.sequence;
+    opening_->irs = header.sequence;
     syn_waits_ = false;
     sender_.set_window(header.sequence, header.acknowledgment, header.window);
     set_state(State::kSynReceived, Reason::kSegment);
@@ -96,13 +100,13 @@ void Connection::arrives_in_syn_sent(Segment& segment) {
     return;
   }
   sender_.syn_acknowledged();
-  if (syn_retries_ == 0) sender_.rtt().sample(context.now - syn_sent_, 1, context.now);
+  if (syn_retries_ == 0) sender_.rtt().sample(context.now - opening_->syn_sent, 1, context.now);
   syn_data_ = header.acknowledgment != sender_.una();
   establish(negotiated, syn_retries_ > 0, header.flags);
   if (syn_asked_) conclude_fast_open(segment);
   sender_.set_window(header.sequence, header.acknowledgment,
                      header.window);  // the window of a SYN is not scaled
-  trouble_since_ = kNever;
+  end_opening();
   if (segment.octets > 0 || header.flags.fin) {  // RFC 9293: text with the SYN-ACK is queued
     segment.header.sequence += 1;
     segment.header.flags.syn = false;
@@ -163,7 +167,7 @@ void Connection::drop_with_ack(const Segment& segment, DropReason reason) {
   owner_.context.drop(reason);
   // Text is always answered: our ACK of it may have been lost. Anything else only so often, against loops of
   // ACKs.
-  if (segment.octets == 0 && !ack_limiter_.may_send(owner_.context.now, owner_.context.random)) {
+  if (segment.octets == 0 && !rarities().ack_limiter.may_send(owner_.context.now, owner_.context.random)) {
     owner_.context.count(reason == DropReason::kTcpPaws ? Counter::kTcpExtTCPACKSkippedPAWS
                                                         : Counter::kTcpExtTCPACKSkippedSeq);
     return;
@@ -178,7 +182,7 @@ void Connection::drop_with_ack(const Segment& segment, DropReason reason) {
 
 void Connection::send_challenge_ack(DropReason reason) {
   owner_.context.drop(reason);
-  if (!ack_limiter_.may_send(owner_.context.now, owner_.context.random)) {
+  if (!rarities().ack_limiter.may_send(owner_.context.now, owner_.context.random)) {
     owner_.context.count(Counter::kTcpExtTCPACKSkippedChallenge);
     return;
   }
@@ -214,7 +218,7 @@ bool Connection::check_syn(Segment& segment) {
   wire::TcpHeader& header = segment.header;
   if (!header.flags.syn) return true;
   const bool ends_simultaneous_open = state_ == State::kSynReceived && !is_half_open_fast() &&
-                                      header.flags.ack && header.sequence == irs_ &&
+                                      header.flags.ack && header.sequence == opening_->irs &&
                                       acknowledges_syn(header.acknowledgment);
   if (ends_simultaneous_open) {
     header.flags.syn = false;
@@ -222,8 +226,8 @@ bool Connection::check_syn(Segment& segment) {
     return true;
   }
   owner_.context.count(Counter::kTcpExtTCPSYNChallenge);
-  if (header.flags.ack) ecn_.on_syn_ack_again();
-  if (state_ == State::kSynReceived && !header.flags.ack && header.sequence == irs_) {
+  if (header.flags.ack && ecn_) ecn_->on_syn_ack_again();
+  if (state_ == State::kSynReceived && !header.flags.ack && header.sequence == opening_->irs) {
     send_syn();  // its SYN again: our SYN-ACK was lost
     return false;
   }
@@ -246,11 +250,11 @@ bool Connection::check_ack_in_syn_received(const Segment& segment) {
     return true;
   }
   sender_.syn_acknowledged();
-  if (syn_retries_ == 0) sender_.rtt().sample(owner_.context.now - syn_sent_, 1, owner_.context.now);
+  if (syn_retries_ == 0) sender_.rtt().sample(owner_.context.now - opening_->syn_sent, 1, owner_.context.now);
   syn_data_ = segment.header.acknowledgment != sender_.una();
   establish(negotiated_, syn_retries_ > 0);
   settle_syn_data(segment.header.acknowledgment);
-  trouble_since_ = kNever;
+  end_opening();
   sender_.set_window(segment.header.sequence, segment.header.acknowledgment, scaled_window(segment));
   if (sender_.fin_queued()) after_fin_queued();
   notify();
@@ -278,7 +282,7 @@ bool Connection::check_ack(const Segment& segment) {
 void Connection::take_acknowledgment(const Segment& segment) {
   const wire::TcpHeader& header = segment.header;
   const Instant now = owner_.context.now;
-  last_ack_received_ = now;
+  if (traffic_) traffic_->last_ack_received = now;
   const std::uint32_t queued_before = sender_.queue().size();
   const bool was_full = !readiness().writable;
   const std::uint32_t window = scaled_window(segment);
@@ -297,19 +301,25 @@ void Connection::take_acknowledgment(const Segment& segment) {
   const bool was_in_recovery = sender_.in_recovery();
   const std::uint32_t segments =
       (octets_between(sender_.una(), acknowledgment.ack) + sender_.mss() - 1) / sender_.mss();
-  const Ecn::Echo echo = ecn_.on_acknowledgment(header.flags, segments, header.acknowledgment, sender_.nxt());
+  Ecn::Echo echo;
+  if (ecn_) echo = ecn_->on_acknowledgment(header.flags, segments, header.acknowledgment, sender_.nxt());
   acknowledgment.marked_segments = echo.marked_segments;
   const bool moved = sender_.acknowledge(acknowledgment, now);
-  if (sender_.in_recovery() && !was_in_recovery) ecn_.on_reduction(sender_.nxt());
-  send_buffer_.on_acknowledgment(sender_.cwnd(), owner_.config.send_buffer, owner_.context.pool.is_scarce());
-  bytes_acked_ += queued_before - sender_.queue().size();
-  if (queued_before != sender_.queue().size()) tell_progress();
+  if (ecn_ && sender_.in_recovery() && !was_in_recovery) ecn_->on_reduction(sender_.nxt());
+  if (sender_.has_begun()) {
+    send_buffer_.on_acknowledgment(sender_.cwnd(), owner_.config.send_buffer,
+                                   owner_.context.pool.is_scarce());
+  }
+  if (queued_before != sender_.queue().size()) {
+    traffic_->bytes_acked += queued_before - sender_.queue().size();
+    tell_progress();
+  }
   if (echo.must_reduce) sender_.on_congestion_echo(now);
   const bool window_changed = sender_.update_window(header.sequence, header.acknowledgment, window);
   if (window > 0) persist_backoff_ = 0;
   if (moved) {
     if (sender_.restarts_timer()) clear_alarm(Alarm::kRetransmit);  // RFC 6298 §5.3: output() starts it anew
-    trouble_since_ = kNever;
+    no_more_trouble();
     soft_error_ = Error::kNone;
     owner_.ip.confirm_reachable(*destination_);
   }
@@ -360,14 +370,22 @@ void Connection::process_text(Segment& segment) {
     finish(Error::kNone, Reason::kNobodyReads);
     return;
   }
-  if (segment.octets > 0) receiver_.on_text(owner_.context.now - last_data_received_, sender_.rtt().rto());
+  if (segment.octets > 0) {
+    if (!traffic_) {
+      begin_traffic();
+      traffic_->data_segments_in = segments_of(segment);
+    }
+    receiver_.on_text(owner_.context.now - last_data_received_, sender_.rtt().rto());
+  }
   const auto accepted =
       receiver_.accept(owner_.context.pool, segment.header.sequence, Payload(std::move(segment.packet)),
                        segment.header.flags.fin, segment.segment_size);
   if (segment.octets > 0) last_data_received_ = owner_.context.now;
-  if (accepted.out_of_order) ++out_of_order_segments_;
-  if (accepted.delivered > 0) measure_arrival(segment);
-  bytes_received_ += accepted.delivered;
+  if (accepted.out_of_order) ++traffic_->out_of_order_segments;
+  if (accepted.delivered > 0) {
+    measure_arrival(segment);
+    traffic_->bytes_received += accepted.delivered;
+  }
   if (accepted.fin_reached) on_fin();
   if (accepted.fin_reached) {
     notify();
@@ -385,7 +403,7 @@ void Connection::measure_arrival(const Segment& segment) {
     const std::uint32_t elapsed = timestamp_now() - timestamps->echo;
     if (elapsed < kPlausibleEcho) echo = {timestamps->echo, std::chrono::milliseconds(std::max(elapsed, 1U))};
   }
-  receive_tuning_.on_arrival(receiver_.nxt(), receiver_.window(), echo, owner_.context.now);
+  traffic_->receive_tuning.on_arrival(receiver_.nxt(), receiver_.window(), echo, owner_.context.now);
 }
 
 void Connection::on_fin() {
@@ -434,10 +452,10 @@ bool Connection::icmp_error(const ip::IcmpError& error) {
     return false;
   }
   const bool connecting = is_connecting();
-  if (error_listener_ != nullptr && error.kind != ip::IcmpErrorKind::kRedirect)
-    error_listener_->on_icmp_error(error);
+  if (rarities_ && rarities_->error_listener != nullptr && error.kind != ip::IcmpErrorKind::kRedirect)
+    rarities_->error_listener->on_icmp_error(error);
   // As Linux: who has asked for errors is told at once of what would be soft, and the connection goes on.
-  if (options_.receive_errors && !connecting && error.kind != ip::IcmpErrorKind::kPacketTooBig &&
+  if (options_->receive_errors && !connecting && error.kind != ip::IcmpErrorKind::kPacketTooBig &&
       error.kind != ip::IcmpErrorKind::kRedirect) {
     error_ = ip::error_of(error.kind);
     notify();

@@ -28,7 +28,7 @@ void Connection::refresh_mss() {
   const std::uint32_t headers = (tuple_.remote.address.is_v4() ? 20U : 40U) + wire::TcpHeader::kMinSize;
   std::uint32_t path_mss =
       std::min<std::uint32_t>(negotiated_.peer_mss, link_mtu_ > headers ? link_mtu_ - headers : 1);
-  if (options_.max_segment != 0) path_mss = std::min<std::uint32_t>(path_mss, options_.max_segment);
+  if (options_->max_segment != 0) path_mss = std::min<std::uint32_t>(path_mss, options_->max_segment);
   path_mss -= std::min(path_mss - 1, header_octets() - headers);
   const std::uint32_t mss = std::min(path_mss, segment_limit_);
   if (mss == sender_.mss() && path_mss == sender_.path_mss()) return;
@@ -50,11 +50,11 @@ std::uint32_t Connection::max_super_segment() const {
 
 SendPolicy Connection::send_policy() {
   return {.now = owner_.context.now,
-          .no_delay = options_.no_delay,
-          .cork = options_.cork || send_more_,
+          .no_delay = options_->no_delay,
+          .cork = options_->cork || send_more_,
           .override_limits = override_limits_,
           .writer_waits = writer_waits_ && !readiness().writable,
-          .max_pacing_rate = options_.max_pacing_rate,
+          .max_pacing_rate = options_->max_pacing_rate,
           .max_octets = max_super_segment()};
 }
 
@@ -85,9 +85,9 @@ bool Connection::send_packet(Packet packet, const wire::TcpHeader& header, EcnMa
   segments_out_ += segments;
   last_sent_ = owner_.context.now;
   const auto sent = owner_.ip.send(*destination_, tuple_.local.address, IpProtocol::kTcp, std::move(packet),
-                                   {.ttl = options_.ttl,
+                                   {.ttl = options_->ttl,
                                     .traffic_class = static_cast<std::uint8_t>(
-                                        (options_.traffic_class & 0xfc) | static_cast<std::uint8_t>(mark)),
+                                        (options_->traffic_class & 0xfc) | static_cast<std::uint8_t>(mark)),
                                     .dont_fragment = true,
                                     .flow_label = flow_label_});
   return sent.has_value();
@@ -104,7 +104,7 @@ void Connection::output() {
 
   std::optional<SendLimit> limit;
   if (may_send_data()) {
-    const bool was_full = options_.not_sent_low_water != UINT32_MAX && !readiness().writable;
+    const bool was_full = options_->not_sent_low_water != UINT32_MAX && !readiness().writable;
     if (sender_.outstanding() == 0 && sender_.has_work() &&
         owner_.context.now - last_sent_ > sender_.rtt().rto()) {
       sender_.on_idle(owner_.context.now);  // RFC 5681 §4.1
@@ -121,7 +121,7 @@ void Connection::output() {
     if (was_full && readiness().writable) notify_room();
   }
   if (receiver_.ack_need() == Receiver::AckNeed::kNow ||
-      (receiver_.ack_need() != Receiver::AckNeed::kNone && options_.quick_ack)) {
+      (receiver_.ack_need() != Receiver::AckNeed::kNone && options_->quick_ack)) {
     send_ack();
   }
   if (receiver_.ack_need() == Receiver::AckNeed::kNone) {
@@ -129,7 +129,7 @@ void Connection::output() {
   } else if (!is_set(Alarm::kDelayedAck)) {
     set_alarm(Alarm::kDelayedAck, owner_.context.now + receiver_.ack_delay(sender_.rtt().srtt()));
   }
-  if (limit) limited_.change(limited_by(*limit), owner_.context.now);
+  if (limit && traffic_) traffic_->limited.change(limited_by(*limit), owner_.context.now);
   update_alarms_after_output(limit);
 }
 
@@ -159,8 +159,7 @@ bool Connection::transmit(const Transmission& transmission) {
     return false;
   }
   if (sent.octets > 0) {
-    const auto attached = static_cast<std::uint32_t>(
-        sender_.queue().attach(packet, sender_.queue_offset(sent.begin), sent.octets));
+    const std::uint32_t attached = sender_.attach(packet, sent.begin, sent.octets);
     if (attached < sent.octets) {  // the queue is made of many small buffers: a shorter super-segment
       sent.octets = attached > sender_.mss() ? attached / sender_.mss() * sender_.mss() : attached;
       packet.trim_back(attached - sent.octets);
@@ -174,8 +173,11 @@ bool Connection::transmit(const Transmission& transmission) {
   flags.psh = sent.push && sent.octets > 0;
   flags.fin = sent.fin;
   wire::TcpHeader header = make_header(sent.begin, flags);
-  const EcnMark mark = ecn_.prepare(header.flags, !sent.retransmission && sent.octets > 0);
-  packet.info().repeats_cwr = ecn_.repeats_cwr();
+  EcnMark mark = EcnMark::kNotCapable;
+  if (ecn_) {
+    mark = ecn_->prepare(header.flags, !sent.retransmission && sent.octets > 0);
+    packet.info().repeats_cwr = ecn_->repeats_cwr();
+  }
   const Reason reason = sent.probe            ? Reason::kTailLossProbe
                         : sent.retransmission ? Reason::kRetransmission
                                               : Reason::kNewData;
@@ -189,16 +191,16 @@ bool Connection::transmit(const Transmission& transmission) {
     set_alarm(Alarm::kRetransmit, owner_.context.now + sender_.rtt().rto());
   }
   receiver_.ack_sent();
-  bytes_sent_ += sent.octets;
+  traffic_->bytes_sent += sent.octets;
   const std::uint32_t segments = sent.path_probe ? 1 : (sent.length() + sender_.mss() - 1) / sender_.mss();
   if (sent.octets > 0) {
-    last_data_sent_ = owner_.context.now;
+    traffic_->last_sent = owner_.context.now;
     receiver_.on_data_sent(owner_.context.now - last_data_received_);
-    data_segments_out_ += segments;
+    traffic_->data_segments_out += segments;
   }
   if (sent.retransmission) {
-    bytes_retransmitted_ += sent.octets;
-    retransmitted_segments_ += segments;
+    traffic_->bytes_retransmitted += sent.octets;
+    traffic_->retransmitted_segments += segments;
     owner_.context.count(Counter::kTcpRetransSegs, segments);
   } else {
     owner_.context.count(Counter::kTcpExtTCPOrigDataSent, (sent.octets + sender_.mss() - 1) / sender_.mss());
@@ -216,7 +218,7 @@ void Connection::send_ack(SeqNum sequence) {
   wire::TcpFlags flags;
   flags.ack = true;
   wire::TcpHeader header = make_header(sequence, flags);
-  ecn_.prepare(header.flags, false);
+  if (ecn_) ecn_->prepare(header.flags, false);
   if (negotiated_.sack && receiver_.has_sack_blocks()) {
     const std::size_t room = negotiated_.timestamps ? 3 : 4;  // RFC 2018 §3
     header.options.sack_count =
@@ -239,14 +241,14 @@ void Connection::send_syn(const std::optional<wire::FastOpenCookie>& cookie) {
   header.sequence = iss_;
   header.flags.syn = true;
   header.window = static_cast<std::uint16_t>(
-      std::min(first_receive_buffer(owner_.config, options_), 0xffffU));  // never scaled (RFC 7323 §2.2)
+      std::min(first_receive_buffer(owner_.config, *options_), 0xffffU));  // never scaled (RFC 7323 §2.2)
   const bool answers = state_ == State::kSynReceived;
   if (answers) {
     set_syn_ack_flags(header.flags, negotiated_.ecn);
   } else {
     set_syn_flags(header.flags, ecn_to_request());
   }
-  header.options = syn_options(owner_.config, options_, receive_mss(*destination_, options_), nullptr);
+  header.options = syn_options(owner_.config, *options_, receive_mss(*destination_, *options_), nullptr);
   if (answers) {
     header.flags.ack = true;
     header.acknowledgment = receiver_.nxt();
@@ -259,9 +261,9 @@ void Connection::send_syn(const std::optional<wire::FastOpenCookie>& cookie) {
   if (header.options.timestamps)
     header.options.timestamps = wire::TcpTimestamps{timestamp_now(), answers ? receiver_.ts_recent() : 0};
   // RFC 7413 §4.2.2: who gets no answer tries without, as some middleboxes drop such SYNs.
-  if (!answers && syn_retries_ == 0 && options_.fast_open_connect) add_fast_open(header, packet);
+  if (!answers && syn_retries_ == 0 && options_->fast_open_connect) add_fast_open(header, packet);
   send_packet(std::move(packet), header);
-  syn_sent_ = owner_.context.now;
+  opening_->syn_sent = owner_.context.now;
 }
 
 void Connection::send_reset() {

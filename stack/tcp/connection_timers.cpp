@@ -20,11 +20,14 @@ Reason Connection::reason_of(Alarm alarm) {
   return kTimers[static_cast<std::size_t>(alarm)];
 }
 
+Instant Connection::Alarms::first() const { return *std::ranges::min_element(deadlines); }
+
 void Connection::set_alarm(Alarm alarm, Instant when) {
-  if (trace_.is_on() && when != kNever && when != deadline(alarm))
-    trace_.tell<TcpTimerSetEvent>(reason_of(alarm), when);
-  deadline(alarm) = when;
-  if (when < timer_.deadline()) timer_.start(owner_.context.timers, when);
+  if (when == kNever) return clear_alarm(alarm);
+  if (trace_.is_on() && when != deadline(alarm)) trace_.tell<TcpTimerSetEvent>(reason_of(alarm), when);
+  if (!alarms_) alarms_ = std::make_unique<Alarms>(*this);
+  alarms_->deadline(alarm) = when;
+  if (when < alarms_->timer.deadline()) alarms_->timer.start(owner_.context.timers, when);
 }
 
 void Connection::on_timer() {
@@ -50,13 +53,15 @@ void Connection::on_timer() {
   if (is_due(Alarm::kRetransmit)) on_retransmission_timeout();
   if (state_ != State::kClosed && is_due(Alarm::kPersist)) on_persist_timeout();
   if (state_ != State::kClosed && is_due(Alarm::kKeepAlive)) on_keep_alive();
-  const Instant next = *std::min_element(deadlines_.begin(), deadlines_.end());
-  if (next != kNever && next < timer_.deadline()) timer_.start(owner_.context.timers, next);
+  if (!alarms_) return;
+  const Instant next = alarms_->first();
+  if (next == kNever && !output_pending) return clear_all_alarms();
+  if (next < alarms_->timer.deadline()) alarms_->timer.start(owner_.context.timers, next);
 }
 
 bool Connection::has_given_up(Instant since) const {
-  const Duration limit = options_.user_timeout != 0
-                             ? Duration(std::chrono::milliseconds(options_.user_timeout))
+  const Duration limit = options_->user_timeout != 0
+                             ? Duration(std::chrono::milliseconds(options_->user_timeout))
                              : kDefaultUserTimeout;
   return since != kNever && owner_.context.now - since >= limit;
 }
@@ -66,13 +71,14 @@ void Connection::on_retransmission_timeout() {
   context.count(Counter::kTcpExtTCPTimeouts);
   if (state_ == State::kSynSent || state_ == State::kSynReceived) {
     // RFC 9293 MUST-22, MUST-23: the same thresholds for SYNs, but R2 at least three minutes.
-    const std::size_t most_retries = is_half_open_fast() ? SynQueue::kMaxRetries : options_.syn_retries;
-    if (syn_retries_ >= most_retries || (options_.user_timeout != 0 && has_given_up(trouble_since_))) {
+    const std::size_t most_retries = is_half_open_fast() ? SynQueue::kMaxRetries : options_->syn_retries;
+    if (syn_retries_ >= most_retries ||
+        (options_->user_timeout != 0 && has_given_up(alarms_->trouble_since))) {
       context.count(Counter::kTcpAttemptFails);
       give_up();
       return;
     }
-    if (trouble_since_ == kNever) trouble_since_ = syn_sent_;
+    if (alarms_->trouble_since == kNever) alarms_->trouble_since = opening_->syn_sent;
     ++syn_retries_;
     on_syn_timeout();
     context.count(Counter::kTcpExtTCPSynRetrans);
@@ -86,8 +92,8 @@ void Connection::on_retransmission_timeout() {
   // SHLD-17: a peer that has shut its window but still answers is not dead.
   const bool peer_answers =
       !is_orphan_ && sender_.window() == 0 && context.now - last_received_ < RttEstimator::kMaxRto;
-  if (trouble_since_ == kNever || peer_answers) trouble_since_ = last_sent_;
-  if (has_given_up(trouble_since_)) {  // R2
+  if (alarms_->trouble_since == kNever || peer_answers) alarms_->trouble_since = last_sent_;
+  if (has_given_up(alarms_->trouble_since)) {  // R2
     context.count(Counter::kTcpExtTCPAbortOnTimeout);
     give_up();
     return;
@@ -116,13 +122,14 @@ void Connection::on_persist_timeout() {
   // A probe is never given up while it is answered (MUST-37); silence is judged as for retransmissions. Where
   // our user has let go, answers without progress are judged so too, or peers could collect such connections
   // (CVE-2008-4609).
-  if ((probes_ > 0 || is_orphan_) && has_given_up(trouble_since_)) {
+  if ((probes_ > 0 || is_orphan_) && has_given_up(alarms_->trouble_since)) {
     owner_.context.count(Counter::kTcpExtTCPAbortOnTimeout);
     if (is_orphan_) send_reset();
     give_up();
     return;
   }
-  if (trouble_since_ == kNever || (probes_ == 0 && !is_orphan_)) trouble_since_ = owner_.context.now;
+  if (alarms_->trouble_since == kNever || (probes_ == 0 && !is_orphan_))
+    alarms_->trouble_since = owner_.context.now;
   if (probes_ < UINT8_MAX) ++probes_;
   if (persist_backoff_ < 16) ++persist_backoff_;
   owner_.context.count(Counter::kTcpExtTCPWinProbe);
@@ -134,11 +141,11 @@ void Connection::on_persist_timeout() {
 
 void Connection::restart_keep_alive() {
   if (state_ == State::kFinWait2 && is_orphan_) return;
-  if (!options_.keep_alive) {
+  if (!options_->keep_alive) {
     clear_alarm(Alarm::kKeepAlive);
     return;
   }
-  set_alarm(Alarm::kKeepAlive, owner_.context.now + std::chrono::seconds(options_.keep_idle));
+  set_alarm(Alarm::kKeepAlive, owner_.context.now + std::chrono::seconds(options_->keep_idle));
 }
 
 void Connection::on_keep_alive() {
@@ -147,8 +154,8 @@ void Connection::on_keep_alive() {
     finish(Error::kNone, Reason::kNobodyWaits);
     return;
   }
-  if (!options_.keep_alive) return;
-  const Duration idle_limit = std::chrono::seconds(options_.keep_idle);
+  if (!options_->keep_alive) return;
+  const Duration idle_limit = std::chrono::seconds(options_->keep_idle);
   const Duration idle = context.now - last_received_;
   // RFC 9293 MUST-26: only when idle. What is in flight is the retransmission timer's business.
   if (idle < idle_limit || sender_.outstanding() > 0 || sender_.has_work()) {
@@ -156,9 +163,9 @@ void Connection::on_keep_alive() {
               std::max(last_received_ + idle_limit, context.now + std::chrono::seconds(1)));
     return;
   }
-  const bool silent_too_long = options_.user_timeout != 0
-                                   ? idle >= std::chrono::milliseconds(options_.user_timeout) && probes_ > 0
-                                   : probes_ >= options_.keep_count;
+  const bool silent_too_long = options_->user_timeout != 0
+                                   ? idle >= std::chrono::milliseconds(options_->user_timeout) && probes_ > 0
+                                   : probes_ >= options_->keep_count;
   if (silent_too_long) {
     context.count(Counter::kTcpExtTCPAbortOnTimeout);
     send_reset();
@@ -168,7 +175,7 @@ void Connection::on_keep_alive() {
   ++probes_;
   context.count(Counter::kTcpExtTCPKeepAlive);
   send_ack(sender_.una() - 1);
-  set_alarm(Alarm::kKeepAlive, context.now + std::chrono::seconds(options_.keep_interval));
+  set_alarm(Alarm::kKeepAlive, context.now + std::chrono::seconds(options_->keep_interval));
 }
 
 void Connection::update_alarms_after_output(std::optional<SendLimit> limit) {

@@ -73,12 +73,11 @@ class Ecn {
     std::uint32_t marked_segments = 0;  // for one that does; UINT32_MAX: all that it acknowledges
   };
 
-  void enable(const EcnAgreement& agreed, EcnUse use, bool is_active, const wire::TcpFlags& syn_ack) {
-    kind_ = agreed.kind;
-    use_ = use;
+  // `agreed`: on one of the kinds. `syn_ack`: the flags of the peer's, if we opened actively.
+  Ecn(const EcnAgreement& agreed, EcnUse use, bool is_active, const wire::TcpFlags& syn_ack)
+      : kind_(agreed.kind), use_(use) {
     if (kind_ == EcnKind::kAccurate) accurate_.start(agreed.peer_syn, is_active, ace_of(syn_ack));
   }
-  EcnKind kind() const { return kind_; }
   // Whether a super-segment must repeat the CWR flag in each of its segments: it is part of a number.
   bool repeats_cwr() const { return kind_ == EcnKind::kAccurate; }
   void on_syn_ack_again() { accurate_.repeat_handshake(); }
@@ -86,7 +85,6 @@ class Ecn {
   // --- what comes in
   // A segment in the window. True when it calls for an ACK at once.
   bool on_segment(EcnMark mark, const wire::TcpFlags& flags, bool has_text) {
-    if (kind_ == EcnKind::kNone) return false;
     if (kind_ == EcnKind::kAccurate) return accurate_.on_packet(mark, has_text);
     if (!has_text) return false;
     const bool was_echoing = echoing_;
@@ -102,7 +100,6 @@ class Ecn {
   // An acceptable acknowledgment that moves SND.UNA by about `segments`.
   Echo on_acknowledgment(const wire::TcpFlags& flags, std::uint32_t segments, SeqNum una, SeqNum nxt) {
     Echo echo;
-    if (kind_ == EcnKind::kNone) return echo;
     if (kind_ == EcnKind::kAccurate) {
       echo.marked_segments = accurate_.on_acknowledgment(flags, segments);
     } else {
@@ -116,7 +113,7 @@ class Ecn {
   }
   // The window was reduced, for this or another reason.
   void on_reduction(SeqNum nxt) {
-    reduced_ = say_reduced_ = kind_ != EcnKind::kNone;
+    reduced_ = say_reduced_ = true;
     reduction_end_ = nxt;
   }
 
@@ -126,7 +123,6 @@ class Ecn {
   // Sets the flags of a segment; returns the mark for its IP header. New data only is marked as capable: not
   // retransmissions, probes or pure ACKs (RFC 3168 §6.1.4, §6.1.5, §6.1.6).
   EcnMark prepare(wire::TcpFlags& flags, bool is_new_data) {
-    if (kind_ == EcnKind::kNone) return EcnMark::kNotCapable;
     const EcnMark capable = use_ == EcnUse::kEct1 ? EcnMark::kCapable1 : EcnMark::kCapable0;
     if (kind_ == EcnKind::kAccurate) {
       const bool may_be_capable = accurate_.prepare(flags);
@@ -142,8 +138,8 @@ class Ecn {
  private:
   bool is_dctcp() const { return kind_ == EcnKind::kClassic && use_ != EcnUse::kAsHost; }
 
-  EcnKind kind_ = EcnKind::kNone;
-  EcnUse use_ = EcnUse::kAsHost;
+  EcnKind kind_;
+  EcnUse use_;
   bool echoing_ = false;      // classic: what arrives was marked, and the peer has not said CWR
   bool reduced_ = false;      // ever
   bool say_reduced_ = false;  // with the next new data

@@ -56,24 +56,17 @@ Receiver::Accepted Receiver::accept(BufferPool& pool, SeqNum sequence, Payload p
   if (!payload.empty() && sequence != nxt_) {
     accepted.out_of_order = true;
     delayed_ack_.on_disorder(useful_quick_acks());
-    const auto inserted = reassembly_.insert(pool, sequence, std::move(payload), std::max(buffer_, window()));
-    if (inserted.duplicate) {
-      has_duplicate_ = true;
-      duplicate_ = *inserted.duplicate;
-    }
+    hold(pool, sequence, std::move(payload));
     need_ack(AckNeed::kNow);  // RFC 5681 §4.2
   } else if (!payload.empty()) {
     const std::uint32_t octets = payload.size();
     queue_.append(pool, std::move(payload));
     nxt_ += octets;
     accepted.delivered = octets;
-    const bool had_hole = !reassembly_.empty();
-    while (auto run = reassembly_.take_contiguous(nxt_)) {
-      accepted.delivered += octets_between(nxt_, run->end);
-      nxt_ = run->end;
-      queue_.append(pool, run->slices);
+    if (reassembly_) {
+      accepted.delivered += release(pool);
+      need_ack(AckNeed::kNow);  // RFC 5681 §4.2: it fills all or part of a gap
     }
-    if (had_hole) need_ack(AckNeed::kNow);  // RFC 5681 §4.2: it fills all or part of a gap
     on_in_order(octets, segment_size);
     if (urgent_ == Urgent::kExpected) capture_urgent();
   }
@@ -89,6 +82,28 @@ Receiver::Accepted Receiver::accept(BufferPool& pool, SeqNum sequence, Payload p
     need_ack(AckNeed::kNow);
   }
   return accepted;
+}
+
+// Text that lies beyond a hole.
+void Receiver::hold(BufferPool& pool, SeqNum sequence, Payload payload) {
+  if (!reassembly_) reassembly_ = std::make_unique<ReassemblyQueue>();
+  const auto inserted = reassembly_->insert(pool, sequence, std::move(payload), std::max(buffer_, window()));
+  if (inserted.duplicate) {
+    has_duplicate_ = true;
+    duplicate_ = *inserted.duplicate;
+  }
+  if (reassembly_->empty()) reassembly_.reset();
+}
+
+// Moves what has become next in order to the queue. Returns how many octets.
+std::uint32_t Receiver::release(BufferPool& pool) {
+  const SeqNum before = nxt_;
+  while (auto run = reassembly_->take_contiguous(nxt_)) {
+    nxt_ = run->end;
+    queue_.append(pool, run->slices);
+  }
+  if (reassembly_->empty()) reassembly_.reset();
+  return octets_between(before, nxt_);
 }
 
 void Receiver::on_in_order(std::uint32_t octets, std::uint32_t segment_size) {
@@ -146,7 +161,7 @@ std::size_t Receiver::sack_blocks(std::span<wire::SackBlock> out) {
   if (reports_duplicate) out[0] = duplicate_;
   const std::size_t first = reports_duplicate ? 1 : 0;
   const auto held = out.subspan(first);
-  const std::size_t count = reassembly_.empty() ? 0 : reassembly_.sack_blocks(held);
+  const std::size_t count = reassembly_ ? reassembly_->sack_blocks(held) : 0;
   // RFC 2883 §4 (4): the block around it comes second, also when another has grown since.
   if (reports_duplicate) {
     const auto around = std::ranges::find_if(held.first(count), [&](const wire::SackBlock& block) {

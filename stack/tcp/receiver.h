@@ -8,6 +8,7 @@
 // The right edge never moves left (SHLD-14), whatever the user does to the buffer.
 #pragma once
 
+#include <memory>
 #include <optional>
 
 #include "stack/base/error.h"
@@ -50,7 +51,7 @@ class Receiver {
   Accepted accept(BufferPool& pool, SeqNum sequence, Payload payload, bool fin, std::uint32_t segment_size);
   // Text of an unacceptable segment, for D-SACK: it lay before rcv_nxt.
   void note_duplicate(SeqNum sequence, std::uint32_t octets);
-  bool has_sack_blocks() const { return has_duplicate_ || !reassembly_.empty(); }
+  bool has_sack_blocks() const { return has_duplicate_ || reassembly_ != nullptr; }
   bool fin_received() const { return fin_received_; }
 
   // --- acknowledgments
@@ -88,7 +89,7 @@ class Receiver {
   std::uint32_t readable() const { return queue_.size(); }
   // Without the urgent octet, if that is next and not in line: no read gives it.
   std::uint32_t readable(bool urgent_in_line) const;
-  std::uint32_t out_of_order() const { return reassembly_.size(); }
+  std::uint32_t out_of_order() const { return reassembly_ ? reassembly_->size() : 0; }
   std::size_t read(MutableBytes out, bool peek, bool urgent_in_line);
   // Nobody will read what is in order. What lies beyond a hole stays: the peer has been told that it came.
   void discard();
@@ -107,6 +108,8 @@ class Receiver {
 
   SeqNum read_position() const;
   void on_in_order(std::uint32_t octets, std::uint32_t segment_size);
+  void hold(BufferPool& pool, SeqNum sequence, Payload payload);
+  std::uint32_t release(BufferPool& pool);
   void capture_urgent();
   std::uint32_t free_space() const;
   std::uint32_t useful_quick_acks() const { return window() / (2 * peer_segment_); }
@@ -133,7 +136,7 @@ class Receiver {
   Instant ts_recent_time_{};
 
   ReceiveQueue queue_;
-  ReassemblyQueue reassembly_;
+  std::unique_ptr<ReassemblyQueue> reassembly_;  // while something lies beyond a hole
 };
 
 }  // namespace transom::tcp

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 
 #include "stack/base/time.h"
 #include "stack/tcp/windowed_min.h"
@@ -24,7 +25,9 @@ class RttEstimator {
   // `min_rto`: the least that the timeout is above SRTT. RFC 6298 §2.4 bounds the timeout as a whole; where
   // the bound is low and the path steady, a queue that grows would then overtake it, so it is applied, as
   // Linux does, to the term of the variance.
-  explicit RttEstimator(Duration min_rto) : base_rto_(std::max(kInitialRto, min_rto)), min_rto_(min_rto) {}
+  explicit RttEstimator(Duration min_rto)
+      : base_rto_(std::max(kInitialRto, min_rto)),
+        min_rto_(std::chrono::duration_cast<ShortDuration>(min_rto)) {}
 
   // `samples_per_rtt` is how many are expected in the present round trip, at least 1.
   void sample(Duration rtt, std::uint32_t samples_per_rtt, Instant now);
@@ -43,19 +46,27 @@ class RttEstimator {
   bool has_sample() const { return srtt_ > Duration::zero(); }
   Duration srtt() const { return srtt_; }
   Duration rttvar() const { return rttvar_; }
-  Duration min_rtt() const { return min_rtt_.value(); }  // of the last minutes
-  Duration latest() const { return latest_; }
+  // Of the last minutes; meaningful once there is a sample.
+  Duration min_rtt() const { return history_ ? history_->min.value() : srtt_; }
+  Duration latest() const { return history_ ? history_->latest : srtt_; }
   std::uint8_t backoff() const { return backoff_; }
 
  private:
   static constexpr std::uint8_t kMaxBackoff = 16;
 
+  using ShortDuration = std::chrono::duration<std::uint32_t, std::micro>;  // an hour at most
+
+  // Of the samples behind the first, which the handshake gives: many connections never get another.
+  struct History {
+    WindowedMin min;
+    Duration latest{};
+  };
+
   Duration srtt_{};
   Duration rttvar_{};
-  WindowedMin min_rtt_;
-  Duration latest_{};
+  std::unique_ptr<History> history_;
   Duration base_rto_;
-  Duration min_rto_;
+  ShortDuration min_rto_;
   std::uint8_t backoff_ = 0;
 };
 

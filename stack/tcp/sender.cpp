@@ -5,41 +5,47 @@
 
 namespace transom::tcp {
 
-void Sender::establish(std::uint32_t mss, bool sack, std::unique_ptr<CongestionControl> congestion_control) {
+const SendQueue Sender::kNothingQueued;
+
+void Sender::begin() {
+  flow_ = std::make_unique<Flow>();
+  flow_->start(una_);
+}
+
+void Sender::establish(std::uint32_t mss, bool sack) {
   mss_ = mss;
   sack_ = sack;
-  congestion_ = std::move(congestion_control);
-  recovery_point_ = small_end_ = urgent_end_ = una_;
-  window_validation_.start(una_);
+  if (flow_) flow_->start(una_);
 }
 
 void Sender::take_over_syn_data(std::uint32_t octets, std::uint32_t acked, Instant sent) {
-  queue_.drop_front(acked);
+  flow_->queue.drop_front(acked);
   una_ = nxt_ = una_ + acked;
-  recovery_point_ = small_end_ = urgent_end_ = una_;
+  flow_->recovery_point = flow_->small_end = flow_->urgent_end = una_;
   const std::uint32_t ignored = octets - acked;
   if (ignored == 0) return;
-  scoreboard_.on_sent(nxt_, ignored, false,
-                      delivery_rate_.on_sent({.in_flight = 0, .octets = ignored, .lost = 0}, sent), sent);
+  flow_->scoreboard.on_sent(
+      nxt_, ignored, false,
+      flow_->delivery_rate.on_sent({.in_flight = 0, .octets = ignored, .lost = 0}, sent), sent);
   nxt_ += ignored;
-  declare(scoreboard_.mark_all_lost(), Reason::kFastOpenIgnored, sent);
+  declare(flow_->scoreboard.mark_all_lost(), Reason::kFastOpenIgnored, sent);
 }
 
 std::uint32_t Sender::unsent() const {
   const std::uint32_t sent = outstanding() - (fin_sent_ && una_ != nxt_ ? 1U : 0U);
-  return queue_.size() - std::min(sent, queue_.size());
+  return queue().size() - std::min(sent, queue().size());
 }
 
 CongestionView Sender::view(Instant now) const {
   const auto output = control();
   return {.now = now,
           .mss = mss_,
-          .in_flight = scoreboard_.in_flight(),
+          .in_flight = flow_->scoreboard.in_flight(),
           .srtt = rtt_.srtt(),
           .min_rtt = rtt_.has_sample() ? rtt_.min_rtt() : Duration::zero(),
-          .in_fast_recovery = recovery_ == Recovery::kFast,
-          .in_timeout_recovery = recovery_ == Recovery::kTimeout,
-          .cwnd_limited = window_validation_.is_used(output.cwnd, output.ssthresh)};
+          .in_fast_recovery = flow_->recovery == Recovery::kFast,
+          .in_timeout_recovery = flow_->recovery == Recovery::kTimeout,
+          .cwnd_limited = flow_->window_validation.is_used(output.cwnd, output.ssthresh)};
 }
 
 // ---------------------------------------------------------------- sending
@@ -51,16 +57,16 @@ std::uint32_t Sender::window_room() const {
 }
 
 std::uint64_t Sender::cwnd() const {
-  const bool is_proportional =
-      recovery_ == Recovery::kFast && peer_sends_sack_ && congestion_->wants_proportional_reduction();
-  return is_proportional ? prr_.window() : control().cwnd;
+  const bool is_proportional = flow_->recovery == Recovery::kFast && flow_->peer_sends_sack &&
+                               flow_->congestion->wants_proportional_reduction();
+  return is_proportional ? flow_->prr.window() : control().cwnd;
 }
 
 // An algorithm may be anybody's. Its window is at least the loss window and at most what sequence numbers
 // allow; its threshold at least two segments (RFC 5681 §3.1); and its pace no standstill.
 CongestionControl::Output Sender::control() const {
   constexpr std::uint64_t kSlowest = 4;  // seconds for a segment
-  CongestionControl::Output output = congestion_->output();
+  CongestionControl::Output output = flow_->congestion->output();
   output.cwnd = std::clamp<std::uint64_t>(output.cwnd, mss_, kMaxCongestionWindow);
   output.ssthresh = std::max(output.ssthresh, std::uint64_t{2} * mss_);
   if (output.pacing_rate != 0) output.pacing_rate = std::max(output.pacing_rate, mss_ / kSlowest + 1);
@@ -69,58 +75,60 @@ CongestionControl::Output Sender::control() const {
 
 std::uint64_t Sender::congestion_room() const {
   const std::uint64_t window = cwnd();
-  const std::uint64_t used = scoreboard_.in_flight();
+  const std::uint64_t used = flow_->scoreboard.in_flight();
   return window > used ? window - used : 0;
 }
 
 std::expected<Transmission, SendLimit> Sender::poll(SendPolicy policy) {
-  if (probe_due_) return poll_probe(policy);
+  if (!flow_) return std::unexpected(SendLimit::kNothingToSend);
+  if (flow_->probe_due) return poll_probe(policy);
   if (trace_ != nullptr && trace_->is_on()) tell_clamp();
-  pacing_rate_ = control().pacing_rate;
-  if (policy.max_pacing_rate != 0 && (pacing_rate_ == 0 || pacing_rate_ > policy.max_pacing_rate))
-    pacing_rate_ = policy.max_pacing_rate;
-  if (pacing_rate_ != 0) policy.max_octets = std::min(policy.max_octets, Pacer::burst(pacing_rate_, mss_));
+  flow_->pacing_rate = control().pacing_rate;
+  if (policy.max_pacing_rate != 0 && (flow_->pacing_rate == 0 || flow_->pacing_rate > policy.max_pacing_rate))
+    flow_->pacing_rate = policy.max_pacing_rate;
+  if (flow_->pacing_rate != 0)
+    policy.max_octets = std::min(policy.max_octets, Pacer::burst(flow_->pacing_rate, mss_));
   auto next = poll_next(policy);
-  if (next && pacing_rate_ != 0 && policy.now < pacer_.next() && !force_retransmission_)
+  if (next && flow_->pacing_rate != 0 && policy.now < flow_->pacer.next() && !flow_->force_retransmission)
     next = std::unexpected(SendLimit::kPacing);
   if (next) {
-    told_limit_.reset();
+    flow_->told_limit.reset();
     return next;
   }
   if (trace_ != nullptr && trace_->is_on()) tell_limit(next.error());
   if (next.error() == SendLimit::kNothingToSend && congestion_room() > 0)
-    delivery_rate_.on_application_limited(scoreboard_.in_flight());
+    flow_->delivery_rate.on_application_limited(flow_->scoreboard.in_flight());
   validate_window(next.error(), policy);
   return next;
 }
 
 void Sender::tell_clamp() {
-  const auto wanted = congestion_->output();
+  const auto wanted = flow_->congestion->output();
   const auto given = control();
   const bool is_clamped = wanted.cwnd != given.cwnd || wanted.pacing_rate != given.pacing_rate;
-  if (is_clamped && !told_clamp_)
+  if (is_clamped && !flow_->told_clamp)
     tell<TcpClampEvent>(wanted.cwnd, given.cwnd, wanted.pacing_rate, given.pacing_rate, Reason::kClamped);
-  told_clamp_ = is_clamped;
+  flow_->told_clamp = is_clamped;
 }
 
 void Sender::validate_window(SendLimit limit, const SendPolicy& policy) {
   const auto output = control();
-  const std::uint32_t in_flight = scoreboard_.in_flight();
+  const std::uint32_t in_flight = flow_->scoreboard.in_flight();
   // A paced sender fills the window little by little, and never quite.
   const std::uint64_t slack = limit == SendLimit::kPacing ? output.cwnd / 4 : mss_ - 1;
-  window_validation_.on_sent(
+  flow_->window_validation.on_sent(
       {.una = una_, .nxt = nxt_, .in_flight = in_flight, .cwnd = output.cwnd, .ssthresh = output.ssthresh},
       limit == SendLimit::kCongestion || in_flight + slack >= output.cwnd, policy.now);
-  const auto used = window_validation_.take_underuse(rtt_.rto(), policy.now);
+  const auto used = flow_->window_validation.take_underuse(rtt_.rto(), policy.now);
   if (!used || in_recovery() || policy.writer_waits) return;
   const Windows before = windows();
-  congestion_->on_underuse(view(policy.now), *used);
+  flow_->congestion->on_underuse(view(policy.now), *used);
   tell_change(before, Reason::kIdle);
 }
 
 void Sender::tell_limit(SendLimit limit) {
-  if (told_limit_ == limit) return;
-  told_limit_ = limit;
+  if (flow_->told_limit == limit) return;
+  flow_->told_limit = limit;
   constexpr Reason kReasons[] = {Reason::kNothingToSend, Reason::kPeerWindow, Reason::kCongestionWindow,
                                  Reason::kNagle,         Reason::kCorked,     Reason::kSillyWindow,
                                  Reason::kPacing};
@@ -128,8 +136,8 @@ void Sender::tell_limit(SendLimit limit) {
 }
 
 std::expected<Transmission, SendLimit> Sender::poll_next(const SendPolicy& policy) {
-  if (!scoreboard_.has_lost()) return poll_new_data(policy);
-  if (spurious_.wants_new_data()) {
+  if (!flow_->scoreboard.has_lost()) return poll_new_data(policy);
+  if (flow_->spurious.wants_new_data()) {
     const auto fresh = poll_new_data(policy);
     if (fresh || fresh.error() == SendLimit::kCongestion) return fresh;
   }
@@ -138,10 +146,10 @@ std::expected<Transmission, SendLimit> Sender::poll_next(const SendPolicy& polic
 
 std::expected<Transmission, SendLimit> Sender::poll_retransmission(const SendPolicy& policy) {
   const std::uint64_t room = congestion_room();
-  if (room < mss_ && !force_retransmission_) return std::unexpected(SendLimit::kCongestion);
+  if (room < mss_ && !flow_->force_retransmission) return std::unexpected(SendLimit::kCongestion);
   const auto whole =
       static_cast<std::uint32_t>(std::min<std::uint64_t>(room, policy.max_octets) / mss_ * mss_);
-  const auto lost = scoreboard_.next_lost(force_retransmission_ ? mss_ : std::max(whole, mss_));
+  const auto lost = flow_->scoreboard.next_lost(flow_->force_retransmission ? mss_ : std::max(whole, mss_));
   // RFC 9293 §3.8.6, SHLD-16: old data inside a window that has shrunk goes on being retransmitted; beyond
   // it, a probe finds out.
   const std::int32_t inside = (una_ + std::max(window_, 1U)) - lost->begin;
@@ -167,7 +175,7 @@ std::expected<Transmission, SendLimit> Sender::poll_probe(const SendPolicy& poli
     next.fin = next.push && fin_queued_ && fresh < window_room();
     return next;
   }
-  const SentSegment last = scoreboard_.last(mss_);
+  const SentSegment last = flow_->scoreboard.last(mss_);
   return Transmission{.begin = last.begin,
                       .octets = last.length - (last.fin ? 1U : 0U),
                       .fin = last.fin,
@@ -210,7 +218,7 @@ std::expected<Transmission, SendLimit> Sender::poll_new_data(const SendPolicy& p
 // RFC 4821 §7.4, §7.5: when a probe is due, and there is enough to send behind it for its loss to be seen.
 std::optional<std::expected<Transmission, SendLimit>> Sender::poll_path_probe(const SendPolicy& policy) {
   if (in_recovery()) return std::nullopt;
-  const std::uint32_t size = path_mtu_search_.due_probe(path_mss_, policy.now);
+  const std::uint32_t size = flow_->path_mtu_search.due_probe(path_mss_, policy.now);
   if (size <= mss_) return std::nullopt;
   const std::uint32_t with_followers = size + kDuplicateThreshold * mss_;
   if (std::min(unsent(), window_room()) < with_followers || cwnd() < with_followers) return std::nullopt;
@@ -226,7 +234,7 @@ std::optional<SendLimit> Sender::why_partial_must_wait(std::uint32_t octets, con
     if (policy.cork) return SendLimit::kCorked;
     if (policy.no_delay) return std::nullopt;
     // Nagle with Minshall's refinement, as Linux has it: wait only for an earlier small segment.
-    if (is_after(small_end_, una_)) return SendLimit::kNagle;
+    if (is_after(flow_->small_end, una_)) return SendLimit::kNagle;
     return std::nullopt;
   }
   if (octets == policy.max_octets) return std::nullopt;
@@ -236,32 +244,32 @@ std::optional<SendLimit> Sender::why_partial_must_wait(std::uint32_t octets, con
 }
 
 void Sender::transmitted(const Transmission& transmission, Instant now) {
-  if (recovery_ == Recovery::kFast) prr_.on_sent(transmission.length());
-  pacer_.on_sent(transmission.octets, pacing_rate_, now);
-  const RateStamp rate = delivery_rate_.on_sent({.in_flight = scoreboard_.in_flight(),
-                                                 .octets = transmission.length(),
-                                                 .lost = scoreboard_.total_lost()},
-                                                now);
-  congestion_->on_sent(view(now), transmission.length());
+  if (flow_->recovery == Recovery::kFast) flow_->prr.on_sent(transmission.length());
+  flow_->pacer.on_sent(transmission.octets, flow_->pacing_rate, now);
+  const RateStamp rate = flow_->delivery_rate.on_sent({.in_flight = flow_->scoreboard.in_flight(),
+                                                       .octets = transmission.length(),
+                                                       .lost = flow_->scoreboard.total_lost()},
+                                                      now);
+  flow_->congestion->on_sent(view(now), transmission.length());
   if (transmission.retransmission) {
-    scoreboard_.on_retransmitted(transmission.begin, transmission.length(), rate, now);
-    spurious_.on_retransmitted(transmission.length(), now);
-    force_retransmission_ = false;
+    flow_->scoreboard.on_retransmitted(transmission.begin, transmission.length(), rate, now);
+    flow_->spurious.on_retransmitted(transmission.length(), now);
+    flow_->force_retransmission = false;
   } else {
-    scoreboard_.on_sent(transmission.begin, transmission.length(), transmission.fin, rate, now);
+    flow_->scoreboard.on_sent(transmission.begin, transmission.length(), transmission.fin, rate, now);
     nxt_ += transmission.length();
     if (transmission.fin) fin_sent_ = true;
     if (transmission.path_probe) {
-      path_mtu_search_.on_probe_sent(transmission.begin, transmission.octets);
+      flow_->path_mtu_search.on_probe_sent(transmission.begin, transmission.octets);
     } else if (transmission.octets % mss_ != 0) {
-      small_end_ = nxt_;
+      flow_->small_end = nxt_;
     }
   }
   if (transmission.probe) {
-    probe_due_ = false;
-    probe_outstanding_ = true;
-    probe_repeats_ = transmission.retransmission;
-    probe_end_ = nxt_;
+    flow_->probe_due = false;
+    flow_->probe_outstanding = true;
+    flow_->probe_repeats = transmission.retransmission;
+    flow_->probe_end = nxt_;
   }
   arm_loss_detection(now);
 }

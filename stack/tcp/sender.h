@@ -9,6 +9,9 @@
 // It knows sequence numbers, windows and losses; it knows nothing of packets, states or timers. poll() says
 // either what to send next or what limits it; the caller sends that and reports transmitted(). The code is in
 // two files: sender.cpp (what to send), sender_input.cpp (acknowledgments and recovery).
+//
+// Most connections of a large server are idle, and many only receive: until begin() a Sender is a few numbers
+// and sends nothing; the rest of it, its Flow, is made then.
 #pragma once
 
 #include <expected>
@@ -95,20 +98,32 @@ class Sender {
   void syn_sent() { nxt_ = una_ + 1; }
   void syn_acknowledged() { una_ = nxt_; }
   // From now on data may flow. `sack`: both ends agreed to report selectively.
-  void establish(std::uint32_t mss, bool sack, std::unique_ptr<CongestionControl> congestion_control);
+  void establish(std::uint32_t mss, bool sack);
 
   // `octets` of data went with our SYN, and `acked` of them were acknowledged with it. The peer has not taken
   // the rest, which is no sign of congestion.
   void take_over_syn_data(std::uint32_t octets, std::uint32_t acked, Instant sent);
 
-  // In the middle of a connection; a recovery that goes on ends by the rules of the new one.
+  // Something is going to be queued for the first time. A congestion control is set then, or, before the
+  // handshake is done, with it.
+  void begin();
+  bool has_begun() const { return flow_ != nullptr; }
+  // At first or in the middle of a connection; a recovery that goes on ends by the rules of the new one.
   void set_congestion_control(std::unique_ptr<CongestionControl> congestion_control) {
-    congestion_ = std::move(congestion_control);
+    flow_->congestion = std::move(congestion_control);
   }
 
   // --- the user's side
-  SendQueue& queue() { return queue_; }
-  const SendQueue& queue() const { return queue_; }
+  const SendQueue& queue() const { return flow_ ? flow_->queue : kNothingQueued; }
+  // Copies octets to the end. Returns how many; fewer only when the pool is exhausted.
+  std::size_t append(BufferPool& pool, Bytes octets) { return flow_->queue.append(pool, octets); }
+  // Puts references to payload from `sequence` on behind `packet`. Returns how many octets fitted its slices.
+  std::uint32_t attach(Packet& packet, SeqNum sequence, std::uint32_t octets) {
+    return static_cast<std::uint32_t>(flow_->queue.attach(packet, octets_between(una_, sequence), octets));
+  }
+  void clear_queue() {
+    if (flow_) flow_->queue.clear();
+  }
   void queue_fin() { fin_queued_ = true; }
   bool fin_queued() const { return fin_queued_; }
   bool fin_sent() const { return fin_sent_; }
@@ -117,11 +132,9 @@ class Sender {
   // --- sending
   std::expected<Transmission, SendLimit> poll(SendPolicy policy);
   // Octets per second; 0: not paced.
-  std::uint64_t pacing_rate() const { return pacing_rate_; }
-  Instant pacing_deadline() const { return pacer_.next(); }
+  std::uint64_t pacing_rate() const { return flow_ ? flow_->pacing_rate : 0; }
+  Instant pacing_deadline() const { return flow_->pacer.next(); }  // after SendLimit::kPacing
   void transmitted(const Transmission& transmission, Instant now);
-  // Payload of a transmission: offset in the queue.
-  std::uint32_t queue_offset(SeqNum sequence) const { return octets_between(una_, sequence); }
 
   // --- the peer's side
   // What the acknowledgment of something outstanding, or a duplicate, changes. True when una moved.
@@ -135,11 +148,13 @@ class Sender {
   void on_retransmission_timeout(Instant now);
   // When on_loss_detection_alarm() wants to be called, before any retransmission timeout; kNever for not at
   // all.
-  Instant loss_detection_deadline() const { return loss_deadline_; }
+  Instant loss_detection_deadline() const { return flow_ ? flow_->loss_deadline : kNever; }
   // That alarm is for a tail loss probe, which comes instead of a retransmission timeout that would be
   // earlier (RFC 8985 §7.2).
-  bool awaits_probe() const { return loss_deadline_ != kNever && reordering_deadline_ == kNever; }
-  bool probe_is_due() const { return probe_due_; }
+  bool awaits_probe() const {
+    return loss_detection_deadline() != kNever && flow_->reordering_deadline == kNever;
+  }
+  bool probe_is_due() const { return flow_ && flow_->probe_due; }
   void on_loss_detection_alarm(Instant now);
   // The peer says that the network marked what it got; at most once per round trip (RFC 3168 §6.1.2).
   void on_congestion_echo(Instant now);
@@ -149,11 +164,11 @@ class Sender {
   // After a timeout: do full-sized segments vanish? Then the segments become shorter, which segment_limit()
   // says; not below `least` octets.
   void look_for_black_hole(std::uint32_t least);
-  std::uint32_t segment_limit() const { return path_mtu_search_.limit(); }
+  std::uint32_t segment_limit() const { return flow_ ? flow_->path_mtu_search.limit() : UINT32_MAX; }
 
   SeqNum una() const { return una_; }
   SeqNum nxt() const { return nxt_; }
-  SeqNum end_of_data() const { return una_ + queue_.size(); }  // meaningful while no FIN is acknowledged
+  SeqNum end_of_data() const { return una_ + queue().size(); }  // meaningful while no FIN is acknowledged
   std::uint32_t window() const { return window_; }
   std::uint32_t max_window() const { return max_window_; }
   std::uint32_t mss() const { return mss_; }
@@ -161,35 +176,40 @@ class Sender {
   std::uint32_t outstanding() const { return octets_between(una_, nxt_); }
   std::uint32_t unsent() const;
   bool has_work() const { return unsent() > 0 || (fin_queued_ && !fin_sent_); }
-  bool in_recovery() const { return recovery_ != Recovery::kNone; }
+  bool in_recovery() const { return flow_ && flow_->recovery != Recovery::kNone; }
   // RFC 6582 §3.2, step 3: without SACK, only the first partial acknowledgment of a recovery restarts the
   // retransmission timer, so that a window with many losses ends in slow start and not one hole per round
   // trip.
   bool restarts_timer() const {
-    return recovery_ != Recovery::kFast || peer_sends_sack_ || partial_acks_ <= 1;
+    return !flow_ || flow_->recovery != Recovery::kFast || flow_->peer_sends_sack || flow_->partial_acks <= 1;
   }
 
   RttEstimator& rtt() { return rtt_; }
   const RttEstimator& rtt() const { return rtt_; }
-  const Scoreboard& scoreboard() const { return scoreboard_; }
-  const CongestionControl* congestion_control() const { return congestion_.get(); }
+
+  // --- once it has begun
+  const Scoreboard& scoreboard() const { return flow_->scoreboard; }
+  const CongestionControl* congestion_control() const { return flow_->congestion.get(); }
   std::uint64_t cwnd() const;  // octets; what counts now, in recovery too
-  std::uint64_t delivered() const { return delivery_rate_.delivered(); }
-  const DeliveryRate& delivery_rate() const { return delivery_rate_; }
+  const DeliveryRate& delivery_rate() const { return flow_->delivery_rate; }
   // With the recovery that goes on, until `now`.
   Experience experience(Instant now) const;
-  bool in_timeout_recovery() const { return recovery_ == Recovery::kTimeout; }
+  bool in_timeout_recovery() const { return flow_->recovery == Recovery::kTimeout; }
   // Duplicates or reports have come, and no recovery has begun.
-  bool sees_disorder() const { return !in_recovery() && (scoreboard_.sacked() > 0 || duplicate_acks_ > 0); }
-  std::uint8_t timeouts_in_row() const { return timeouts_in_row_; }
+  bool sees_disorder() const {
+    return !in_recovery() && (flow_->scoreboard.sacked() > 0 || flow_->duplicate_acks > 0);
+  }
+  std::uint8_t timeouts_in_row() const { return flow_->timeouts_in_row; }
 
   // --- urgent data: the sequence number behind the last urgent octet (RFC 9293 §3.8.5, MUST-62)
   void mark_urgent() {
-    urgent_end_ = end_of_data();
-    is_urgent_ = true;
+    flow_->urgent_end = end_of_data();
+    flow_->is_urgent = true;
   }
-  bool is_urgent_from(SeqNum sequence) const { return is_urgent_ && is_after(urgent_end_, sequence); }
-  SeqNum urgent_end() const { return urgent_end_; }
+  bool is_urgent_from(SeqNum sequence) const {
+    return flow_ && flow_->is_urgent && is_after(flow_->urgent_end, sequence);
+  }
+  SeqNum urgent_end() const { return flow_->urgent_end; }
 
  private:
   enum class Recovery : std::uint8_t { kNone, kFast, kTimeout };
@@ -242,6 +262,50 @@ class Sender {
   void end_probe_episode(const Acknowledgment& acknowledgment, bool is_duplicate, bool reported,
                          std::uint32_t prior_in_flight, Instant now);
 
+  // What only who sends data needs.
+  struct Flow {
+    SendQueue queue;
+    Scoreboard scoreboard;
+    Rack rack;
+    ProportionalRateReduction prr;
+    DeliveryRate delivery_rate;
+    Pacer pacer;
+    std::uint64_t pacing_rate = 0;  // at the last poll()
+    WindowValidation window_validation;
+    SpuriousRecovery spurious;
+    PathMtuSearch path_mtu_search;
+    std::unique_ptr<CongestionControl> congestion;
+
+    SeqNum recovery_point;  // nxt when recovery was entered
+    SeqNum small_end;       // behind the last segment sent that was below one MSS
+    SeqNum urgent_end;
+    SeqNum probe_end;  // nxt after the probe
+    Recovery recovery = Recovery::kNone;
+    bool ever_recovered = false;
+    bool force_retransmission = false;  // the first one of a recovery goes out whatever the window
+    bool mss_is_proven = false;         // a segment of that size has arrived
+    bool is_urgent = false;
+    bool peer_sends_sack = false;
+    bool probe_due = false;  // the next poll() gives a tail loss probe
+    bool probe_outstanding = false;
+    bool probe_repeats = false;  // it was a retransmission
+    bool told_clamp = false;
+    std::uint8_t duplicate_acks = 0;
+    std::uint8_t timeouts_in_row = 0;
+    std::uint8_t partial_acks = 0;  // of this recovery
+    std::optional<SendLimit> told_limit;
+    Experience experience;
+    Instant timeout_recovery_since{};
+    Instant reordering_deadline = kNever;  // overtaken segments count as lost from here on
+    Instant loss_deadline = kNever;
+
+    void start(SeqNum una) {
+      recovery_point = small_end = urgent_end = una;
+      window_validation.start(una);
+    }
+  };
+  static const SendQueue kNothingQueued;
+
   const Trace* trace_;
   SeqNum una_;
   SeqNum nxt_;
@@ -251,44 +315,11 @@ class Sender {
   std::uint32_t max_window_ = 0;
   std::uint32_t mss_ = 536;
   std::uint32_t path_mss_ = 536;
-  SeqNum recovery_point_;  // nxt when recovery was entered
-  SeqNum small_end_;       // behind the last segment sent that was below one MSS
-  SeqNum urgent_end_;
-  Recovery recovery_ = Recovery::kNone;
-  bool ever_recovered_ = false;
-  bool force_retransmission_ = false;  // the first one of a recovery goes out whatever the window
-  bool mss_is_proven_ = false;         // a segment of that size has arrived
   bool fin_queued_ = false;
   bool fin_sent_ = false;
-  bool is_urgent_ = false;
-  bool sack_ = false;             // agreed on
-  bool peer_sends_sack_ = false;  // and done
-  bool probe_due_ = false;        // the next poll() gives a tail loss probe
-  bool probe_outstanding_ = false;
-  bool probe_repeats_ = false;  // it was a retransmission
-  std::uint8_t duplicate_acks_ = 0;
-  std::uint8_t timeouts_in_row_ = 0;
-  std::uint8_t partial_acks_ = 0;  // of this recovery
-  std::optional<SendLimit> told_limit_;
-  bool told_clamp_ = false;
-
-  SendQueue queue_;
-  Scoreboard scoreboard_;
-  Rack rack_;
-  ProportionalRateReduction prr_;
-  DeliveryRate delivery_rate_;
-  Pacer pacer_;
-  WindowValidation window_validation_;
-  std::uint64_t pacing_rate_ = 0;  // at the last poll()
-  SpuriousRecovery spurious_;
-  Experience experience_;
-  Instant timeout_recovery_since_{};
-  PathMtuSearch path_mtu_search_;
-  SeqNum probe_end_;                      // nxt after the probe
-  Instant reordering_deadline_ = kNever;  // overtaken segments count as lost from here on
-  Instant loss_deadline_ = kNever;
+  bool sack_ = false;  // agreed on
   RttEstimator rtt_;
-  std::unique_ptr<CongestionControl> congestion_;
+  std::unique_ptr<Flow> flow_;
 };
 
 }  // namespace transom::tcp

@@ -85,6 +85,8 @@ struct Options {
                                    // default; -1: not at all
   std::int32_t linger = -1;        // SO_LINGER, seconds; -1: off. 0 resets at close
   std::shared_ptr<SegmentFilter> filter = nullptr;  // SO_ATTACH_FILTER; nullptr: none
+
+  friend bool operator==(const Options&, const Options&) = default;
 };
 
 // As Linux numbers them in tcpi_ca_state.

@@ -1,0 +1,89 @@
+// What a connection costs while nothing happens on it. Counted by the sanitizer's allocator, in octets asked
+// for.
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "tests/support/two_hosts.h"
+
+#if defined(__SANITIZE_ADDRESS__) || (defined(__has_feature) && __has_feature(address_sanitizer))
+#include <sanitizer/allocator_interface.h>
+#endif
+
+namespace transom::test {
+namespace {
+
+using std::chrono::seconds;
+
+#if defined(__SANITIZE_ADDRESS__) || (defined(__has_feature) && __has_feature(address_sanitizer))
+std::size_t allocated_octets() { return __sanitizer_get_current_allocated_bytes(); }
+#else
+std::size_t allocated_octets() { return 0; }
+#endif
+
+class ConnectionMemory : public ::testing::Test {
+ protected:
+  static constexpr std::size_t kCount = 1000;
+
+  void SetUp() override {
+    if (allocated_octets() == 0) GTEST_SKIP() << "needs AddressSanitizer to count";
+    hosts.run([] { return false; }, seconds(10));  // until they have told which groups they listen to
+    hosts.with(hosts.right(), [&] {
+      auto hold = hosts.right().tcp().bind({.local = {TwoHosts::kRight, Port{80}}});
+      listener = *hosts.right().tcp().listen(*hold, 2 * kCount, {});
+    });
+    open(10);  // what the first ones make is not theirs alone: routes, neighbours, packet buffers
+  }
+
+  void open(std::size_t count) {
+    const std::size_t before = clients.size();
+    for (std::size_t i = 0; i < count; ++i) {
+      hosts.with(hosts.left(), [&] {
+        tcp::PortHold none;
+        clients.push_back(*hosts.left().tcp().connect(none, {TwoHosts::kRight, Port{80}}, {}));
+      });
+      hosts.run([&] { return clients.back()->state() == tcp::State::kEstablished; }, seconds(1));
+    }
+    hosts.run([] { return false; }, seconds(1));
+    hosts.with(hosts.right(), [&] {
+      while (const auto accepted = listener->accept()) servers.push_back(*accepted);
+    });
+    ASSERT_EQ(servers.size(), before + count);
+  }
+
+  void move_an_octet(std::size_t index) {
+    const std::uint8_t octet = 'x';
+    const Bytes piece(&octet, 1);
+    hosts.with(hosts.left(), [&] { (void)clients[index]->send({&piece, 1}); });
+    hosts.run([&] { return servers[index]->readable_octets() == 1; }, seconds(1));
+    std::uint8_t received = 0;
+    hosts.with(hosts.right(), [&] { (void)servers[index]->receive({&received, 1}); });
+    EXPECT_EQ(received, octet);
+  }
+
+  TwoHosts hosts{{}};
+  tcp::Listener* listener = nullptr;
+  std::vector<tcp::Connection*> clients;
+  std::vector<tcp::Connection*> servers;
+};
+
+TEST_F(ConnectionMemory, AnIdleConnectionTakesHalfAKibibyteAtEachEndWithItsPlaceInTheTable) {
+  clients.reserve(2 * kCount);
+  servers.reserve(2 * kCount);
+  const std::size_t before = allocated_octets();
+  open(kCount);
+  EXPECT_LE((allocated_octets() - before) / (2 * kCount), 512U);
+}
+
+TEST_F(ConnectionMemory, OneThatHasCarriedDataTakesTwoKibibytesOnceItIsQuiet) {
+  clients.reserve(2 * kCount);
+  servers.reserve(2 * kCount);
+  const std::size_t before = allocated_octets();
+  open(kCount);
+  for (std::size_t i = 0; i < clients.size(); ++i) move_an_octet(i);
+  hosts.run([] { return false; }, seconds(5));
+  EXPECT_LE((allocated_octets() - before) / (2 * kCount), 2048U);
+}
+
+}  // namespace
+}  // namespace transom::test
