@@ -9,7 +9,7 @@
 #   --soak MINUTES   new seeds of the adversarial simulation for so long, besides the 1,000 that are always run
 #   --list       print the names and run nothing
 #
-# Names: unit/LAYER, simulation/..., conformance/..., lint/..., install/..., packetdrill/SCRIPT, replay/captures, fuzz/TARGET, interop/.... The unit tests run in the sanitizer build, the
+# Names: unit/LAYER, simulation/..., conformance/..., lint/..., install/..., packetdrill/SCRIPT, replay/captures, bench/instructions, fuzz/TARGET, interop/.... The unit tests run in the sanitizer build, the
 # programs and unit/tools in the release build. Each test's output is kept in build/logs. The last line counts what passed and failed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -110,6 +110,7 @@ for script in tests/packetdrill/scripts/*.pkt; do
   check "packetdrill/$name" tests/packetdrill/run.sh build/release "$name"
 done
 check replay/captures build/release/bin/transom replay-suite captures
+check bench/instructions tests/bench/instructions.py
 check install/outside-project tests/install/run.sh build/release
 
 if [ $quick = no ]; then
