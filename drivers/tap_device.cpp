@@ -13,6 +13,7 @@
 #include "drivers/file_descriptor.h"
 #include "drivers/network_setup.h"
 #include "drivers/vnet_header.h"
+#include "drivers/write_ring.h"
 
 namespace transom::drivers {
 
@@ -57,7 +58,17 @@ class TapDevice final : public Device {
   Read read_frame(BufferPool& pool, Packet& frame);
   bool take_spares(Packet& frame, std::size_t octets);
   void refill_spares(BufferPool& pool);
+  // A frame as it is written: in front of it what is left to the kernel.
+  struct Written {
+    VnetHeader header{};
+    std::array<iovec, 2 + Packet::kMaxTail> pieces{};
+    std::size_t count = 0;
+  };
+  bool reads_on() const;
+  bool lay_out(const Packet& frame, Written& written);
+  Write conclude(int error);
   Write write_frame(const Packet& frame);
+  Write write_frames(PacketQueue& frames);
   void fail(int error);
 
   FileDescriptor descriptor_;
@@ -67,6 +78,8 @@ class TapDevice final : public Device {
   // Empty slices, each in front of the unused rest of a 64 KiB buffer. The second takes what the first has no
   // room for.
   std::array<Slice, 2> spares_;
+  std::unique_ptr<WriteRing> ring_ = WriteRing::open();
+  std::uint32_t lone_frames_ = 0;  // calls of receive() in a row that found one frame alone
 };
 
 DeviceProperties TapDevice::properties() const {
@@ -144,12 +157,21 @@ TapDevice::Read TapDevice::read_frame(BufferPool& pool, Packet& frame) {
   return Read::kFrame;
 }
 
+// To read where nothing is costs as much as to read a frame. Who asks and is answered gets frames one by one:
+// then it is left to poll() to tell of another, with a look now and then.
+bool TapDevice::reads_on() const { return lone_frames_ < 4 || lone_frames_ % 16 == 0; }
+
 std::size_t TapDevice::receive(BufferPool& pool, PacketQueue& frames, std::size_t limit, Instant) {
   std::size_t count = 0;
   for (std::size_t reads = 0; reads < limit && descriptor_; ++reads) {
+    if (count == 1 && !reads_on()) {
+      ++lone_frames_;
+      return count;
+    }
     Packet frame;
     switch (read_frame(pool, frame)) {
       case Read::kNothing:
+        if (count == 1) ++lone_frames_;
         return count;
       case Read::kDropped:
         ++statistics_.receive_drops;
@@ -157,45 +179,80 @@ std::size_t TapDevice::receive(BufferPool& pool, PacketQueue& frames, std::size_
       case Read::kFrame:
         ++statistics_.received;
         frames.push(std::move(frame));
-        ++count;
+        if (++count > 1) lone_frames_ = 0;
         break;
     }
   }
   return count;
 }
 
-TapDevice::Write TapDevice::write_frame(const Packet& frame) {
-  VnetHeader header{};
-  std::array<iovec, 2 + Packet::kMaxTail> pieces{};
-  std::size_t count = 0;
+// False when there is no such frame for the kernel.
+bool TapDevice::lay_out(const Packet& frame, Written& written) {
+  written.count = 0;
   if (setup_.vnet_header) {
-    if (!make_vnet_header(frame, type(), header)) {
+    if (!make_vnet_header(frame, type(), written.header)) {
       ++statistics_.transmit_drops;
-      return Write::kDone;
+      return false;
     }
-    pieces[count++] = {&header, sizeof header};
+    written.pieces[written.count++] = {&written.header, sizeof written.header};
   }
-  pieces[count++] = piece(frame.head());
-  for (const Slice& slice : frame.tail()) pieces[count++] = piece(slice.bytes());
+  written.pieces[written.count++] = piece(frame.head());
+  for (const Slice& slice : frame.tail()) written.pieces[written.count++] = piece(slice.bytes());
+  return true;
+}
 
-  ssize_t written = 0;
-  do {
-    written = writev(descriptor_.get(), pieces.data(), static_cast<int>(count));
-  } while (written < 0 && errno == EINTR);
-  if (written >= 0) {
+// `error`: errno, 0 for none.
+TapDevice::Write TapDevice::conclude(int error) {
+  if (error == 0) {
     ++statistics_.transmitted;
     return Write::kDone;
   }
-  if (errno == EAGAIN) return Write::kFull;
+  if (error == EAGAIN) return Write::kFull;
   // EIO: the interface is down. EINVAL: not a frame. ENOMEM, ENOBUFS: as good as lost on the wire. None of
   // them gets better by sending the same frame again.
-  if (is_gone(errno)) fail(errno);
+  if (is_gone(error)) fail(error);
   ++statistics_.transmit_drops;
   return Write::kDone;
 }
 
+TapDevice::Write TapDevice::write_frame(const Packet& frame) {
+  Written written;
+  if (!lay_out(frame, written)) return Write::kDone;
+  ssize_t octets = 0;
+  do {
+    octets = writev(descriptor_.get(), written.pieces.data(), static_cast<int>(written.count));
+  } while (octets < 0 && errno == EINTR);
+  return conclude(octets < 0 ? errno : 0);
+}
+
+// As many as the ring takes at once.
+TapDevice::Write TapDevice::write_frames(PacketQueue& frames) {
+  std::array<Packet, WriteRing::kMaxWrites> batch;
+  std::array<Written, WriteRing::kMaxWrites> written;
+  std::array<WriteRing::Write, WriteRing::kMaxWrites> writes;
+  std::size_t count = 0;
+  while (count < batch.size() && !frames.empty()) {
+    batch[count] = frames.pop();
+    if (!lay_out(batch[count], written[count])) continue;
+    writes[count].pieces = std::span(written[count].pieces).first(written[count].count);
+    ++count;
+  }
+  if (!ring_->write(descriptor_.get(), std::span(writes).first(count))) ring_.reset();
+  std::size_t left = 0;  // what found the device full
+  for (std::size_t i = 0; i < count; ++i) {
+    if (conclude(std::max(-writes[i].result, 0)) == Write::kFull) batch[left++] = std::move(batch[i]);
+  }
+  for (std::size_t i = left; i > 0; --i) frames.push_front(std::move(batch[i - 1]));
+  return left == 0 ? Write::kDone : Write::kFull;
+}
+
 void TapDevice::transmit(PacketQueue& frames, Instant) {
+  constexpr std::size_t kWorthTheRing = 4;
   while (!frames.empty() && descriptor_) {
+    if (ring_ && frames.size() >= kWorthTheRing) {
+      if (write_frames(frames) == Write::kFull && ring_) return;
+      continue;
+    }
     Packet frame = frames.pop();
     if (write_frame(frame) == Write::kFull) {
       frames.push_front(std::move(frame));

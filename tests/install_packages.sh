@@ -5,9 +5,9 @@
 #                                             the other stacks that tests/bench measures
 set -euo pipefail
 
-build=(g++ cmake ninja-build ccache pkg-config libfmt-dev libpcap-dev zlib1g-dev libzstd-dev libc-ares-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libpugixml-dev)
+build=(g++ cmake ninja-build ccache pkg-config libfmt-dev libpcap-dev zlib1g-dev libzstd-dev liburing-dev libc-ares-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libpugixml-dev)
 run=(iproute2 iputils-ping curl tcpdump ethtool)
-test=(libgtest-dev libgmock-dev clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev tshark nmap wrk netcat-openbsd traceroute
+test=(libgtest-dev libgmock-dev valgrind clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev tshark nmap wrk netcat-openbsd traceroute
       dnsmasq-base nftables python3 binutils util-linux
       iperf3 ncat socat zstd busybox-static redis-server redis-tools nginx-light openssh-server openssh-client openssl git rsync bind9-dnsutils)
 # CPython's own tests; the name has the version of the distribution's python3.
