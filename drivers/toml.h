@@ -18,6 +18,8 @@ constexpr void toml_assert(bool holds) {
 
 }  // namespace transom::drivers
 
+// Compiled once, in toml.cpp.
+#define TOML_HEADER_ONLY 0
 #define TOML_ASSERT(expression) transom::drivers::toml_assert(static_cast<bool>(expression))
 // Its tables of letters call unreachable what is not: U+0459 is no white space.
 #include <toml++/impl/preprocessor.h>

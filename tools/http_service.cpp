@@ -267,8 +267,7 @@ class HttpConversation final : public Conversation {
   void answer_directory() {
     if (!request_.path.ends_with('/')) {
       begin_head(301);
-      fmt::format_to(std::back_inserter(text_), "Location: {}/\r\nContent-Length: 0\r\n\r\n",
-                     percent_encode(request_.path));
+      text_ += fmt::format("Location: {}/\r\nContent-Length: 0\r\n\r\n", percent_encode(request_.path));
       return end_answer();
     }
     const std::string index = request_.path + "index.html";
@@ -283,19 +282,16 @@ class HttpConversation final : public Conversation {
                                               : parse_range(request_.range, opened.size);
     if (!range) {
       begin_head(range.error());
-      fmt::format_to(std::back_inserter(text_), "Content-Range: bytes */{}\r\nContent-Length: 0\r\n\r\n",
-                     opened.size);
+      text_ += fmt::format("Content-Range: bytes */{}\r\nContent-Length: 0\r\n\r\n", opened.size);
       return end_answer();
     }
     begin_head(*range ? 206 : 200);
     const std::uint64_t size = *range ? (*range)->size() : opened.size;
     if (*range) {
-      fmt::format_to(std::back_inserter(text_), "Content-Range: bytes {}-{}/{}\r\n", (*range)->first,
-                     (*range)->last, opened.size);
+      text_ += fmt::format("Content-Range: bytes {}-{}/{}\r\n", (*range)->first, (*range)->last, opened.size);
     }
-    fmt::format_to(std::back_inserter(text_),
-                   "Content-Type: {}\r\nContent-Length: {}\r\nAccept-Ranges: bytes\r\n\r\n",
-                   content_type_of(path), size);
+    text_ += fmt::format("Content-Type: {}\r\nContent-Length: {}\r\nAccept-Ranges: bytes\r\n\r\n",
+                         content_type_of(path), size);
     if (request_.method == "GET") {
       file_ = std::move(opened.descriptor);
       file_offset_ = *range ? (*range)->first : 0;
@@ -305,15 +301,13 @@ class HttpConversation final : public Conversation {
   }
 
   void begin_head(int status) {
-    fmt::format_to(std::back_inserter(text_), "HTTP/1.1 {} {}\r\nServer: transom\r\n", status,
-                   http_reason(status));
+    text_ += fmt::format("HTTP/1.1 {} {}\r\nServer: transom\r\n", status, http_reason(status));
     if (!request_.keep_alive) text_ += "Connection: close\r\n";
   }
 
   void say_page(std::string_view page) {
     begin_head(200);
-    fmt::format_to(std::back_inserter(text_),
-                   "Content-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\r\n", page.size());
+    text_ += fmt::format("Content-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\r\n", page.size());
     if (request_.method == "GET") text_ += page;
   }
 
@@ -321,8 +315,7 @@ class HttpConversation final : public Conversation {
     const std::string body = status < 300 ? "" : fmt::format("{} {}\n", status, http_reason(status));
     begin_head(status);
     if (status == 405) text_ += "Allow: GET, HEAD, PUT\r\n";
-    fmt::format_to(std::back_inserter(text_), "Content-Type: text/plain\r\nContent-Length: {}\r\n\r\n",
-                   body.size());
+    text_ += fmt::format("Content-Type: text/plain\r\nContent-Length: {}\r\n\r\n", body.size());
     if (request_.method != "HEAD") text_ += body;
   }
 

@@ -26,20 +26,18 @@ struct Members {
   std::string& out;
 
   void number(std::string_view name, std::int64_t value) const {
-    fmt::format_to(std::back_inserter(out), ",\"{}\":{}", name, value);
+    out += fmt::format(",\"{}\":{}", name, value);
   }
   void number(std::string_view name, std::uint64_t value) const {
-    fmt::format_to(std::back_inserter(out), ",\"{}\":{}", name, value);
+    out += fmt::format(",\"{}\":{}", name, value);
   }
   void number(std::string_view name, std::uint32_t value) const { number(name, std::uint64_t{value}); }
   void number(std::string_view name, Duration value) const { number(name, std::int64_t{value.count()}); }
   void number(std::string_view name, SeqNum value) const { number(name, value.value()); }
   void text(std::string_view name, std::string_view value) const {
-    fmt::format_to(std::back_inserter(out), ",\"{}\":\"{}\"", name, value);
+    out += fmt::format(",\"{}\":\"{}\"", name, value);
   }
-  void truth(std::string_view name, bool value) const {
-    fmt::format_to(std::back_inserter(out), ",\"{}\":{}", name, value);
-  }
+  void truth(std::string_view name, bool value) const { out += fmt::format(",\"{}\":{}", name, value); }
   void reason(Reason reason) const {
     text("reason", to_string(reason));
     text("rfc", source_of(reason));
@@ -51,9 +49,12 @@ struct Members {
     number("octets", std::uint64_t{what.packet.size()});
     truth("ethernet", what.has_ethernet_header);
     out += ",\"headers\":\"";
+    constexpr std::string_view kDigits = "0123456789abcdef";
     std::array<std::uint8_t, 256> room{};
-    for (const std::uint8_t octet : headers_of(what, room))
-      fmt::format_to(std::back_inserter(out), "{:02x}", octet);
+    for (const std::uint8_t octet : headers_of(what, room)) {
+      out += kDigits[octet >> 4];
+      out += kDigits[octet & 15];
+    }
     out += '"';
   }
   void operator()(const DropEvent& what) const { text("reason", to_string(what.reason)); }

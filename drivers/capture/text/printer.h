@@ -43,7 +43,8 @@ class Printer {
 
   template <typename... Arguments>
   void print(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
-    fmt::format_to(std::back_inserter(out_), format, std::forward<Arguments>(arguments)...);
+    out_ +=
+        fmt::vformat(format, fmt::make_format_args(arguments...));  // which is compiled in the library, once
   }
   void truncated(std::string_view protocol) { print(" [|{}]", protocol); }
   bool is_verbose() const { return style_.verbosity > 0; }
