@@ -330,6 +330,7 @@ drivers::judge::JudgeOptions judge_options_of(const ReplayOptions& options,
                                               const std::vector<IpAddress>& local) {
   drivers::judge::JudgeOptions judge;
   judge.captured_at = local;
+  judge.has_missed_nothing = true;
   judge.has_offload = !options.device.no_offload;
   return judge;
 }

@@ -47,6 +47,11 @@ bool PositionRanges::contains(Position begin, Position end) const {
   return next != ranges_.begin() && std::prev(next)->second >= end;
 }
 
+Position PositionRanges::end_of_run(Position begin) const {
+  const auto next = ranges_.upper_bound(begin);
+  return next == ranges_.begin() ? begin : std::max(begin, std::prev(next)->second);
+}
+
 bool PositionRanges::overlaps(Position begin, Position end) const {
   if (begin >= end) return false;
   const auto next = ranges_.lower_bound(end);

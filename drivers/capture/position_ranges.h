@@ -24,6 +24,8 @@ class PositionRanges {
   void add(Position begin, Position end);     // nothing when it is empty
   void remove(Position begin, Position end);  // likewise
   bool contains(Position begin, Position end) const;
+  // Where what is here from `begin` on ends; `begin` when nothing is.
+  Position end_of_run(Position begin) const;
   bool overlaps(Position begin, Position end) const;
   // The parts of [begin, end) that are not here.
   std::vector<PositionRange> missing(Position begin, Position end) const;

@@ -116,6 +116,7 @@ std::optional<wire::TcpHeader> Connection::take(const CapturedPacket& packet, co
                     .agreed = agreed_,
                     .report = report_,
                     .is_complete = options_->is_complete,
+                    .has_missed_nothing = options_->is_complete || options_->has_missed_nothing,
                     .has_offload = options_->has_offload};
   if (foreign_syn_ && opening_.accepts_foreign_syn(scene)) return foreign_syn_;
   const bool is_new_syn =

@@ -178,7 +178,8 @@ void Judge::State::end() {
   for (RawFinding& raw : raw_) {
     Finding& finding = raw.finding;
     if (finding.verdict == Verdict::kViolation) {
-      if (raw.doubts.is_incomplete && is_incomplete && !options_.is_complete) {
+      const bool is_whole = options_.is_complete || options_.has_missed_nothing;
+      if (raw.doubts.is_incomplete && is_incomplete && !is_whole) {
         finding.verdict = Verdict::kUnknown;
         finding.text += "; but the capture has missed packets";
       } else if (raw.doubts.is_damaged && is_damaged_) {

@@ -26,6 +26,9 @@ struct JudgeOptions {
   // The capture missed nothing, and all that passed has arrived: it was made by a simulation, or by the host
   // itself.
   bool is_complete = false;
+  // The capture missed nothing of what passed at `captured_at`, but that may have been lost behind it: a host
+  // looked at itself.
+  bool has_missed_nothing = false;
   // Addresses of hosts at which the capture was taken: what passes towards them has arrived.
   std::vector<IpAddress> captured_at{};
   // No device cut or joined segments behind the capture, so that one that is too long is just that.

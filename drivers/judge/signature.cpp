@@ -32,6 +32,7 @@ std::string as_test(const Signature& wanted, std::span<const KeptPacket> packets
   for (const IpAddress& address : options.captured_at)
     set += fmt::format("  options.captured_at.push_back(*transom::IpAddress::parse(\"{}\"));\n",
                        to_string(address));
+  if (options.has_missed_nothing) set += "  options.has_missed_nothing = true;\n";
   if (options.is_complete) set += "  options.is_complete = true;\n";
   TestCase test{.comment = fmt::format("{} [{}]", wanted.rule->title, wanted.rule->section),
                 .name = std::string(wanted.rule->id),

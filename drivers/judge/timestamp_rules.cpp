@@ -40,7 +40,7 @@ void TimestampRules::judge(const Scene& scene) {
       is_later(timestamps->echo, *scene.to.latest_timestamp)) {
     const std::string text =
         fmt::format("echoes {}, the latest that came is {}", timestamps->echo, *scene.to.latest_timestamp);
-    if (scene.is_complete)
+    if (scene.shows_what_was_sent())
       scene.report.violation_if_complete(rule::kEchoUnseen, segment, "{}", text);
     else if (!claims_[side])
       claims_[side] =

@@ -3,7 +3,7 @@
 namespace transom::drivers::judge {
 
 void UnseenText::claim(const Scene& scene, const Rule& rule, PositionRange range, std::string text) {
-  if (scene.is_complete) {
+  if (scene.shows_what_was_sent()) {
     scene.report.violation_if_complete(rule, scene.segment, "{}", text);
     return;
   }

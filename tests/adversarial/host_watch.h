@@ -8,7 +8,7 @@
 #include "drivers/trace/event_text.h"
 #include "stack/tcp/connection.h"
 #include "tests/adversarial/judge.h"
-#include "tests/support/wire_watch.h"
+#include "tests/adversarial/wire_watch.h"
 
 namespace transom::test {
 

@@ -20,6 +20,10 @@ TEST(PositionRanges, JoinSplitAndFindHoles) {
   EXPECT_TRUE(ranges.overlaps(24, 26));
   EXPECT_FALSE(ranges.overlaps(5, 25));
   EXPECT_EQ(ranges.total(), 10);
+  EXPECT_EQ(ranges.end_of_run(0), 5);
+  EXPECT_EQ(ranges.end_of_run(26), 30);
+  EXPECT_EQ(ranges.end_of_run(10), 10);
+  EXPECT_EQ(ranges.end_of_run(-1), -1);
 }
 
 TEST(PositionRanges, AreExactUpToTheirLimit) {

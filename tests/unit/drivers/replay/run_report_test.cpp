@@ -59,7 +59,7 @@ FlowRecords recorded(const std::vector<Segment>& segments) {
 }
 
 FlowReport report_of(const std::vector<Segment>& happened, Port port, RunFlow flow = {}) {
-  RunRecorder recorder({.captured_at = {kServer.address}});
+  RunRecorder recorder({.has_missed_nothing = true, .captured_at = {kServer.address}});
   for (const Segment& segment : happened) {
     MadePacket made = test::tcp(segment);
     made.meta.is_outgoing = segment.from == kServer;
@@ -111,6 +111,32 @@ TEST(RunReport, ARuleThatThePeerBreaksIsAViolationAndOneThatWePlayIsNot) {
     EXPECT_EQ(finding.rule->id, "rfc9293-3.8.1-retransmission-differs");
     EXPECT_EQ(finding.frame, 8U);
   }
+}
+
+// All that we sent has passed here, so there is no doubt.
+TEST(RunReport, APeerThatAcknowledgesWhatWasNeverSentLies) {
+  auto happened = conversation(Port{5555}, 77);
+  happened.back().acknowledgment += 1000;
+  const FlowReport report = report_of(happened, Port{5555});
+  ASSERT_EQ(report.findings.size(), 1U);
+  EXPECT_EQ(report.findings[0].rule->id, "rfc9293-3.10.7.4-ack-beyond-sent");
+  EXPECT_EQ(report.likeness(), Likeness::kViolation);
+}
+
+// The peer is still in TIME-WAIT of a connection of the same ports, and answers the SYN for that.
+TEST(RunReport, APeerThatAnswersForAnOldConnectionDoesNotLie) {
+  auto happened = conversation(Port{5555}, 77);
+  Segment old = happened[1];
+  old.from = happened[0].from;
+  old.to = kServer;
+  old.sequence = 3'000'000'000;
+  old.acknowledgment = 2'000'000'000;
+  old.flags = ".";
+  old.mss.reset();
+  happened.insert(happened.begin(), old);
+  std::uint64_t number = 0;
+  for (Segment& segment : happened) segment.number = ++number;
+  EXPECT_TRUE(report_of(happened, Port{5555}).findings.empty());
 }
 
 TEST(RunReport, AResetBehindTheEndIsLegalAndOneBeforeItIsNot) {

@@ -16,24 +16,12 @@
 #include <string>
 #include <vector>
 
+#include "drivers/capture/position_ranges.h"
 #include "stack/base/packet.h"
 #include "stack/tcp/types.h"
 #include "stack/wire/tcp.h"
 
 namespace transom::test {
-
-// Numbers that have been seen, as ranges that do not touch.
-class Ranges {
- public:
-  void add(std::int64_t begin, std::int64_t end);
-  bool contains(std::int64_t begin, std::int64_t end) const;
-  std::int64_t end_of_run(
-      std::int64_t begin) const;  // where what begins there ends; `begin` when nothing does
-  std::int64_t total() const;
-
- private:
-  std::map<std::int64_t, std::int64_t> ranges_;
-};
 
 class WireWatch {
  public:
@@ -68,9 +56,9 @@ class WireWatch {
     std::int64_t sent_end = 0, fin_out = -1;
     std::int64_t edge = 0;  // how far the peer lets us send
     std::int64_t acked = 0;
-    Ranges sacked;
+    drivers::PositionRanges sacked{SIZE_MAX};
     bool has_repeated = false;
-    Ranges received;
+    drivers::PositionRanges received{SIZE_MAX};
     std::int64_t fin_in = -1;
     std::int64_t own_ack = 0, own_edge = 0;
     bool has_stamped = false, was_stamped = false;

@@ -1,4 +1,4 @@
-#include "tests/support/wire_watch.h"
+#include "tests/adversarial/wire_watch.h"
 
 #include <fmt/format.h>
 
@@ -10,40 +10,6 @@
 #include "stack/wire/ipv6.h"
 
 namespace transom::test {
-
-// ---------------------------------------------------------------- Ranges
-
-void Ranges::add(std::int64_t begin, std::int64_t end) {
-  if (begin >= end) return;
-  auto next = ranges_.upper_bound(begin);
-  if (next != ranges_.begin() && std::prev(next)->second >= begin) {
-    --next;
-    begin = next->first;
-    end = std::max(end, next->second);
-    next = ranges_.erase(next);
-  }
-  while (next != ranges_.end() && next->first <= end) {
-    end = std::max(end, next->second);
-    next = ranges_.erase(next);
-  }
-  ranges_.emplace_hint(next, begin, end);
-}
-
-bool Ranges::contains(std::int64_t begin, std::int64_t end) const {
-  const auto next = ranges_.upper_bound(begin);
-  return next != ranges_.begin() && std::prev(next)->second >= end;
-}
-
-std::int64_t Ranges::end_of_run(std::int64_t begin) const {
-  const auto next = ranges_.upper_bound(begin);
-  return next == ranges_.begin() ? begin : std::max(begin, std::prev(next)->second);
-}
-
-std::int64_t Ranges::total() const {
-  std::int64_t total = 0;
-  for (const auto& [begin, end] : ranges_) total += end - begin;
-  return total;
-}
 
 // ---------------------------------------------------------------- what passed
 
