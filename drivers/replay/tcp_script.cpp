@@ -37,6 +37,7 @@ class ScriptWriter {
     if (side != ours_) {
       if (!header.flags.rst) copy(view.payload, text, script_.expected, nullptr);
       arrivals_.push_back({time, end});
+      their_end_ = std::max(their_end_, end);
       if (header.options.timestamps) timestamps_.try_emplace(header.options.timestamps->value, end);
       return;
     }
@@ -47,7 +48,10 @@ class ScriptWriter {
     step.flags = header.flags;
     step.begin = begin;
     step.end = end;
-    step.awaits = header.flags.ack ? offsets_[1 - side].of(header.acknowledgment) : 0;
+    // A reset without an acknowledgment answers what came last (RFC 9293 §3.10.7.1).
+    step.awaits = header.flags.ack   ? offsets_[1 - side].of(header.acknowledgment)
+                  : header.flags.rst ? their_end_
+                                     : 0;
     step.right_edge =
         step.awaits + (header.flags.syn ? header.window : std::int64_t{header.window} << script_.scale);
     step.urgent = header.flags.urg ? header.urgent_pointer : 0;
@@ -126,6 +130,7 @@ class ScriptWriter {
   std::size_t next_arrival_ = 0;
   std::int64_t reached_ = 0;
   Duration reached_at_{};
+  std::int64_t their_end_ = 0;  // behind all that has come
   Duration last_{};
 };
 

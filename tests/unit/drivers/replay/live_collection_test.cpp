@@ -67,9 +67,9 @@ class Collection : public testing::Test {
   sim::Node& server_ = simulation_.add_host("server");
 };
 
-constexpr const char* kCaptures[] = {"curl-http",      "curl-keep-alive",      "tcp-handshake-ipv6",
-                                     "tcp-half-close", "tcp-urgent",           "tcp-fast-open",
-                                     "tcp-loss-sack",  "tcp-many-connections", "ssh"};
+constexpr const char* kCaptures[] = {
+    "curl-http",  "curl-keep-alive", "tcp-handshake-ipv6", "tcp-half-close",       "tcp-fin-with-data",
+    "tcp-urgent", "tcp-fast-open",   "tcp-loss-sack",      "tcp-many-connections", "ssh"};
 
 TEST_F(Collection, SegmentsPlayEachOther) {
   for (const auto* capture : kCaptures) {
