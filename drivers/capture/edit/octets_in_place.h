@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "stack/link/octets_in_place.h"
 #include "stack/wire/cursor.h"
 #include "stack/wire/ipv4.h"
 #include "stack/wire/ipv6.h"
@@ -11,10 +12,10 @@
 namespace transom::drivers {
 
 inline std::uint16_t u16_at(Bytes octets, std::size_t offset) {
-  return wire::Reader(octets.subspan(offset)).u16();
+  return link::get_u16(octets.subspan(offset));
 }
 inline void put_u16(MutableBytes octets, std::size_t offset, std::uint16_t value) {
-  wire::Writer(octets.subspan(offset)).u16(value);
+  link::put_u16(octets.subspan(offset), value);
 }
 
 inline MutableBytes behind(MutableBytes octets, std::size_t offset) {
