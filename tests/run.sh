@@ -60,14 +60,19 @@ check_gtest() {
   check "$name" "$binary" --gtest_output="json:$logs/${name//\//-}.json" "$@"
 }
 
-build() {  # build PRESET: everything of it, or the end of the story
+start_build() {  # start_build PRESET: everything of it, in the background
   echo "building $1"
-  { cmake --preset "$1" && cmake --build --preset "$1" -j "$jobs"; } >"$logs/build-$1.log" 2>&1 && return 0
+  { cmake --preset "$1" && cmake --build --preset "$1" -j "$jobs"; } >"$logs/build-$1.log" 2>&1 &
+  builder=$!
+}
+finish_build() {  # finish_build PRESET: or the end of the story
+  wait "$builder" && return 0
   tail -n 60 "$logs/build-$1.log"
   echo "run.sh: the $1 build failed; all of it is in $logs/build-$1.log"
   echo "0 passed, 1 failed"
   exit 1
 }
+build() { start_build "$1"; finish_build "$1"; }
 
 any_wanted() { local name; for name in "$@"; do wanted "$name" && return 0; done; return 1; }
 
@@ -83,6 +88,8 @@ unit_names=(simulation/same-in-both-builds simulation/adversarial simulation/soa
   conformance/coverage)
 for layer in "${layers[@]}"; do unit_names+=("unit/$layer"); done
 if [ $list = no ] && any_wanted "${unit_names[@]}" lint/symbols; then build debug; fi
+# While the unit tests run, each on one core.
+if [ $list = no ]; then start_build release; fi
 for layer in "${layers[@]}"; do
   have_layer "$layer" && check_gtest "unit/$layer" "build/debug/bin/test_$layer" --gtest_brief=1
 done
@@ -95,7 +102,7 @@ check lint/arrows python3 tests/lint/arrows.py
 check lint/format tests/lint/format.sh
 check lint/words tests/lint/words.sh
 
-if [ $list = no ]; then build release; fi
+if [ $list = no ]; then finish_build release; fi
 check lint/symbols tests/lint/symbols.sh build/release/stack/libtransom_stack.a
 check_gtest unit/tools build/release/bin/test_tools --gtest_brief=1
 check_gtest simulation/release build/release/bin/test_simulation --gtest_brief=1
@@ -131,13 +138,13 @@ if [ $quick = no ]; then
   for source in tests/fuzz/*_fuzz.cpp; do fuzz_names+=("fuzz/$(basename "$source" _fuzz.cpp)"); done
   if any_wanted "${fuzz_names[@]}"; then
     [ $list = no ] && build debug
-    # Two at a time, and each of them has 6 s.
+    # Two at a time, and each of them has 5 s.
     while read -r -a pair; do
       pids=()
       for name in "${pair[@]}"; do
         [ $list = yes ] && continue
         wanted "$name" || continue
-        tests/fuzz/run.sh "build/debug/bin/${name#fuzz/}_fuzz" 6 >"$logs/${name//\//-}.run" 2>&1 &
+        tests/fuzz/run.sh "build/debug/bin/${name#fuzz/}_fuzz" 5 >"$logs/${name//\//-}.run" 2>&1 &
         pids+=("$!:$name")
       done
       if [ $list = yes ]; then

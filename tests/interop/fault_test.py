@@ -12,7 +12,7 @@ PROVOKED = {"corrupt": ["."], "all": ["."]}
 def register(fault):
     @test(timeout=240, long=True, provokes=PROVOKED.get(fault, []), each=[(fault, 4), (fault, 6)])
     def transfers(name, family):
-        original = random_file(64 * MIB)
+        original = random_file(32 * MIB)
         (work() / "uploads").mkdir()
         with Host("--serve", f"http=80:{original.parent}", "--uploads", work() / "uploads", "--fault", f"{FAULTS[name]} seed=7",
                   snap=128) as host:
