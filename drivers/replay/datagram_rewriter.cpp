@@ -3,21 +3,10 @@
 #include <algorithm>
 
 #include "drivers/capture/edit/octets_in_place.h"
+#include "drivers/replay/ip_octets.h"
 #include "stack/wire/checksum.h"
 
 namespace transom::drivers::replay {
-
-namespace {
-
-CapturedPacket captured(Bytes octets) {
-  CapturedPacket packet;
-  packet.link_type = LinkType::kRaw;
-  packet.octets = octets;
-  packet.original_length = static_cast<std::uint32_t>(octets.size());
-  return packet;
-}
-
-}  // namespace
 
 std::vector<std::uint8_t> DatagramRewriter::packet_of(const DatagramStep& step, const ExpectedDatagram* asked,
                                                       Bytes asks_now) {

@@ -4,9 +4,6 @@
 
 namespace transom::drivers::replay {
 
-namespace {
-
-// Source and destination, with what stands for ports.
 std::pair<Endpoint, Endpoint> ends_of(const CapturedPacket& packet, const PacketView& view) {
   Endpoint source{view.source, Port::kNone}, destination{view.destination, Port::kNone};
   if (view.tcp) {
@@ -20,8 +17,6 @@ std::pair<Endpoint, Endpoint> ends_of(const CapturedPacket& packet, const Packet
   }
   return {source, destination};
 }
-
-}  // namespace
 
 std::optional<std::uint16_t> echo_identifier(const CapturedPacket& packet, const PacketView& view) {
   if (view.protocol != IpProtocol::kIcmp && view.protocol != IpProtocol::kIcmpv6) return std::nullopt;

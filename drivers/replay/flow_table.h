@@ -5,6 +5,7 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "drivers/capture/packet_view.h"
@@ -22,6 +23,9 @@ struct Place {
   std::size_t flow = 0;
   std::size_t side = 0;
 };
+
+// Source and destination, with what stands for ports.
+std::pair<Endpoint, Endpoint> ends_of(const CapturedPacket& packet, const PacketView& view);
 
 class FlowTable {
  public:

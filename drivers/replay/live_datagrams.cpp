@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "drivers/replay/ip_octets.h"
+
 namespace transom::drivers::replay {
 
 namespace {
@@ -15,26 +17,6 @@ std::vector<std::uint8_t> octets_of(const Packet& packet) {
   std::vector<std::uint8_t> octets(packet.size());
   packet.copy_out(0, octets);
   return octets;
-}
-
-CapturedPacket captured(Bytes octets) {
-  CapturedPacket packet;
-  packet.link_type = LinkType::kRaw;
-  packet.octets = octets;
-  packet.original_length = static_cast<std::uint32_t>(octets.size());
-  return packet;
-}
-
-// The endpoints of a packet, source first; of an echo its identifier, of other ICMP none.
-std::pair<Endpoint, Endpoint> ends_of(const CapturedPacket& packet, const PacketView& view) {
-  Endpoint source{view.source, Port::kNone}, destination{view.destination, Port::kNone};
-  if (view.udp) {
-    source.port = view.udp->source_port;
-    destination.port = view.udp->destination_port;
-  } else if (const auto identifier = echo_identifier(packet, view)) {
-    source.port = destination.port = Port{*identifier};
-  }
-  return {source, destination};
 }
 
 }  // namespace

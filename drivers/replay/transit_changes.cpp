@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "drivers/capture/edit/octets_in_place.h"
+#include "drivers/replay/ip_octets.h"
 
 namespace transom::drivers::replay {
 
@@ -87,14 +88,6 @@ Bytes payload_of(IpProtocol protocol, Bytes transport) {
   if (protocol == IpProtocol::kTcp) return transport.subspan(tcp_header_size(transport));
   if (protocol == IpProtocol::kUdp || is_icmp(protocol)) return transport.subspan(8);
   return transport;
-}
-
-CapturedPacket captured(Bytes octets) {
-  CapturedPacket packet;
-  packet.link_type = LinkType::kRaw;
-  packet.octets = octets;
-  packet.original_length = static_cast<std::uint32_t>(octets.size());
-  return packet;
 }
 
 // Of a packet that is no fragment.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "drivers/capture/edit/octets_in_place.h"
+#include "drivers/replay/ip_octets.h"
 #include "stack/wire/checksum.h"
 
 namespace transom::drivers::replay {
@@ -16,14 +17,6 @@ constexpr Duration kMaxPatience = std::chrono::seconds(1);
 constexpr std::size_t kKeptPackets = 10;
 constexpr std::size_t kKeptLines = 20;
 constexpr std::size_t kWindow = 4096;  // of units that what comes out is looked for in
-
-CapturedPacket captured(Bytes octets) {
-  CapturedPacket packet;
-  packet.link_type = LinkType::kRaw;
-  packet.octets = octets;
-  packet.original_length = static_cast<std::uint32_t>(octets.size());
-  return packet;
-}
 
 // The identifier of an echo as the other end has it; the editor maps ports alone.
 void set_echo_identifier(MutableBytes octets, Port identifier) {

@@ -4,6 +4,7 @@
 
 #include "drivers/replay/datagram_script.h"
 #include "drivers/replay/fragment_joiner.h"
+#include "drivers/replay/ip_octets.h"
 #include "stack/wire/ethernet.h"
 
 namespace transom::drivers::replay {
@@ -13,27 +14,8 @@ namespace {
 constexpr std::size_t kMaxFrames = 65536;  // that wait to be looked at
 constexpr std::size_t kMaxPieces = 4096;
 
-CapturedPacket captured(Bytes octets) {
-  CapturedPacket packet;
-  packet.link_type = LinkType::kRaw;
-  packet.octets = octets;
-  packet.original_length = static_cast<std::uint32_t>(octets.size());
-  return packet;
-}
-
-Ends ends_of(const CapturedPacket& packet, const PacketView& view) {
-  Ends ends{{view.source, Port::kNone}, {view.destination, Port::kNone}};
-  if (view.tcp) {
-    ends.ours.port = view.tcp->source_port;
-    ends.theirs.port = view.tcp->destination_port;
-  } else if (view.udp) {
-    ends.ours.port = view.udp->source_port;
-    ends.theirs.port = view.udp->destination_port;
-  } else if (const auto identifier = echo_identifier(packet, view)) {
-    ends.ours.port = ends.theirs.port = Port{*identifier};
-  }
-  return ends;
-}
+// Who sent it counts as ours.
+Ends as_ends(const std::pair<Endpoint, Endpoint>& ends) { return {ends.first, ends.second}; }
 
 }  // namespace
 
@@ -141,10 +123,10 @@ void TransitReplay::take(std::size_t port, Bytes octets) {
   Carried out{.protocol = view->protocol,
               .header = {header.begin(), header.end()},
               .transport = {transport.begin(), transport.end()}};
-  Ends ends = ends_of(packet, *view);
+  Ends ends = as_ends(ends_of(packet, *view));
   if (const auto quoted = quoted_by(view->protocol, transport)) {
     // Of the other end, about a packet that it got; else of the device.
-    const Ends about = ends_of(quoted->packet, quoted->view);
+    const Ends about = as_ends(ends_of(quoted->packet, quoted->view));
     const auto found = current_.find(Key{port, quoted->view.protocol, about.ours, about.theirs});
     const auto theirs = current_.find(Key{side, quoted->view.protocol, about.theirs, about.ours});
     TransitFlow* const flow = theirs != current_.end() ? theirs->second : nullptr;

@@ -5,19 +5,11 @@
 #include "drivers/capture/edit/octets_in_place.h"
 #include "drivers/replay/datagram_script.h"
 #include "drivers/replay/fragment_joiner.h"
+#include "drivers/replay/ip_octets.h"
 
 namespace transom::drivers::replay {
 
 namespace {
-
-// From the IP header on, of an original that was as long.
-CapturedPacket captured(Bytes octets) {
-  CapturedPacket packet;
-  packet.link_type = LinkType::kRaw;
-  packet.octets = octets;
-  packet.original_length = static_cast<std::uint32_t>(octets.size());
-  return packet;
-}
 
 // A TCP segment that a device was to cut, cut to `mtu`.
 std::vector<std::vector<std::uint8_t>> cut(Bytes segment, const PacketView& view, std::uint32_t mtu) {
