@@ -31,6 +31,8 @@ constexpr Difference kMoreResets{"number-of-resets", Likeness::kLegal, "RFC 9293
                                  "another number of resets: each stray segment draws one"};
 constexpr Difference kLateReset{"reset-at-the-end", Likeness::kLegal, "RFC 9293 §3.6.1, RFC 2525 §2.17",
                                 "a reset once all was said: the application had gone without reading on"};
+constexpr Difference kClosed{"end-of-stream", Likeness::kLegal, "RFC 9293 §3.6",
+                             "the application closed; the recording ends without that"};
 constexpr Difference kIcmpError{"icmp-error", Likeness::kLegal, "RFC 1122 §3.2.2, RFC 1812 §4.3.2.8",
                                 "ICMP errors may be limited"};
 constexpr Difference kNeighbour{"neighbour-discovery", Likeness::kLegal, "RFC 4861 §7.2, RFC 3810",
@@ -60,11 +62,11 @@ constexpr Difference kEcho{"echo-reply", Likeness::kViolation, "RFC 1122 §3.2.2
 constexpr Difference kDatagram{"datagram", Likeness::kViolation, "RFC 768",
                                "a datagram was not sent as it was recorded"};
 
-constexpr std::array<const Difference*, 26> kAll{
-    &kAckPolicy,      &kWindow, &kPush,       &kOptions,   &kSack,      &kEcn,       &kSegmentation,
-    &kRetransmission, &kLater,  &kMoreResets, &kLateReset, &kIcmpError, &kNeighbour, &kFragments,
-    &kNoReset,        &kNotYet, &kUnexpected, &kNoAnswer,  &kNotSent,   &kUnwritten, &kOctets,
-    &kReset,          &kNoSyn,  &kSyn,        &kEcho,      &kDatagram};
+constexpr std::array<const Difference*, 27> kAll{
+    &kAckPolicy,      &kWindow,  &kPush,       &kOptions,    &kSack,      &kEcn,       &kSegmentation,
+    &kRetransmission, &kLater,   &kMoreResets, &kLateReset,  &kIcmpError, &kNeighbour, &kFragments,
+    &kClosed,         &kNoReset, &kNotYet,     &kUnexpected, &kNoAnswer,  &kNotSent,   &kUnwritten,
+    &kOctets,         &kReset,   &kNoSyn,      &kSyn,        &kEcho,      &kDatagram};
 
 std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
   hash ^= value + 0x9e3779b97f4a7c15ULL + (hash << 6) + (hash >> 2);
@@ -95,6 +97,7 @@ class Coverage {
       if (record.protocol != IpProtocol::kTcp) continue;
       has_reset_ = has_reset_ || record.flags.rst;
       has_syn_ = has_syn_ || record.flags.syn;
+      has_fin_ = has_fin_ || record.flags.fin;
       if (!record.flags.rst) sent_.add(record.sequence, record.end());
     }
   }
@@ -102,12 +105,14 @@ class Coverage {
   bool contains(const PacketRecord& record) const { return sent_.contains(record.sequence, record.end()); }
   bool has_reset() const { return has_reset_; }
   bool has_syn() const { return has_syn_; }
+  bool has_fin() const { return has_fin_; }
   bool has_fragment() const { return has_fragment_; }
 
  private:
   PositionRanges sent_;
   bool has_reset_ = false;
   bool has_syn_ = false;
+  bool has_fin_ = false;
   bool has_fragment_ = false;
 };
 
@@ -214,6 +219,8 @@ class Comparer {
       return recorded_coverage_.has_reset() ? kMoreResets : context_.has_ended_well ? kLateReset : kReset;
     if (record.flags.syn) return recorded_coverage_.has_syn() ? kRetransmission : kSyn;
     if (record.is_pure_ack()) return kAckPolicy;
+    const bool only_closes = record.flags.fin && record.length == 0 && !recorded_coverage_.has_fin();
+    if (only_closes && context_.may_close) return kClosed;
     if (!recorded_coverage_.contains(record)) return kUnwritten;
     return was_sent_before(actual_, record) ? kRetransmission : kSegmentation;
   }

@@ -40,6 +40,7 @@ struct ComparisonContext {
   bool has_failed = false;  // the connection ended with an error, or the flow stalled
   // All was said and heard: a reset behind that only says that the application had gone.
   bool has_ended_well = false;
+  bool may_close = false;       // the application is another than the recorded one
   bool compares_octets = true;  // else it is known from elsewhere which may be others
 };
 

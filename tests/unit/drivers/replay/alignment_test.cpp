@@ -57,7 +57,7 @@ Keys changed(std::mt19937_64& random, const Keys& keys, unsigned percent, std::u
 
 TEST(Alignment, IsThatOfTheTableOfLengths) {
   std::mt19937_64 random(1);
-  for (int round = 0; round < 1500; ++round) {
+  for (int round = 0; round < 150; ++round) {
     const std::uint64_t kinds = std::array<std::uint64_t, 4>{2, 5, 40, 100'000}[random() % 4];
     const Keys a = random_keys(random, random() % 500, kinds);
     Keys b = random() % 4 == 0 ? random_keys(random, random() % 500, kinds)
@@ -79,7 +79,7 @@ TEST(Alignment, OfEveryLengthAroundAWordIsThatOfTheTable) {
 
 TEST(Alignment, OfLongSequencesThatAreNearlyEqualIsTheLongestOfAll) {
   std::mt19937_64 random(3);
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < 2; ++round) {
     const Keys a = random_keys(random, 3000, 1'000'000);
     const Keys b = changed(random, a, 3, 1'000'000);
     const Pairs pairs = align(a, b);

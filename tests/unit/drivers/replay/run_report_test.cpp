@@ -139,6 +139,18 @@ TEST(RunReport, APeerThatAnswersForAnOldConnectionDoesNotLie) {
   EXPECT_TRUE(report_of(happened, Port{5555}).findings.empty());
 }
 
+// Where the recorded host was gone before it had read the FIN.
+TEST(RunReport, APeerMayCloseWhereTheRecordingEndsWithoutThat) {
+  auto happened = conversation(Port{5555}, 77);
+  Segment fin = happened.back();
+  fin.flags = "F.";
+  fin.number = 7;
+  happened.push_back(fin);
+  const FlowReport report = report_of(happened, Port{5555});
+  EXPECT_TRUE(has(*report.peer, "end-of-stream"));
+  EXPECT_EQ(report.likeness(), Likeness::kLegal);
+}
+
 TEST(RunReport, AResetBehindTheEndIsLegalAndOneBeforeItIsNot) {
   auto happened = conversation(Port{5555}, 77);
   Segment reset = happened.back();
