@@ -157,6 +157,7 @@ bool Core::is_unwanted(Segment& segment, const Options& options) {
   if (payload < segment.octets) {
     segment.packet.trim_back(segment.octets - payload);
     segment.octets = static_cast<std::uint32_t>(payload);
+    segment.header.flags.fin = false;  // it stands behind them
   }
   return false;
 }
