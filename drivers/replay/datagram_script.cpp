@@ -14,8 +14,6 @@ namespace {
 constexpr std::size_t kMaxOrphans = 4096;
 constexpr std::uint16_t kDns = 53, kLlmnr = 5355;
 
-bool is_icmp(IpProtocol protocol) { return protocol == IpProtocol::kIcmp || protocol == IpProtocol::kIcmpv6; }
-
 bool is_icmp_error(IpProtocol protocol, std::uint8_t type) {
   if (protocol == IpProtocol::kIcmpv6) return type < 128;
   return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
@@ -202,41 +200,37 @@ std::expected<std::map<std::size_t, DatagramScript>, CaptureError> make_datagram
     const auto [writer, is_new] = writers.try_emplace(flow, scene.flows[flow], *ours, scene.begin);
     writer->second.add(std::move(item));
   };
-  for (;;) {
-    auto packet = reader.next();
-    if (!packet) return std::unexpected(packet.error());
-    if (!*packet) break;
-    const auto view = PacketView::parse(**packet);
-    if (!view) continue;
-    const Place place = table.place(**packet, *view);
-    if (view->protocol != IpProtocol::kUdp && !is_icmp(view->protocol)) continue;
-    const bool is_ours = cast.is_ours(view->source);
-    if (view->fragment_offset != 0) {
-      if (const auto found = fragments.find(FragmentKey(*view)); found != fragments.end()) {
-        add(found->second, item_of(**packet, *view, is_ours));
-      } else if (orphans.size() < kMaxOrphans) {
-        orphans.emplace(FragmentKey(*view), item_of(**packet, *view, is_ours));
-      }
-      continue;
-    }
-    std::size_t flow = place.flow;
-    const Bytes message = behind_ip(**packet, *view);
-    if (is_icmp(view->protocol)) {
-      if (message.empty() || is_of_the_link(view->protocol, message[0])) continue;
-      if (is_icmp_error(view->protocol, message[0])) {
-        const auto quoted = quoted_by(view->protocol, message);
-        const auto found = quoted ? table.find(quoted->packet, quoted->view) : std::nullopt;
-        if (!found || scene.tcp.contains(*found)) continue;
-        flow = *found;
-      }
-    }
-    if (view->is_fragment) {
-      fragments.insert_or_assign(FragmentKey(*view), flow);
-      for (auto [at, end] = orphans.equal_range(FragmentKey(*view)); at != end; at = orphans.erase(at))
-        add(flow, std::move(at->second));
-    }
-    add(flow, item_of(**packet, *view, is_ours));
-  }
+  const auto read = for_each_placed(
+      reader, table, [&](const CapturedPacket& packet, const PacketView& view, const Place& place) {
+        if (view.protocol != IpProtocol::kUdp && !is_icmp(view.protocol)) return;
+        const bool is_ours = cast.is_ours(view.source);
+        if (view.fragment_offset != 0) {
+          if (const auto found = fragments.find(FragmentKey(view)); found != fragments.end()) {
+            add(found->second, item_of(packet, view, is_ours));
+          } else if (orphans.size() < kMaxOrphans) {
+            orphans.emplace(FragmentKey(view), item_of(packet, view, is_ours));
+          }
+          return;
+        }
+        std::size_t flow = place.flow;
+        const Bytes message = behind_ip(packet, view);
+        if (is_icmp(view.protocol)) {
+          if (message.empty() || is_of_the_link(view.protocol, message[0])) return;
+          if (is_icmp_error(view.protocol, message[0])) {
+            const auto quoted = quoted_by(view.protocol, message);
+            const auto found = quoted ? table.find(quoted->packet, quoted->view) : std::nullopt;
+            if (!found || scene.tcp.contains(*found)) return;
+            flow = *found;
+          }
+        }
+        if (view.is_fragment) {
+          fragments.insert_or_assign(FragmentKey(view), flow);
+          for (auto [at, end] = orphans.equal_range(FragmentKey(view)); at != end; at = orphans.erase(at))
+            add(flow, std::move(at->second));
+        }
+        add(flow, item_of(packet, view, is_ours));
+      });
+  if (!read) return std::unexpected(read.error());
   std::map<std::size_t, DatagramScript> scripts;
   for (auto& [flow, writer] : writers) scripts.emplace(flow, std::move(writer).finish());
   std::erase_if(scripts, [](const auto& entry) {  // nobody can start it

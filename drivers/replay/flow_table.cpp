@@ -19,7 +19,7 @@ std::pair<Endpoint, Endpoint> ends_of(const CapturedPacket& packet, const Packet
 }
 
 std::optional<std::uint16_t> echo_identifier(const CapturedPacket& packet, const PacketView& view) {
-  if (view.protocol != IpProtocol::kIcmp && view.protocol != IpProtocol::kIcmpv6) return std::nullopt;
+  if (!is_icmp(view.protocol)) return std::nullopt;
   if (view.fragment_offset != 0 || view.transport_offset > packet.octets.size()) return std::nullopt;
   wire::Reader reader(packet.octets.subspan(view.transport_offset));
   const auto header = wire::IcmpHeader::parse(reader);

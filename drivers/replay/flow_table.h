@@ -3,11 +3,13 @@
 #pragma once
 
 #include <array>
+#include <expected>
 #include <map>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "drivers/capture/capture_reader.h"
 #include "drivers/capture/packet_view.h"
 
 namespace transom::drivers::replay {
@@ -17,6 +19,10 @@ struct Flow {
   // The first is who was heard first. Ports: of TCP and UDP; of ICMP echo the identifier; else none.
   std::array<Endpoint, 2> ends;
 };
+
+inline bool is_icmp(IpProtocol protocol) {
+  return protocol == IpProtocol::kIcmp || protocol == IpProtocol::kIcmpv6;
+}
 
 // A packet's flow, and which end sent it.
 struct Place {
@@ -71,5 +77,16 @@ class FlowTable {
 
 // The identifier of an ICMP or ICMPv6 echo; nullopt for every other message.
 std::optional<std::uint16_t> echo_identifier(const CapturedPacket& packet, const PacketView& view);
+
+// Calls `visit` with each packet of the capture that can be read, its view and its place.
+template <typename Visit>
+std::expected<void, CaptureError> for_each_placed(CaptureReader& reader, FlowTable& table, Visit visit) {
+  for (;;) {
+    auto packet = reader.next();
+    if (!packet) return std::unexpected(packet.error());
+    if (!*packet) return {};
+    if (const auto view = PacketView::parse(**packet)) visit(**packet, *view, table.place(**packet, *view));
+  }
+}
 
 }  // namespace transom::drivers::replay

@@ -152,22 +152,18 @@ std::expected<std::map<std::size_t, TcpScript>, CaptureError> make_scripts(Captu
                                                                            const Cast& cast) {
   FlowTable table;
   std::map<std::size_t, ScriptWriter> writers;
-  for (;;) {
-    auto packet = reader.next();
-    if (!packet) return std::unexpected(packet.error());
-    if (!*packet) break;
-    const auto view = PacketView::parse(**packet);
-    if (!view) continue;
-    const Place place = table.place(**packet, *view);
-    const auto ours = cast.ours(place.flow);
-    const auto facts = scene.tcp.find(place.flow);
-    if (!view->tcp || !ours || facts == scene.tcp.end() || !facts->second.has_handshake() ||
-        !facts->second.ends[*ours].initial)
-      continue;
-    const auto writer =
-        writers.try_emplace(place.flow, scene.flows[place.flow], facts->second, *ours, scene.begin).first;
-    writer->second.add(**packet, *view, place.side);
-  }
+  const auto read = for_each_placed(
+      reader, table, [&](const CapturedPacket& packet, const PacketView& view, const Place& place) {
+        const auto ours = cast.ours(place.flow);
+        const auto facts = scene.tcp.find(place.flow);
+        if (!view.tcp || !ours || facts == scene.tcp.end() || !facts->second.has_handshake() ||
+            !facts->second.ends[*ours].initial)
+          return;
+        const auto writer =
+            writers.try_emplace(place.flow, scene.flows[place.flow], facts->second, *ours, scene.begin).first;
+        writer->second.add(packet, view, place.side);
+      });
+  if (!read) return std::unexpected(read.error());
   std::map<std::size_t, TcpScript> scripts;
   for (auto& [flow, writer] : writers) scripts.emplace(flow, std::move(writer).finish());
   return scripts;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "drivers/capture/edit/octets_in_place.h"
+#include "drivers/replay/flow_table.h"
 #include "drivers/replay/ip_octets.h"
 
 namespace transom::drivers::replay {
@@ -60,8 +61,6 @@ constexpr Difference kUrgent{"urgent-pointer", Likeness::kUnknown, "RFC 9293 §3
 constexpr Difference kPayload{"payload", Likeness::kViolation, "RFC 2979 §2", "other octets are carried"};
 
 constexpr std::size_t kTcpFlagsAt = 13;
-
-bool is_icmp(IpProtocol protocol) { return protocol == IpProtocol::kIcmp || protocol == IpProtocol::kIcmpv6; }
 
 bool is_icmp_error(Bytes message) {
   return message[0] < 128 && message[0] != 0 && message[0] != 8 && message[0] != 13 && message[0] != 14;

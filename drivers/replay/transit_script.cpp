@@ -138,25 +138,22 @@ std::expected<std::map<std::size_t, TransitScript>, CaptureError> make_transit_s
                                                                                        std::uint32_t mtu) {
   FlowTable table;
   std::map<std::size_t, ScriptWriter> writers;
-  for (;;) {
-    auto packet = reader.next();
-    if (!packet) return std::unexpected(packet.error());
-    if (!*packet) break;
-    const auto view = PacketView::parse(**packet);
-    if (!view) continue;
-    std::size_t flow = table.place(**packet, *view).flow;
-    if (const auto quoted = quoted_by(view->protocol, behind_ip(**packet, *view)))
-      flow = table.find(quoted->packet, quoted->view).value_or(flow);
-    const auto ours = cast.ours(flow);
-    const IpProtocol protocol = scene.flows[flow].protocol;
-    const bool is_known = protocol == IpProtocol::kTcp || protocol == IpProtocol::kUdp ||
-                          protocol == IpProtocol::kIcmp || protocol == IpProtocol::kIcmpv6;
-    if (!ours || !is_known || !!view->destination.is_multicast()) continue;
-    if (view->protocol == IpProtocol::kIcmpv6 && view->fragment_offset == 0 && !view->payload.empty() &&
-        view->payload[0] >= 130 && view->payload[0] <= 137)
-      continue;  // Neighbor Discovery and MLD stay on the link
-    writers.try_emplace(flow, scene, flow, *ours, (*packet)->time, mtu).first->second.add(**packet, *view);
-  }
+  const auto read = for_each_placed(
+      reader, table, [&](const CapturedPacket& packet, const PacketView& view, const Place& place) {
+        std::size_t flow = place.flow;
+        if (const auto quoted = quoted_by(view.protocol, behind_ip(packet, view)))
+          flow = table.find(quoted->packet, quoted->view).value_or(flow);
+        const auto ours = cast.ours(flow);
+        const IpProtocol protocol = scene.flows[flow].protocol;
+        const bool is_known =
+            protocol == IpProtocol::kTcp || protocol == IpProtocol::kUdp || is_icmp(protocol);
+        if (!ours || !is_known || view.destination.is_multicast()) return;
+        if (view.protocol == IpProtocol::kIcmpv6 && view.fragment_offset == 0 && !view.payload.empty() &&
+            view.payload[0] >= 130 && view.payload[0] <= 137)
+          return;  // Neighbor Discovery and MLD stay on the link
+        writers.try_emplace(flow, scene, flow, *ours, packet.time, mtu).first->second.add(packet, view);
+      });
+  if (!read) return std::unexpected(read.error());
   std::map<std::size_t, TransitScript> scripts;
   for (auto& [flow, writer] : writers) {
     TransitScript script = std::move(writer).finish();
