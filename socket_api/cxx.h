@@ -13,6 +13,7 @@
 
 #include "socket_api/names/resolver.h"
 #include "socket_api/socket.h"
+#include "socket_api/zero_copy.h"
 
 namespace transom::sockets {
 
@@ -32,6 +33,7 @@ class SocketHandle {
   explicit operator bool() const { return socket_ != nullptr; }
   Stack& stack() const { return *stack_; }
   const std::shared_ptr<Socket>& socket() const { return socket_; }
+  bool is_of(const Stack* stack) const { return stack_ == stack; }
   void close();
   Outcome<void> set_non_blocking(bool on);
 
@@ -76,6 +78,12 @@ class TcpStream {
   Outcome<void> write_all(Bytes octets);
   // Fills `out`, or an error; ECONNRESET when the stream ends before.
   Outcome<void> read_exactly(MutableBytes out);
+  // Without a copy: zero_copy.h. What is taken leaves the front of `buffer`: all of it, unless there is no
+  // more room and the call may not block, or not any longer.
+  Outcome<std::size_t> write(OutgoingBuffer& buffer);
+  Outcome<void> write_all(OutgoingBuffer buffer);
+  // Lets go of what `octets` holds, and gives what has arrived, at most `limit`, which is not 0.
+  Outcome<std::size_t> read(ReceivedOctets& octets, std::size_t limit = SIZE_MAX);
   Outcome<void> shutdown_write();
   Outcome<void> set_no_delay(bool on);
 

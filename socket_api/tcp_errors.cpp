@@ -23,6 +23,7 @@ void TcpSocket::set_connection(tcp::Connection* connection) {
   connection_ = connection;
   if (reports_) reports_->writes.clear();
   if (connection_ == nullptr) return;
+  ++connection_number_;
   connection_->set_listener(this);
   connection_->set_error_listener(this);
 }

@@ -31,6 +31,15 @@ class TcpSocket final : public Socket, private ip::IcmpErrorListener, private tc
   Outcome<std::size_t> receive(Session& session, Incoming& message) override;
   Outcome<void> shutdown(Session& session, int how) override;
 
+  // tcp_slices.cpp: as send() and receive(), of octets in buffers of the pool. What is taken leaves the front
+  // of `octets`.
+  Outcome<std::size_t> send_slice(Session& session, Slice& octets);
+  // Behind `out`, at most `limit`. They take room in the receive buffer until they are released, as what the
+  // connection of this number has given.
+  Outcome<std::size_t> receive_slices(Session& session, std::vector<Slice>& out, std::size_t limit);
+  std::uint32_t connection_number() const { return connection_number_; }
+  void release_slices(std::uint32_t connection, std::size_t octets);
+
   Outcome<SocketAddress> local_address() const override;
   Outcome<SocketAddress> remote_address() const override;
   Outcome<void> set_option(Session& session, int level, int name, Bytes value) override;
@@ -100,6 +109,7 @@ class TcpSocket final : public Socket, private ip::IcmpErrorListener, private tc
   tcp::PortHold hold_;                     // until it goes to the connection or the listener
   tcp::Listener* listener_ = nullptr;
   tcp::Connection* connection_ = nullptr;
+  std::uint32_t connection_number_ = 0;  // how many it has had
   tcp::Options options_;
   std::optional<tcp::FastOpenKeys> fast_open_keys_;  // TCP_FASTOPEN_KEY
   // What there is to tell besides the octets; few sockets have it.

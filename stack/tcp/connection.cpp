@@ -259,12 +259,8 @@ void Connection::begin_time_wait() {
 // ---------------------------------------------------------------- the user's calls
 
 Result<std::size_t> Connection::send(std::span<const Bytes> pieces, SendFlags flags) {
-  if (error_ != Error::kNone) return std::unexpected(take_error());
-  if (syn_waits_) return send_with_syn(pieces);
-  if (is_connecting()) return std::unexpected(Error::kWouldBlock);
-  if (!is_synchronised() || sender_.fin_queued() || state_ == State::kTimeWait)
-    return std::unexpected(Error::kBrokenPipe);
-  begin_sending();
+  if (syn_waits_ && error_ == Error::kNone) return send_with_syn(pieces);
+  if (const auto started = start_send(); !started) return std::unexpected(started.error());
   std::size_t taken = 0;
   for (const Bytes& piece : pieces) {
     const Bytes part = piece.first(std::min(piece.size(), send_room()));
@@ -274,6 +270,39 @@ Result<std::size_t> Connection::send(std::span<const Bytes> pieces, SendFlags fl
   }
   std::size_t wanted = 0;
   for (const Bytes& piece : pieces) wanted += piece.size();
+  return finish_send(taken, wanted, flags);
+}
+
+Result<std::size_t> Connection::send(Slice& octets, SendFlags flags) {
+  if (syn_waits_) {
+    const Bytes bytes = octets.bytes();
+    const auto taken = send({&bytes, 1}, flags);
+    if (taken) octets.trim_front(*taken);
+    return taken;
+  }
+  if (const auto started = start_send(); !started) return std::unexpected(started.error());
+  const std::size_t wanted = octets.size();
+  const std::size_t taken = std::min(wanted, send_room());
+  if (taken == wanted) {
+    sender_.append(owner_.context.pool, std::exchange(octets, Slice()));
+  } else if (taken > 0) {
+    sender_.append(owner_.context.pool, octets.subslice(0, taken));
+    octets.trim_front(taken);
+  }
+  return finish_send(taken, wanted, flags);
+}
+
+// What is checked before anything is queued.
+Result<void> Connection::start_send() {
+  if (error_ != Error::kNone) return std::unexpected(take_error());
+  if (is_connecting()) return std::unexpected(Error::kWouldBlock);
+  if (!is_synchronised() || sender_.fin_queued() || state_ == State::kTimeWait)
+    return std::unexpected(Error::kBrokenPipe);
+  begin_sending();
+  return {};
+}
+
+Result<std::size_t> Connection::finish_send(std::size_t taken, std::size_t wanted, SendFlags flags) {
   writer_waits_ = taken < wanted;
   if (taken == 0 && wanted > 0) return std::unexpected(Error::kWouldBlock);
   if (flags.urgent && taken == wanted && taken > 0) sender_.mark_urgent();
@@ -294,18 +323,39 @@ std::size_t Connection::send_room() const {
 
 Result<std::size_t> Connection::receive(MutableBytes out, ReceiveFlags flags) {
   const std::size_t taken = receiver_.read(out, flags.peek, options_->out_of_band_inline);
-  if (taken > 0) {
-    if (!flags.peek) tune_receive_buffer(taken);
-    if (!flags.peek && is_synchronised() && receiver_.window_update_due()) {
-      receiver_.need_ack(Receiver::AckNeed::kNow);
-      want_output();
-    }
-    return taken;
-  }
+  if (taken == 0) return nothing_to_read(out.empty());
+  if (!flags.peek) after_read(taken);
+  return taken;
+}
+
+Result<std::size_t> Connection::receive(std::vector<Slice>& out, std::size_t limit) {
+  const std::size_t taken = receiver_.take(out, limit, options_->out_of_band_inline);
+  if (taken == 0) return nothing_to_read(false);
+  after_read(taken);
+  return taken;
+}
+
+void Connection::release(std::size_t octets) {
+  receiver_.release(static_cast<std::uint32_t>(octets));
+  update_window();
+}
+
+void Connection::after_read(std::size_t octets) {
+  tune_receive_buffer(octets);
+  update_window();
+}
+
+void Connection::update_window() {
+  if (!is_synchronised() || !receiver_.window_update_due()) return;
+  receiver_.need_ack(Receiver::AckNeed::kNow);
+  want_output();
+}
+
+Result<std::size_t> Connection::nothing_to_read(bool asks_for_nothing) {
   if (receiver_.fin_received()) return 0;
   if (error_ != Error::kNone) return std::unexpected(take_error());
   if (receive_shut_ || state_ == State::kClosed || state_ == State::kTimeWait) return 0;
-  if (out.empty() && receiver_.readable() > 0) return 0;
+  if (asks_for_nothing && receiver_.readable() > 0) return 0;
   return std::unexpected(Error::kWouldBlock);
 }
 

@@ -171,11 +171,19 @@ class Connection {
   // kWouldBlock when nothing fits,
   // kNotConnected before and kBrokenPipe after; a pending error is returned once, first.
   Result<std::size_t> send(std::span<const Bytes> pieces, SendFlags flags = {});
+  // The same without a copy, of octets in a buffer of the pool: what is taken leaves the front of `octets`.
+  // Who holds another reference to them must not change them any more. Short slices are copied all the same,
+  // and so is what goes into a SYN.
+  Result<std::size_t> send(Slice& octets, SendFlags flags = {});
 
   // Moves received octets, in order, to `out`; stops at the urgent mark. 0 at the end of the stream.
   // kWouldBlock when there is nothing yet, kNotConnected before the handshake; a pending error is returned
   // once, after the data, unless the peer's FIN was before it: then the stream has ended, as in Linux.
   Result<std::size_t> receive(MutableBytes out, ReceiveFlags flags = {});
+  // The same without a copy: moves up to `limit` (at least 1) of the octets themselves behind `out`. They
+  // take room in the receive buffer, and so in the window, until the user says that it has let go of so many.
+  Result<std::size_t> receive(std::vector<Slice>& out, std::size_t limit);
+  void release(std::size_t octets);
   // The urgent octet, when it is not in line (MSG_OOB). kInvalidArgument when there is none, kWouldBlock when
   // it has not arrived.
   Result<std::uint8_t> receive_urgent(ReceiveFlags flags = {});
@@ -271,6 +279,11 @@ class Connection {
   }
   void after_fin_queued();
   std::size_t send_room() const;
+  Result<void> start_send();
+  Result<std::size_t> finish_send(std::size_t taken, std::size_t wanted, SendFlags flags);
+  void after_read(std::size_t octets);
+  void update_window();
+  Result<std::size_t> nothing_to_read(bool asks_for_nothing);
   void start_receiver(SeqNum irs, std::uint8_t scale);
   void tune_receive_buffer(std::size_t octets_read);
   std::uint32_t within_clamp(std::uint32_t buffer) const {

@@ -56,7 +56,7 @@ void ReassemblyQueue::place(BufferPool& pool, std::size_t index, SeqNum sequence
     runs_.insert(runs_.begin() + static_cast<std::ptrdiff_t>(index), Run{sequence, sequence, {}});
   }
   Run& run = runs_[index];
-  piece.drain([&](Slice slice) { append_received(run.slices, pool, std::move(slice)); });
+  piece.drain([&](Slice slice) { append_slice(run.slices, pool, std::move(slice)); });
   run.end = end;
   if (index + 1 < runs_.size() && runs_[index + 1].begin == end) {
     Run& following = runs_[index + 1];

@@ -9,13 +9,13 @@ namespace transom::tcp {
 
 void ReceiveQueue::append(BufferPool& pool, Payload payload) {
   size_ += payload.size();
-  payload.drain([&](Slice slice) { append_received(slices_, pool, std::move(slice)); });
+  payload.drain([&](Slice slice) { append_slice(slices_, pool, std::move(slice)); });
 }
 
 void ReceiveQueue::append(BufferPool& pool, Ring<Slice>& slices) {
   while (!slices.empty()) {
     size_ += static_cast<std::uint32_t>(slices.front().size());
-    append_received(slices_, pool, std::move(slices.front()));
+    append_slice(slices_, pool, std::move(slices.front()));
     slices.pop_front();
   }
 }
@@ -46,6 +46,21 @@ void ReceiveQueue::drop_front(std::uint32_t octets) {
       return;
     }
     octets -= static_cast<std::uint32_t>(first.size());
+    slices_.pop_front();
+  }
+}
+
+void ReceiveQueue::take(std::uint32_t octets, std::vector<Slice>& out) {
+  size_ -= octets;
+  while (octets > 0) {
+    Slice& first = slices_.front();
+    if (first.size() > octets) {
+      out.push_back(first.subslice(0, octets));
+      first.trim_front(octets);
+      return;
+    }
+    octets -= static_cast<std::uint32_t>(first.size());
+    out.push_back(std::move(first));
     slices_.pop_front();
   }
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "stack/base/packet.h"
 #include "stack/base/ring.h"
@@ -19,6 +20,8 @@ class ReceiveQueue {
   // Copies up to out.size() octets, starting `skip` octets in. Returns how many.
   std::size_t copy(MutableBytes out, std::uint32_t skip = 0) const;
   void drop_front(std::uint32_t octets);
+  // Moves the first `octets`, at most size(), behind `out`.
+  void take(std::uint32_t octets, std::vector<Slice>& out);
   void clear();
 
  private:

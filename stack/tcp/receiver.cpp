@@ -123,7 +123,10 @@ void Receiver::note_duplicate(SeqNum sequence, std::uint32_t octets) {
 
 // ---------------------------------------------------------------- window and acknowledgments
 
-std::uint32_t Receiver::free_space() const { return buffer_ > queue_.size() ? buffer_ - queue_.size() : 0; }
+std::uint32_t Receiver::free_space() const {
+  const std::uint32_t used = queue_.size() + taken_;
+  return buffer_ > used ? buffer_ - used : 0;
+}
 
 std::uint32_t Receiver::offer_window() {
   const std::uint32_t unit = 1U << scale_;
@@ -200,25 +203,42 @@ std::uint32_t Receiver::readable(bool urgent_in_line) const {
   return queue_.size() - (skips_one ? 1 : 0);
 }
 
-std::size_t Receiver::read(MutableBytes out, bool peek, bool urgent_in_line) {
-  std::uint32_t skip = 0;
-  std::size_t limit = queue_.size();
-  if (urgent_ == Urgent::kReady || urgent_ == Urgent::kTaken) {
-    const std::int32_t ahead = urgent_position_ - read_position();
-    if (ahead > 0) {
-      limit = std::min<std::size_t>(limit, static_cast<std::uint32_t>(ahead));  // stop at the mark
-    } else if (ahead == 0 && !urgent_in_line && limit > 0) {
-      skip = 1;  // the urgent octet is read by itself only
-    }
+Receiver::NextRead Receiver::next_read(bool urgent_in_line) const {
+  NextRead next{.end = queue_.size()};
+  if (urgent_ != Urgent::kReady && urgent_ != Urgent::kTaken) return next;
+  const std::int32_t ahead = urgent_position_ - read_position();
+  if (ahead > 0) {
+    next.end = std::min(next.end, static_cast<std::uint32_t>(ahead));  // stop at the mark
+  } else if (ahead == 0 && !urgent_in_line && next.end > 0) {
+    next.skipped = 1;  // the urgent octet is read by itself only
   }
-  const std::size_t copied = queue_.copy(out.first(std::min(out.size(), limit - skip)), skip);
-  if (peek) return copied;
-  queue_.drop_front(static_cast<std::uint32_t>(copied) + skip);
+  return next;
+}
+
+void Receiver::forget_urgent_passed() {
   if (urgent_ != Urgent::kNone && urgent_ != Urgent::kExpected &&
       is_after(read_position(), urgent_position_)) {
     urgent_ = Urgent::kNone;
   }
+}
+
+std::size_t Receiver::read(MutableBytes out, bool peek, bool urgent_in_line) {
+  const NextRead next = next_read(urgent_in_line);
+  const std::size_t copied = queue_.copy(out.first(std::min(out.size(), next.octets())), next.skipped);
+  if (peek) return copied;
+  queue_.drop_front(static_cast<std::uint32_t>(copied) + next.skipped);
+  forget_urgent_passed();
   return copied;
+}
+
+std::size_t Receiver::take(std::vector<Slice>& out, std::size_t limit, bool urgent_in_line) {
+  const NextRead next = next_read(urgent_in_line);
+  const auto octets = static_cast<std::uint32_t>(std::min(limit, next.octets()));
+  queue_.drop_front(next.skipped);
+  queue_.take(octets, out);
+  taken_ += octets;
+  forget_urgent_passed();
+  return octets;
 }
 
 void Receiver::discard() { queue_.clear(); }

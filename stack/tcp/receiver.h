@@ -91,6 +91,9 @@ class Receiver {
   std::uint32_t readable(bool urgent_in_line) const;
   std::uint32_t out_of_order() const { return reassembly_ ? reassembly_->size() : 0; }
   std::size_t read(MutableBytes out, bool peek, bool urgent_in_line);
+  // The same without a copy: the octets themselves. They take room in the buffer until they are released.
+  std::size_t take(std::vector<Slice>& out, std::size_t limit, bool urgent_in_line);
+  void release(std::uint32_t octets) { taken_ -= octets; }
   // Nobody will read what is in order. What lies beyond a hole stays: the peer has been told that it came.
   void discard();
 
@@ -107,6 +110,14 @@ class Receiver {
   enum class Urgent : std::uint8_t { kNone, kExpected, kReady, kTaken };
 
   SeqNum read_position() const;
+  // What the next read gives: up to `end` of the queue, without the first `skipped` octets.
+  struct NextRead {
+    std::uint32_t skipped = 0;
+    std::uint32_t end = 0;
+    std::size_t octets() const { return end - skipped; }
+  };
+  NextRead next_read(bool urgent_in_line) const;
+  void forget_urgent_passed();
   void on_in_order(std::uint32_t octets, std::uint32_t segment_size);
   void hold(BufferPool& pool, SeqNum sequence, Payload payload);
   std::uint32_t release(BufferPool& pool);
@@ -121,6 +132,7 @@ class Receiver {
   std::uint32_t mss_ = 536;
   std::uint32_t peer_segment_ = 536;  // the largest segment that the peer was seen to send
   std::uint32_t unacked_octets_ = 0;  // received in order since the last ACK
+  std::uint32_t taken_ = 0;           // out of the queue and not released
   std::uint8_t scale_ = 0;
   DelayedAck delayed_ack_;
   AckNeed ack_need_ = AckNeed::kNone;

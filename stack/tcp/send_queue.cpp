@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "stack/tcp/slice_ring.h"
+
 namespace transom::tcp {
 
 std::size_t SendQueue::append(BufferPool& pool, Bytes octets) {
@@ -21,6 +23,11 @@ std::size_t SendQueue::append(BufferPool& pool, Bytes octets) {
   }
   size_ += static_cast<std::uint32_t>(taken);
   return taken;
+}
+
+void SendQueue::append(BufferPool& pool, Slice octets) {
+  size_ += static_cast<std::uint32_t>(octets.size());
+  append_slice(slices_, pool, std::move(octets));
 }
 
 void SendQueue::seek(std::uint32_t offset) {

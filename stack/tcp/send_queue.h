@@ -22,6 +22,8 @@ class SendQueue {
 
   // Copies octets to the end. Returns how many; fewer only when the pool is exhausted.
   std::size_t append(BufferPool& pool, Bytes octets);
+  // The slice itself becomes the end, unless it is short (slice_ring.h).
+  void append(BufferPool& pool, Slice octets);
 
   // Puts references to [offset, offset + length) behind `packet`. Returns how many octets fitted its slices.
   std::size_t attach(Packet& packet, std::uint32_t offset, std::uint32_t length);

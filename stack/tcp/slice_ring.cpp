@@ -2,7 +2,7 @@
 
 namespace transom::tcp {
 
-void append_received(Ring<Slice>& ring, BufferPool& pool, Slice slice) {
+void append_slice(Ring<Slice>& ring, BufferPool& pool, Slice slice) {
   constexpr std::size_t kSmallestShare = 4;
   if (slice.size() * kSmallestShare < slice.memory()) {
     while (!slice.empty()) {

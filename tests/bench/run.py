@@ -12,6 +12,7 @@ program (kernel_peer) is the client in every work; the columns differ in who ser
   no copy     the same without the copy
   cubic, reno the kernel, over a veth pair, sending with that congestion control
   lwip, gvisor  those stacks, on a TAP device as Transom
+  copying     Transom's ordinary calls, beside those that do not copy (zero_copy_peer), which the rows "zero copy" are of
 """
 
 import argparse
@@ -98,6 +99,11 @@ def transom(name, *flags):
     return Contestant(name, side, {4: "10.9.0.2", 6: "fd09::2"}, process, [side])
 
 
+def zero_copy(name):
+    side = Side(name)
+    return Contestant(name, side, {4: "10.9.4.2", 6: "fd09:4::2"}, side.start(BIN / "zero_copy_peer", "tap0"), [side])
+
+
 def blaster(name, *arguments):
     side = Side(name)
     mode, *rest = arguments
@@ -134,6 +140,7 @@ def gvisor(name):
 MAKERS = {
     "transom": lambda: transom("transom"),
     "transom-plain": lambda: transom("transom-plain", "--no-offload"),
+    "zero-copy": lambda: zero_copy("zero-copy"),
     "cubic": lambda: kernel("cubic", "cubic"),
     "reno": lambda: kernel("reno", "reno"),
     "cubic-plain": lambda: kernel("cubic-plain", "cubic", offload=False),
@@ -180,6 +187,10 @@ WORK = [
     Work("bulk, server receives, client CUBIC", "source", 9, BULK, {"transom": "transom", "limit": "rx-copy", "no copy": "rx", **PEERS}, families=(4, 6)),
     Work("bulk, server receives, client Reno", "source", 9, BULK, {"transom": "transom", "limit": "rx-copy", "no copy": "rx", "reno": "reno"},
          environment=RENO),
+    Work("bulk, zero copy, server sends", "sink", 19, BULK,
+         {"transom": "zero-copy", "copying": "transom", "no copy": "tx", "cubic": "cubic", "reno": "reno"}, families=(4, 6)),
+    Work("bulk, zero copy, server receives, client Reno", "source", 9, BULK,
+         {"transom": "zero-copy", "copying": "transom", "no copy": "rx", "reno": "reno"}, families=(4, 6), environment=RENO),
     Work("bulk, MTU 1500 without offload, server sends", "sink", 19, BULK,
          {"transom": "transom-plain", "limit": "tx-plain", "cubic": "cubic-plain", "reno": "reno-plain", "lwip": "lwip", "gvisor": "gvisor"}),
     Work("bulk, MTU 1500 without offload, server receives", "source", 9, BULK,
@@ -198,7 +209,7 @@ WORK = [
     Work("connections, 64 at a time", "connect", 9, "connections_per_s", {"transom": "transom", **PEERS}, (64,), families=(4, 6)),
     Work("UDP datagrams echoed, 64 in flight", "datagrams", 7, "datagrams_per_s", {"transom": "transom", **PEERS}, (64,), families=(4, 6)),
 ]
-COLUMNS = ["limit", "no copy", "cubic", "reno", "lwip", "gvisor"]
+COLUMNS = ["limit", "no copy", "cubic", "reno", "lwip", "gvisor", "copying"]
 UNITS = {BULK: "Gbit/s", "p50_us": "µs", "p99_us": "µs", "p999_us": "µs", "connections_per_s": "/s", "datagrams_per_s": "/s"}
 
 

@@ -162,6 +162,22 @@ TEST(SocketReadme, ShowsCoroutinesThatRun) {
   EXPECT_EQ(status, 0);
 }
 
+TEST(SocketReadme, ShowsBuffersWithoutCopyThatArrive) {
+  const std::string readme = contents(kRoom / "README.md");
+  const std::filesystem::path source = kTests / "zero_copy_cat.cpp";
+  EXPECT_NE(readme.find("```cpp\n" + contents(source) + "```\n"), std::string::npos);
+  std::array<int, 2> output{};
+  ASSERT_EQ(pipe(output.data()), 0);
+  const FileDescriptor read_end(output[0]);
+  FileDescriptor write_end(output[1]);
+  const pid_t program = spawn("zero_copy_cat", {source.string()}, output[1]);
+  write_end.reset();
+  EXPECT_EQ(read_all(read_end.get()), contents(source));
+  int status = -1;
+  waitpid(program, &status, 0);
+  EXPECT_EQ(status, 0);
+}
+
 TEST(SocketReadme, ServerAnswersTheKernel) {
   const int status = in_own_network(talk_to_the_server);
   if (status == kSkipped) GTEST_SKIP() << "no network namespace or no TAP device to be had";

@@ -41,7 +41,15 @@ TEST_P(Queues, SendQueueGivesBackWhatWasWritten) {
   SendQueue queue;
   std::string model;
   for (int step = 0; step < 300; ++step) {
-    switch (random_.below(3)) {
+    switch (random_.below(4)) {
+      case 3: {
+        const std::string text = random_text(random_, random_.below(40000));
+        Slice slice = pool_.allocate_slice(BufferSize::kSuperFrame);
+        ASSERT_EQ(slice.append(bytes_of(text)), text.size());
+        queue.append(pool_, std::move(slice));
+        model += text;
+        break;
+      }
       case 0: {
         const std::string text = random_text(random_, random_.below(5000));
         ASSERT_EQ(queue.append(pool_, bytes_of(text)), text.size());
