@@ -135,7 +135,7 @@ TEST(TcpAttacks, AcksThatMakeNoSenseAreAnsweredNowAndThen) {  // ATK-TCP-33, -34
 TEST(TcpAttacks, SegmentsDoNotBecomeTiny) {  // ATK-TCP-06, -09, -46, -73, -89
   for (const std::uint16_t mss : std::initializer_list<std::uint16_t>{0, 1, 48, 65535}) {
     Conversation talk({.peer = {.maximum_segment_size = mss}});
-    talk.write(pattern(20000));
+    talk.write(letters(20000));
     const auto segments = talk.peer.receive_all();
     ASSERT_FALSE(segments.empty());
     EXPECT_GE(segments[0].payload.size(), 216U) << mss;
@@ -145,7 +145,7 @@ TEST(TcpAttacks, SegmentsDoNotBecomeTiny) {  // ATK-TCP-06, -09, -46, -73, -89
 
 TEST(TcpAttacks, ManySmallAcksCountAsWhatTheyAcknowledge) {  // ATK-TCP-36
   Conversation talk({.peer = modern_options(1460), .window = 2000});
-  talk.write(pattern(100000));
+  talk.write(letters(100000));
   const auto segments = talk.peer.receive_all();
   const std::uint64_t window = talk.connection.info().cwnd;
   const std::uint32_t base = segments[0].sequence();
@@ -155,7 +155,7 @@ TEST(TcpAttacks, ManySmallAcksCountAsWhatTheyAcknowledge) {  // ATK-TCP-36
 
 TEST(TcpAttacks, ManyDuplicateAcksReleaseNoFlood) {  // ATK-TCP-37
   Conversation talk({.peer = {.maximum_segment_size = 1000}});
-  talk.write(pattern(100000));
+  talk.write(letters(100000));
   const auto segments = talk.peer.receive_all();
   const std::uint32_t base = segments[0].sequence();
   for (int i = 0; i < 1000; ++i) talk.acknowledge(base);
@@ -165,10 +165,10 @@ TEST(TcpAttacks, ManyDuplicateAcksReleaseNoFlood) {  // ATK-TCP-37
 
 TEST(TcpAttacks, AWindowThatStaysShutIsAskedAboutLessAndLess) {  // ATK-TCP-14, -80, -90
   Conversation talk;
-  talk.write(pattern(5000));
+  talk.write(letters(5000));
   talk.peer.receive_all();
   talk.acknowledge(talk.peer.expected + 5000, 0);
-  talk.write(pattern(5000));
+  talk.write(letters(5000));
   std::size_t probes = 0;
   for (int i = 0; i < 3600; ++i) {
     talk.world.advance(seconds(1));
@@ -186,7 +186,7 @@ TEST(TcpAttacks, AWindowThatStaysShutIsAskedAboutLessAndLess) {  // ATK-TCP-14, 
 TEST(TcpAttacks, EchoedTimestampsThatLie) {  // ATK-TCP-84
   Conversation talk({.peer = modern_options(), .window = 500});
   for (const std::uint32_t echo : {0U, 1U, 0x7fffffffU, 0x80000000U, 0xffffffffU}) {
-    talk.write(pattern(1000));
+    talk.write(letters(1000));
     const auto segments = talk.peer.receive_all();
     ASSERT_FALSE(segments.empty());
     talk.peer.timestamp_echo = echo;

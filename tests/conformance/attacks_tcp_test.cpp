@@ -82,7 +82,7 @@ TEST(TcpAttacks, ReportsOfSingleOctetsAllOverTheWindow) {  // ATK-TCP-07, ATK-TC
   options.sack_permitted = true;
   Conversation talk({.peer = options});
   talk.grow_window(60);
-  talk.write(pattern(60000));
+  talk.write(letters(60000));
   const std::size_t sent = talk.peer.receive_all().size();
   const std::uint32_t base = talk.peer.expected;
   const std::uint32_t end = talk.connection.send_next().value();
@@ -108,7 +108,7 @@ TEST(TcpAttacks, TinySegmentsWithGapsUpToTheWindow) {  // ATK-TCP-10, ATK-TCP-12
 TEST(TcpAttacks, AnOrphanWhosePeerKeepsItsWindowShutEnds) {  // ATK-TCP-13, ATK-TCP-14, ATK-TCP-15, ATK-TCP-16
   Conversation talk;
   talk.acknowledge(talk.peer.expected, 0);
-  talk.write(pattern(5000));
+  talk.write(letters(5000));
   talk.close();
   const Instant begin = talk.world.now();
   while (talk.world.now() - begin < hours(1) && talk.world.host().tcp().connection_count() > 0) {
@@ -167,7 +167,7 @@ TEST(TcpAttacks, AThousandDuplicateAcksSendNoMoreThanIsInFlight) {  // ATK-TCP-3
   options.sack_permitted = true;
   Conversation talk({.peer = options});
   talk.grow_window(20);
-  talk.write(pattern(500000));
+  talk.write(letters(500000));
   const std::size_t flight = talk.peer.receive_all().size();
   const std::uint32_t base = talk.peer.expected;
   for (int i = 0; i < 1000; ++i) talk.acknowledge(base, 65535, {block(base + 1000, base + 5000)});
@@ -212,7 +212,7 @@ TEST(TcpAttacks, UrgentDataInTheSynAckIsNoMark) {  // ATK-TCP-57
 TEST(TcpAttacks, StrayAcksDrawOneSmallResetEachAndKeepNothing) {  // ATK-TCP-61, ATK-TCP-63, ATK-TCP-65
   HostUnderTest world;
   auto& listener = world.listen(80);
-  const std::string request = "GET / HTTP/1.0\r\n\r\n" + pattern(500);
+  const std::string request = "GET / HTTP/1.0\r\n\r\n" + letters(500);
   for (std::uint32_t i = 0; i < 20000; ++i) {
     ScriptedPeer peer(world, static_cast<std::uint16_t>(1024 + i % 50000), i % 2 == 0 ? 80 : 81);
     peer.send({.flags = "PA", .sequence = i * 7919, .acknowledgment = i * 104729, .payload = request});
@@ -246,7 +246,7 @@ TEST(TcpAttacks, AReceiverThatHidesMarksIsStillHeldBackByLoss) {  // ATK-TCP-69
   Conversation talk({.config = config});
   talk.grow_window(40);
   const std::uint64_t before = talk.connection.info().cwnd;
-  talk.write(pattern(40000));
+  talk.write(letters(40000));
   (void)talk.peer.receive_all();
   for (int i = 0; i < 4; ++i) talk.acknowledge(talk.peer.expected);
   EXPECT_LT(talk.connection.info().cwnd, before);
@@ -256,7 +256,7 @@ TEST(TcpAttacks, DataInASynIsNotAcknowledgedAndComesAgain) {  // ATK-TCP-75
   HostUnderTest world;
   auto& listener = world.listen(80);
   ScriptedPeer peer(world, 4000, 80);
-  const std::string text = pattern(1000);
+  const std::string text = letters(1000);
   peer.send({.flags = "S", .sequence = 1000, .payload = text});
   const Answer answer = peer.expect("SA");
   EXPECT_EQ(answer.acknowledgment(), 1001U);
@@ -320,7 +320,7 @@ TEST(TcpAttacks, ASynFromItselfOnTheWireIsDropped) {  // ATK-TCP-05
 
 TEST(TcpAttacks, ARetransmissionIntoAClosedWindowIsNoStorm) {  // ATK-TCP-90
   Conversation talk;
-  talk.write(pattern(3000));
+  talk.write(letters(3000));
   (void)talk.peer.receive_all();
   talk.acknowledge(talk.peer.expected, 0);
   std::size_t sent = 0;

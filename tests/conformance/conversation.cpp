@@ -84,7 +84,7 @@ std::vector<Answer> Conversation::acknowledge_all(Duration rtt) {
 
 void Conversation::grow_window(std::size_t segments) {
   const std::size_t size = connection.info().send_mss;
-  write(pattern(segments * size));
+  write(letters(segments * size));
   std::size_t done = 0;
   while (done < segments) {
     const std::size_t now = acknowledge_all().size();

@@ -7,7 +7,7 @@
 namespace transom::test {
 namespace {
 
-constexpr Port kClosed{9};
+constexpr Port kClosedPort{9};
 
 class EthernetFrames : public HostOnEthernetOfFamily {};
 INSTANTIATE_TEST_SUITE_P(BothFamilies, EthernetFrames, ::testing::Values(IpFamily::kIpv4, IpFamily::kIpv6),
@@ -38,7 +38,7 @@ TEST_P(EthernetFrames, HaveNoTrailersNorOtherTypes) {  // R1122-03, R894-01
   UdpSocket socket = open_udp({self(), Port{5000}});
   for (const IpAddress& to : {peer(), remote(), stranger})
     ASSERT_TRUE(send(*socket, pattern(1024), {.to = Endpoint{to, Port{6000}}}));
-  receive_udp({peer(), Port{6000}}, {self(), kClosed}, pattern(512));
+  receive_udp({peer(), Port{6000}}, {self(), kClosedPort}, pattern(512));
   advance(5s);
   std::set<wire::EtherType> types;
   for (const SentFrame& frame : sent()) types.insert(frame.ethernet.type);
@@ -61,7 +61,7 @@ TEST_P(EthernetFrames, HaveNoTrailersNorOtherTypes) {  // R1122-03, R894-01
 TEST_P(EthernetFrames, ToAllDrawNoAnswerWhateverTheyCarry) {  // R1122-04, R1122-30, R1122-35, ATK-ETHERNET-09
   wire::TcpHeader syn;
   syn.source_port = Port{4000};
-  syn.destination_port = kClosed;
+  syn.destination_port = kClosedPort;
   syn.flags.syn = true;
   Octets segment(syn.size());
   wire::Writer writer(segment);
@@ -69,7 +69,7 @@ TEST_P(EthernetFrames, ToAllDrawNoAnswerWhateverTheyCarry) {  // R1122-04, R1122
   wire::ChecksumSum sum = wire::pseudo_header_sum(peer(), self(), IpProtocol::kTcp, 20);
   sum.add(segment);
   wire::Writer(MutableBytes(segment).subspan(16, 2)).u16(sum.checksum());
-  const Octets datagram = udp({peer(), Port{4000}}, {self(), kClosed}, pattern(20));
+  const Octets datagram = udp({peer(), Port{4000}}, {self(), kClosedPort}, pattern(20));
   const auto send_all = [&](const MacAddress& to) {
     receive(ip_packet(peer(), self(), IpProtocol::kUdp, datagram), {.destination = to});
     receive(ip_packet(peer(), self(), IpProtocol::kTcp, segment), {.destination = to});

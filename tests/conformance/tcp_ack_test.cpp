@@ -11,7 +11,7 @@ class TcpDelayedAck : public ::testing::Test {
  protected:
   TcpDelayedAck() {  // the first segments of a connection are acknowledged at once
     for (int i = 0; i < 40; ++i) {
-      peer.send_next("A", pattern(1000));
+      peer.send_next("A", letters(1000));
       world.advance(milliseconds(100));
     }
     talk.read();
@@ -23,7 +23,7 @@ class TcpDelayedAck : public ::testing::Test {
 };
 
 TEST_F(TcpDelayedAck, OfOneSegmentComesWithinHalfASecond) {  // SHLD-18, MUST-40
-  peer.send_next("A", pattern(1000));
+  peer.send_next("A", letters(1000));
   peer.expect_silence();
   world.advance(milliseconds(499));
   EXPECT_EQ(peer.expect("A").acknowledgment(), peer.next);
@@ -39,9 +39,9 @@ TEST_F(TcpDelayedAck, RidesOnDataThatGoesAnyway) {  // SHLD-18, MUST-58
 
 TEST_F(TcpDelayedAck, OfTheSecondFullSegmentLeavesAtOnce) {  // SHLD-19, R2525-13
   for (int i = 0; i < 10; ++i) {
-    peer.send_next("A", pattern(1000));
+    peer.send_next("A", letters(1000));
     peer.expect_silence();
-    peer.send_next("A", pattern(1000));
+    peer.send_next("A", letters(1000));
     EXPECT_EQ(peer.expect("A").acknowledgment(), peer.next);
     talk.read();
   }
@@ -50,7 +50,7 @@ TEST_F(TcpDelayedAck, OfTheSecondFullSegmentLeavesAtOnce) {  // SHLD-19, R2525-1
 TEST_F(TcpDelayedAck, OfTwentySegmentsAreTenAtLeast) {  // R2525-13
   std::size_t acks = 0;
   for (int i = 0; i < 20; ++i) {
-    peer.send_next("A", pattern(1000));
+    peer.send_next("A", letters(1000));
     world.advance(milliseconds(1));
     acks += peer.receive_all().size();
     talk.read();
@@ -59,16 +59,16 @@ TEST_F(TcpDelayedAck, OfTwentySegmentsAreTenAtLeast) {  // R2525-13
 }
 
 TEST_F(TcpDelayedAck, OfWhatLeavesAHoleIsNotDelayed) {  // R5681-06, MAY-13
-  talk.send_at(1000, pattern(1000));
+  talk.send_at(1000, letters(1000));
   EXPECT_EQ(peer.expect("A").acknowledgment(), peer.next);
-  talk.send_at(2000, pattern(10));
+  talk.send_at(2000, letters(10));
   EXPECT_EQ(peer.expect("A").acknowledgment(), peer.next);
 }
 
 TEST_F(TcpDelayedAck, OfWhatFillsAHoleIsNotDelayed) {  // R5681-06, SHLD-31, MUST-59
-  for (std::uint32_t i = 1; i <= 10; ++i) talk.send_at(i * 100, pattern(100));
+  for (std::uint32_t i = 1; i <= 10; ++i) talk.send_at(i * 100, letters(100));
   (void)peer.receive_all();
-  talk.send_at(0, pattern(100));
+  talk.send_at(0, letters(100));
   const Answer answer = peer.expect("A");
   EXPECT_EQ(answer.acknowledgment(), peer.next + 1100) << "one for all eleven";
   peer.expect_silence();
@@ -81,7 +81,7 @@ TEST_F(TcpDelayedAck, OfAFinIsNotDelayed) {  // RFC 9293 §3.10.7.4, eighth chec
 
 TEST_F(TcpDelayedAck, OfABatchIsOneForAll) {  // MUST-58, MUST-59
   world.batch([&] {
-    for (int i = 0; i < 20; ++i) peer.send_next("A", pattern(1000));
+    for (int i = 0; i < 20; ++i) peer.send_next("A", letters(1000));
   });
   const auto answers = peer.receive_all();
   ASSERT_EQ(answers.size(), 1U);
@@ -118,7 +118,7 @@ TEST_F(TcpSmallSegments, WaitWhileOneIsNotAcknowledged) {  // SHLD-7, SHLD-27
 TEST_F(TcpSmallSegments, DoNotWaitOnceTheyAreFull) {  // SHLD-7
   talk.write("x");
   peer.expect("PA");
-  talk.write(pattern(999));
+  talk.write(letters(999));
   peer.expect_silence();
   talk.write("y");
   EXPECT_EQ(peer.expect("PA").payload.size(), 1000U);
@@ -163,7 +163,7 @@ TEST_F(TcpSmallSegments, MayWaitForMoreWhereTheUserSaysSo) {  // MAY-16
 }
 
 TEST_F(TcpSmallSegments, SayPushWhereTheQueueEnds) {  // MUST-61, MAY-15
-  talk.write(pattern(3500));
+  talk.write(letters(3500));
   const auto sent = peer.receive_all();
   ASSERT_EQ(sent.size(), 4U);
   for (std::size_t i = 0; i < sent.size(); ++i) EXPECT_EQ(sent[i].header.flags.psh, i == 3);

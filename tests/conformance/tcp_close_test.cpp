@@ -40,7 +40,7 @@ TEST(TcpEndOfStream, FinLeavesAtOnceWhenTheUserCloses) {  // R2525-15
 
 TEST(TcpEndOfStream, FinComesBehindAllThatIsQueued) {  // R2525-15, R9293-11
   Conversation talk;
-  talk.write(pattern(15000));
+  talk.write(letters(15000));
   talk.close();
   std::string text;
   bool fin = false;
@@ -52,7 +52,7 @@ TEST(TcpEndOfStream, FinComesBehindAllThatIsQueued) {  // R2525-15, R9293-11
     }
   }
   EXPECT_TRUE(fin);
-  EXPECT_EQ(text, pattern(15000));
+  EXPECT_EQ(text, letters(15000));
 }
 
 TEST(TcpEndOfStream, DataAfterAFullCloseIsAnsweredByAReset) {  // SHLD-3, MAY-1, R2525-16
@@ -84,7 +84,7 @@ TEST(TcpHalfClose, LeavesTheOtherDirectionOpenForMuchMore) {  // R9293-13
   talk.bring_to(tcp::State::kFinWait2);
   std::size_t received = 0;
   for (int i = 0; i < 1050; ++i) {
-    talk.peer.send_next("A", pattern(1000));
+    talk.peer.send_next("A", letters(1000));
     received += talk.read().size();
     if (i % 50 == 0) talk.world.advance(minutes(2));  // nobody is in a hurry
   }
@@ -96,8 +96,8 @@ TEST(TcpHalfClose, LeavesTheOtherDirectionOpenForMuchMore) {  // R9293-13
 TEST(TcpHalfClose, OfThePeerLeavesOursOpen) {  // R9293-10, R9293-13
   Conversation talk;
   talk.bring_to(tcp::State::kCloseWait);
-  talk.write(pattern(5000));
-  EXPECT_EQ(payload_of(talk.acknowledge_all()), pattern(5000));
+  talk.write(letters(5000));
+  EXPECT_EQ(payload_of(talk.acknowledge_all()), letters(5000));
   EXPECT_EQ(talk.connection.state(), tcp::State::kCloseWait);
 }
 

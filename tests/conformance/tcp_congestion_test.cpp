@@ -27,7 +27,7 @@ TEST(TcpCongestion, StartsWithTenSegmentsOfWhateverSize) {  // R6928-01, R5681-0
   for (const auto& [mss, segments] :
        {Case{1460, 10}, Case{536, 10}, Case{std::nullopt, 10}, Case{4000, 3}, Case{9000, 2}}) {
     Conversation talk({.peer = {.maximum_segment_size = mss}, .mtu = 9500});
-    talk.write(pattern(100000));
+    talk.write(letters(100000));
     const auto sent = talk.peer.receive_all();
     EXPECT_EQ(sent.size(), segments) << "MSS " << mss.value_or(0);
     for (const auto& answer : sent) EXPECT_EQ(answer.payload.size(), mss.value_or(536));
@@ -49,14 +49,14 @@ TEST(TcpCongestion, StartsWithOneSegmentWhereTheSynWasLost) {  // R6928-01
              .acknowledgment = again.sequence() + 1,
              .options = {.maximum_segment_size = 1000}});
   peer.expect("A");
-  write(world, connection, pattern(50000));
+  write(world, connection, letters(50000));
   EXPECT_EQ(peer.receive_all().size(), 1U);
 }
 
 TEST(TcpCongestion,
      GrowsByDoublingUntilSsthreshThenByOneSegmentPerRoundTrip) {  // MUST-19, R5681-01, R5681-02, R2525-06
   Conversation talk({.window = 65535, .config = with_control("reno")});
-  talk.write(pattern(4000000));
+  talk.write(letters(4000000));
   std::size_t expected = 10;
   for (int i = 0; i < 2; ++i, expected *= 2) EXPECT_EQ(round_trip(talk), expected) << "slow start";
 
@@ -80,7 +80,7 @@ TEST(TcpCongestion,
 
 TEST(TcpCongestion, SlowStartGrowsByNoMoreThanASegmentPerAck) {  // R5681-01: cwnd += min(N, SMSS)
   Conversation talk({.config = with_control("reno")});
-  talk.write(pattern(100000));
+  talk.write(letters(100000));
   ASSERT_EQ(talk.peer.receive_all().size(), 10U);
   const std::uint64_t before = talk.connection.info().cwnd;
   talk.world.advance(milliseconds(50));
@@ -94,7 +94,7 @@ TEST(TcpCongestion, IsOneSegmentAfterATimeoutAndDoublesAgain) {  // MUST-19, R56
   Conversation talk({.peer = {.maximum_segment_size = 1012, .timestamps = wire::TcpTimestamps{100, 0}},
                      .config = with_control("reno")});
   talk.grow_window(40);
-  talk.write(pattern(400000));
+  talk.write(letters(400000));
   const std::size_t flight = talk.peer.receive_all().size();
   ASSERT_GE(flight, 30U);
   talk.world.advance(seconds(1));
@@ -116,7 +116,7 @@ TEST(TcpCongestion, IsOneSegmentAfterATimeoutAndDoublesAgain) {  // MUST-19, R56
 
 TEST(TcpCongestion, OfSsthreshIsNeverBelowTwoSegments) {  // R5681-03
   Conversation talk({.config = with_control("reno")});
-  talk.write(pattern(1000));
+  talk.write(letters(1000));
   talk.world.advance(seconds(5));
   EXPECT_EQ(talk.connection.info().ssthresh, 2000U);
 }
@@ -127,7 +127,7 @@ TEST(TcpCongestion, StartsAnewAfterAnIdleTime) {  // R5681-07
     talk.grow_window(60);
     EXPECT_GT(talk.connection.info().cwnd, 20000U);
     talk.world.advance(seconds(10));
-    talk.write(pattern(60000));
+    talk.write(letters(60000));
     EXPECT_LE(talk.peer.receive_all().size(), 10U) << name;
   }
 }
@@ -135,15 +135,15 @@ TEST(TcpCongestion, StartsAnewAfterAnIdleTime) {  // R5681-07
 TEST(TcpCongestion,
      LimitsWhatIsInFlightAndNotEachSend) {  // a window that limited each send alone is a known bug
   Conversation talk;
-  for (int i = 0; i < 50; ++i) talk.write(pattern(2000));
+  for (int i = 0; i < 50; ++i) talk.write(letters(2000));
   EXPECT_EQ(payload_of(talk.peer.receive_all()).size(), 10000U);
-  for (int i = 0; i < 50; ++i) talk.write(pattern(2000));
+  for (int i = 0; i < 50; ++i) talk.write(letters(2000));
   talk.peer.expect_silence();
 }
 
 TEST(TcpCongestion, CountsOctetsInFlightAndNotAcks) {  // flight size counted per ACK is a known bug
   Conversation talk;
-  talk.write(pattern(10000));
+  talk.write(letters(10000));
   (void)talk.peer.receive_all();
   EXPECT_EQ(talk.connection.info().in_flight, 10000U);
   talk.acknowledge(talk.peer.expected + 7000);
@@ -155,7 +155,7 @@ TEST(TcpCongestion, CountsOctetsInFlightAndNotAcks) {  // flight size counted pe
 TEST(TcpCongestion, DoesNotGrowWhileTheApplicationIsTheLimit) {  // R7661-01
   Conversation talk({.config = with_control("reno")});
   for (int i = 0; i < 100; ++i) {
-    talk.write(pattern(1000));
+    talk.write(letters(1000));
     (void)talk.acknowledge_all(milliseconds(50));
   }
   EXPECT_LE(talk.connection.info().cwnd, 12000U);
@@ -174,7 +174,7 @@ TEST(TcpWrap, OfBothDirectionsIsNotNoticed) {  // R9293-15, R7323-12
   peer.next = 0xfffffc00;
   auto& connection = peer.connect_to(listener, options);
   ASSERT_GT(peer.expected, 0xffffe000U) << "ours are about to wrap";
-  const std::string text = pattern(50000);
+  const std::string text = letters(50000);
   std::string received;
   std::string sent;
   write(world, connection, text);

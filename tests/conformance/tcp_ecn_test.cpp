@@ -68,7 +68,7 @@ TEST(TcpEcn, OfSynsIsNotMarkedAsCapable) {  // R3168-01
 
 TEST(TcpEcn, OnlyNewDataIsMarkedAsCapable) {  // R3168-04, R8311-01
   EcnConversation talk(tcp::EcnMode::kAgree, "SEC");
-  write(talk.world, *talk.connection, pattern(3000));
+  write(talk.world, *talk.connection, letters(3000));
   for (const auto& answer : talk.peer.receive_all())
     EXPECT_EQ(answer.traffic_class, kEct0) << "ECT(1) is for experiments";
   talk.world.advance(seconds(1));
@@ -79,7 +79,7 @@ TEST(TcpEcn, OnlyNewDataIsMarkedAsCapable) {  // R3168-04, R8311-01
   EXPECT_EQ(talk.peer.expect("A").traffic_class, 0) << "a pure ACK";
   talk.peer.send(
       {.flags = "A", .sequence = talk.peer.next, .acknowledgment = talk.peer.expected, .window = 0});
-  write(talk.world, *talk.connection, pattern(3000));
+  write(talk.world, *talk.connection, letters(3000));
   talk.world.advance(seconds(3));
   const auto probes = talk.peer.receive_all();
   EXPECT_FALSE(probes.empty());
@@ -90,7 +90,7 @@ TEST(TcpEcn, OnlyNewDataIsMarkedAsCapable) {  // R3168-04, R8311-01
 
 TEST(TcpEcn, EchoIsAnsweredOncePerRoundTripAndSaidOnce) {  // R3168-02
   EcnConversation talk(tcp::EcnMode::kAgree, "SEC", "reno");
-  write(talk.world, *talk.connection, pattern(100000));
+  write(talk.world, *talk.connection, letters(100000));
   ASSERT_EQ(talk.peer.receive_all().size(), 10U);
   talk.acknowledge("AE", 1000);
   const std::uint64_t reduced = talk.connection->info().cwnd;
@@ -194,7 +194,7 @@ TEST(TcpAccurateEcn, FallsBackToWhatThePeerCan) {  // R9768-03
                .acknowledgment = syn.sequence() + 1,
                .options = {.maximum_segment_size = 1000}});
     (void)peer.receive_all();
-    write(world, connection, pattern(1000));
+    write(world, connection, letters(1000));
     const Answer data = *peer.receive();
     EXPECT_EQ(data.traffic_class & 3, classic ? kEct0 : 0);
     EXPECT_FALSE(data.header.flags.ae);
@@ -210,15 +210,15 @@ TEST(TcpAccurateEcn, IsAgreedToForAnySynThatIsNotOfTheClassicKind) {  // R9768-0
 
 TEST(TcpLowLatency, MarksWithEct1OnlyWhereFeedbackIsAccurate) {  // R9331-02, R9330-01, R8311-01
   EcnConversation accurate(tcp::EcnMode::kAgree, "SECN", "prague");
-  write(accurate.world, *accurate.connection, pattern(1000));
+  write(accurate.world, *accurate.connection, letters(1000));
   EXPECT_EQ(accurate.peer.receive()->traffic_class & 3, kEct1);
   for (const std::string_view control : {"cubic", "reno"}) {
     EcnConversation other(tcp::EcnMode::kAgreeAccurate, "SECN", control);
-    write(other.world, *other.connection, pattern(1000));
+    write(other.world, *other.connection, letters(1000));
     EXPECT_EQ(other.peer.receive()->traffic_class & 3, kEct0) << control;
   }
   EcnConversation classic(tcp::EcnMode::kAgree, "SEC", "prague");
-  write(classic.world, *classic.connection, pattern(1000));
+  write(classic.world, *classic.connection, letters(1000));
   EXPECT_EQ(classic.peer.receive()->traffic_class & 3, kEct0) << "no accurate feedback";
 }
 

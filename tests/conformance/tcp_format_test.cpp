@@ -40,7 +40,7 @@ TEST_P(TcpChecksum, EverySegmentHasAChecksumOverPseudoHeaderHeaderAndData) {  //
   };
   for (const std::size_t size : {1U, 2U, 3U, 700U, 701U, 5001U}) {
     talk.set([](tcp::Options& options) { options.no_delay = true; });
-    talk.write(pattern(size));
+    talk.write(letters(size));
     EXPECT_GT(all_are_right(), 0U);
   }
   talk.send_at(1, "hole");
@@ -84,7 +84,7 @@ class TcpOptionsReceived : public ::testing::Test {
     peer.send(ack);
     if (const auto accepted = world.with([&] { return listener.accept(); })) {
       info = (*accepted)->info();
-      write(world, **accepted, pattern(3000));
+      write(world, **accepted, letters(3000));
       for (const auto& data : peer.receive_all()) largest = std::max(largest, data.payload.size());
     }
     return answer;
@@ -195,7 +195,7 @@ std::vector<Answer> all_of_a_life(const wire::TcpOptions& options) {
   peer.expected = syn_ack.sequence() + 1;
   peer.send_next(".");
   auto& connection = **world.with([&] { return listener.accept(); });
-  const std::string text = pattern(10);
+  const std::string text = letters(10);
   const auto at = [&](std::uint32_t offset) {
     Script script{
         .flags = "A", .sequence = peer.next + offset, .acknowledgment = peer.expected, .payload = text};
@@ -207,7 +207,7 @@ std::vector<Answer> all_of_a_life(const wire::TcpOptions& options) {
   for (const std::uint32_t offset : {20U, 40U, 60U, 80U, 100U}) at(offset);
   at(0);
   at(0);
-  write(world, connection, pattern(7000), {.urgent = true});
+  write(world, connection, letters(7000), {.urgent = true});
   collect();
   world.advance(seconds(5));
   collect();
@@ -310,7 +310,7 @@ TEST(TcpWindowField, IsUnsigned) {  // MUST-1
     Conversation talk({.window = window});
     talk.grow_window(100);
     talk.acknowledge(talk.peer.expected, window);
-    talk.write(pattern(100000));
+    talk.write(letters(100000));
     const std::size_t sent = payload_of(talk.peer.receive_all()).size();
     EXPECT_LE(sent, window);
     EXPECT_GT(sent, window - 1000);
@@ -338,7 +338,7 @@ TEST(TcpWindowField, OfASynIsNeverScaled) {  // R7323-02
   auto& connection = server.accept_from_host({}, options, 3000);
   EXPECT_EQ(connection.info().send_window, 3000U);
   EXPECT_EQ(connection.info().send_scale, 7);
-  write(world, connection, pattern(10000));
+  write(world, connection, letters(10000));
   EXPECT_EQ(payload_of(server.receive_all()).size() / 988, 3U) << "no more than the window of the SYN-ACK";
 }
 

@@ -86,13 +86,6 @@ class TcpIcmpAbout : public ::testing::TestWithParam<IpFamily> {
 INSTANTIATE_TEST_SUITE_P(Tcp, TcpIcmpAbout, ::testing::Values(IpFamily::kIpv4, IpFamily::kIpv6),
                          [](const auto& family) { return family.param == IpFamily::kIpv4 ? "v4" : "v6"; });
 
-tcp::Connection& begin_to_connect(HostUnderTest& world, ScriptedPeer& peer) {
-  return world.with([&]() -> tcp::Connection& {
-    auto hold = world.host().tcp().bind({.local = peer.remote()});
-    return **world.host().tcp().connect(*hold, peer.local(), {});
-  });
-}
-
 TEST_P(TcpIcmpAbout, AnAttemptToConnectEndsItAtOnceWhereNobodyListens) {  // SHLD-26, MUST-54
   HostUnderTest world;
   ScriptedPeer peer(world, 80, 5000, GetParam());
@@ -185,7 +178,7 @@ TEST_P(TcpIcmpAbout,
   const std::uint32_t mtu = GetParam() == IpFamily::kIpv4 ? 1000 : 1280;
   const std::uint32_t headers = GetParam() == IpFamily::kIpv4 ? 40 : 60;
   Conversation talk({.peer = {.maximum_segment_size = 1400}, .family = GetParam()});
-  talk.write(pattern(5600));
+  talk.write(letters(5600));
   const auto sent = talk.peer.receive_all();
   ASSERT_EQ(sent.size(), 4U);
   const auto cwnd = talk.connection.info().cwnd;
@@ -193,13 +186,13 @@ TEST_P(TcpIcmpAbout,
   const auto again = talk.peer.receive_all();
   ASSERT_GE(again.size(), 4U);
   for (const auto& answer : again) EXPECT_LE(answer.payload.size(), mtu - headers);
-  EXPECT_EQ(payload_of(again), pattern(5600)) << "R2525-04: the same octets in other segments";
+  EXPECT_EQ(payload_of(again), letters(5600)) << "R2525-04: the same octets in other segments";
   EXPECT_EQ(talk.connection.info().cwnd, cwnd);
 }
 
 TEST(TcpSourceQuench, IsDiscarded) {  // MUST-55
   Conversation talk;
-  talk.write(pattern(20000));
+  talk.write(letters(20000));
   talk.peer.receive_all();
   const auto before = talk.connection.info();
   report(talk.world, {"SourceQuench", {4, 0}, {4, 0}}, talk.peer.remote(), talk.peer.local(),

@@ -25,7 +25,7 @@ INSTANTIATE_TEST_SUITE_P(Tcp, TcpMaximumSegmentSize, ::testing::Values(IpFamily:
 
 TEST_P(TcpMaximumSegmentSize, OfThePeerLimitsWhatIsSent) {  // MUST-14
   Conversation talk({.peer = {.maximum_segment_size = 400}, .family = GetParam()});
-  talk.write(pattern(5000));
+  talk.write(letters(5000));
   const auto sent = talk.peer.receive_all();
   EXPECT_EQ(largest_of(sent), 400U);
 }
@@ -34,13 +34,13 @@ TEST_P(TcpMaximumSegmentSize, WithoutTheOptionIsThatOfEveryHost) {  // MUST-15
   HostUnderTest world;
   ScriptedPeer peer(world, 80, 5000, GetParam());
   auto& connection = peer.accept_from_host();
-  write(world, connection, pattern(20000));
+  write(world, connection, letters(20000));
   EXPECT_EQ(largest_of(peer.receive_all()), GetParam() == IpFamily::kIpv4 ? 536U : 1220U);
 }
 
 TEST_P(TcpMaximumSegmentSize, IsThatOfThePathWhereThePeerTakesMore) {  // MUST-16
   Conversation talk({.peer = modern_options(9000), .family = GetParam()});
-  talk.write(pattern(20000));
+  talk.write(letters(20000));
   EXPECT_EQ(largest_of(talk.peer.receive_all()), 1500 - headers() - 12);
 }
 
@@ -61,20 +61,20 @@ TEST_P(TcpMaximumSegmentSize, LeavesRoomForTheOptionsOfEachSegment) {  // R6691-
     Conversation talk({.peer = modern_options(9000), .mtu = mtu, .family = GetParam()});
     for (const std::uint32_t offset : {100U, 300U, 500U})
       talk.send_at(offset, "an island");  // SACK blocks are due
-    talk.write(pattern(20000));
+    talk.write(letters(20000));
     EXPECT_LE(largest_packet(talk), mtu);
   }
 }
 
 TEST_P(TcpMaximumSegmentSize, Of65535IsNoMoreThanThePathTakes) {  // R9293-14
   Conversation talk({.peer = {.maximum_segment_size = 65535}, .family = GetParam()});
-  talk.write(pattern(20000));
+  talk.write(letters(20000));
   EXPECT_EQ(largest_packet(talk), 1500U);
 }
 
 TEST_P(TcpMaximumSegmentSize, IsFilledByABulkWriteInAllButTheLastSegment) {  // SHLD-28, SHLD-27
   Conversation talk({.peer = {.maximum_segment_size = 1000}, .family = GetParam()});
-  for (int i = 0; i < 95; ++i) talk.write(pattern(50));
+  for (int i = 0; i < 95; ++i) talk.write(letters(50));
   std::vector<std::size_t> sizes;
   for (int round = 0; round < 5; ++round)
     for (const auto& answer : talk.acknowledge_all()) sizes.push_back(answer.payload.size());
@@ -87,7 +87,7 @@ TEST_P(TcpMaximumSegmentSize, IsFilledByABulkWriteInAllButTheLastSegment) {  // 
 TEST_P(TcpMaximumSegmentSize, TakesNoOfferThatIsAbsurdlySmall) {  // the floor of 216 octets of CVE-2019-11479
   for (const std::uint16_t mss : std::array<std::uint16_t, 3>{0, 1, 48}) {
     Conversation talk({.peer = {.maximum_segment_size = mss}, .family = GetParam()});
-    talk.write(pattern(5000));
+    talk.write(letters(5000));
     EXPECT_EQ(largest_of(talk.peer.receive_all()), 216U);
   }
 }
@@ -95,7 +95,7 @@ TEST_P(TcpMaximumSegmentSize, TakesNoOfferThatIsAbsurdlySmall) {  // the floor o
 TEST_P(TcpMaximumSegmentSize, TcpMaxsegLowersBothDirections) {  // MUST-14
   Conversation talk(
       {.peer = {.maximum_segment_size = 1400}, .host = {.max_segment = 500}, .family = GetParam()});
-  talk.write(pattern(5000));
+  talk.write(letters(5000));
   EXPECT_EQ(largest_of(talk.peer.receive_all()), 500U);
 }
 

@@ -28,7 +28,7 @@ class Flight {
   explicit Flight(ConversationOptions options, std::size_t segments = 10) : talk(options) {
     talk.grow_window(40);
     base = peer.expected;
-    talk.write(pattern(segments * 1000));
+    talk.write(letters(segments * 1000));
     sent = peer.receive_all();
     EXPECT_EQ(sent.size(), segments);
     talk.world.advance(milliseconds(10));  // the round trip
@@ -57,8 +57,8 @@ class Flight {
  private:
   std::string text_at(std::size_t offset, std::size_t size) {
     if (offset >= 1000 * sent.size())
-      return pattern(offset - 1000 * sent.size() + size).substr(offset - 1000 * sent.size());
-    return pattern(1000 * sent.size()).substr(offset, size);
+      return letters(offset - 1000 * sent.size() + size).substr(offset - 1000 * sent.size());
+    return letters(1000 * sent.size()).substr(offset, size);
   }
 };
 using Numbers = std::vector<std::uint32_t>;
@@ -84,7 +84,7 @@ TEST(TcpFastRetransmit, LeavesTheWindowAtSsthreshWhenAllIsRepaired) {  // R5681-
   (void)flight.sent_again();
   flight.talk.acknowledge(flight.at(10));
   EXPECT_EQ(flight.cwnd(), flight.ssthresh());
-  flight.talk.write(pattern(40000));
+  flight.talk.write(letters(40000));
   EXPECT_EQ(flight.peer.receive_all().size(), 5U) << "no burst";
 }
 
@@ -124,7 +124,7 @@ TEST(TcpFastRetransmit, IsNotStartedByDuplicatesOfWhatATimeoutSentAgain) {  // R
 
 TEST(TcpLimitedTransmit, SendsNewDataOnTheFirstTwoDuplicates) {  // R3042-01
   Conversation talk({.config = with_reno()});
-  talk.write(pattern(30000));
+  talk.write(letters(30000));
   ASSERT_EQ(talk.peer.receive_all().size(), 10U) << "the window is full";
   for (std::uint32_t i = 0; i < 2; ++i) {
     talk.acknowledge(talk.peer.expected);
@@ -160,7 +160,7 @@ TEST(TcpSelectiveRecovery,
 TEST(TcpSelectiveRecovery,
      RepairsHolesInOrderThenSendsNewDataAndStaysBelowTheWindow) {  // R6675-02, R6937-01, R6937-02
   Flight flight({.peer = with_sack()}, 20);
-  flight.talk.write(pattern(100000));
+  flight.talk.write(letters(100000));
   (void)flight.peer.receive_all();
   const std::uint64_t cwnd_before = flight.cwnd();
   const auto check = [&] {
@@ -183,7 +183,7 @@ TEST(TcpSelectiveRecovery,
 
 TEST(TcpSelectiveRecovery, SpreadsWhatItSendsOverTheAcks) {  // R6937-01, R6937-02
   Flight flight({.peer = with_sack(), .config = with_reno()}, 30);
-  flight.talk.write(pattern(100000));
+  flight.talk.write(letters(100000));
   (void)flight.peer.receive_all();
   std::size_t most = 0;
   std::size_t sent = 0;
@@ -262,7 +262,7 @@ TEST(TcpDuplicateReport, TakesANeedlessRecoveryBack) {  // R2883-02, R9438-03
   EXPECT_LT(flight.cwnd(), cwnd);
   flight.talk.acknowledge(flight.at(10));                                  // the first copy came late
   flight.talk.acknowledge(flight.at(10), 65535, {flight.segments(0, 1)});  // and the second for nothing
-  flight.talk.write(pattern(1000));
+  flight.talk.write(letters(1000));
   EXPECT_GE(flight.cwnd(), cwnd);
   EXPECT_EQ(flight.ssthresh(), ssthresh);
 }
@@ -274,7 +274,7 @@ class TcpReports : public ::testing::TestWithParam<bool> {
   TcpReports() : talk({.peer = GetParam() ? modern_options() : with_sack()}) {}
   std::size_t room() const { return GetParam() ? 3 : 4; }
   Answer arrive(std::uint32_t offset) {
-    talk.send_at(offset, pattern(100));
+    talk.send_at(offset, letters(100));
     return talk.peer.expect("A");
   }
   Conversation talk;
@@ -307,7 +307,7 @@ TEST_P(TcpReports, JoinWhatTouches) {  // R2018-02
 
 TEST_P(TcpReports, AreOnEveryAckWhileThereIsAHole) {  // R2018-03
   arrive(200);
-  talk.send_at(0, pattern(50));
+  talk.send_at(0, letters(50));
   EXPECT_EQ(talk.peer.expect("A").header.options.sack_count, 1);
   for (int i = 0; i < 5; ++i)
     EXPECT_EQ(arrive(200).header.options.sack_count, GetParam() ? 2 : 2)
@@ -315,11 +315,11 @@ TEST_P(TcpReports, AreOnEveryAckWhileThereIsAHole) {  // R2018-03
 }
 
 TEST_P(TcpReports, NameADuplicateFirst) {  // R2883-01
-  talk.peer.send_next("A", pattern(300));
+  talk.peer.send_next("A", letters(300));
   (void)talk.settle();
   const std::uint32_t next = talk.peer.next;
   talk.peer.next -= 300;
-  talk.send_at(100, pattern(100));
+  talk.send_at(100, letters(100));
   Answer answer = talk.peer.expect("A");
   talk.peer.next = next;
   ASSERT_EQ(answer.header.options.sack_count, 1);
@@ -346,7 +346,7 @@ TEST_P(TcpReports, EndWhenTheHoleIsFilled) {  // R2018-02, SHLD-31
 TEST(TcpHeldData,
      SurvivesThePeerCuttingItsSegmentsAnew) {  // R2525-05; out-of-order data lost then is a known bug
   Conversation talk({.peer = with_sack()});
-  const std::string text = pattern(5000);
+  const std::string text = letters(5000);
   const std::string_view all = text;
   for (const std::uint32_t at : {1000U, 3000U}) talk.send_at(at, all.substr(at, 1000));
   // After a timeout the peer sends from the start, in segments of another size.
@@ -359,11 +359,11 @@ TEST(TcpHeldData,
 TEST(TcpRack, ToleratesReorderingBelowAQuarterOfTheRoundTrip) {  // R8985-01
   Conversation talk({.peer = with_sack()});
   for (int i = 0; i < 10; ++i) {
-    talk.write(pattern(1000));
+    talk.write(letters(1000));
     (void)talk.acknowledge_all(milliseconds(100));
   }
   const std::uint32_t base = talk.peer.expected;
-  talk.write(pattern(2000));
+  talk.write(letters(2000));
   ASSERT_EQ(talk.peer.receive_all().size(), 2U);
   talk.world.advance(milliseconds(100));
   talk.acknowledge(base, 65535, {block(base + 1000, base + 2000)});
@@ -377,11 +377,11 @@ TEST(TcpRack, ToleratesReorderingBelowAQuarterOfTheRoundTrip) {  // R8985-01
 TEST(TcpRack, CallsLostWhatIsLater) {  // R8985-01: with one segment reported only
   Conversation talk({.peer = with_sack()});
   for (int i = 0; i < 10; ++i) {
-    talk.write(pattern(1000));
+    talk.write(letters(1000));
     (void)talk.acknowledge_all(milliseconds(100));
   }
   const std::uint32_t base = talk.peer.expected;
-  talk.write(pattern(2000));
+  talk.write(letters(2000));
   ASSERT_EQ(talk.peer.receive_all().size(), 2U);
   talk.world.advance(milliseconds(100));
   talk.acknowledge(base, 65535, {block(base + 1000, base + 2000)});
@@ -395,7 +395,7 @@ class TcpTailLossProbe : public ::testing::Test {
  protected:
   TcpTailLossProbe() {
     for (int i = 0; i < 30; ++i) {
-      talk.write(pattern(1000));
+      talk.write(letters(1000));
       (void)talk.acknowledge_all(milliseconds(100));
     }
     base = talk.peer.expected;
@@ -406,7 +406,7 @@ class TcpTailLossProbe : public ::testing::Test {
 };
 
 TEST_F(TcpTailLossProbe, RepeatsTheLastSegmentAfterTwoRoundTrips) {  // R8985-03
-  talk.write(pattern(5000));
+  talk.write(letters(5000));
   ASSERT_EQ(peer.receive_all().size(), 5U);
   talk.world.advance(milliseconds(198));
   peer.expect_silence();
@@ -417,7 +417,7 @@ TEST_F(TcpTailLossProbe, RepeatsTheLastSegmentAfterTwoRoundTrips) {  // R8985-03
 }
 
 TEST_F(TcpTailLossProbe, FindsALossAtTheEndWithoutATimeout) {  // R8985-03
-  talk.write(pattern(5000));
+  talk.write(letters(5000));
   (void)peer.receive_all();
   talk.world.advance(milliseconds(100));
   talk.acknowledge(base + 2000);  // the last three are lost
@@ -434,13 +434,13 @@ TEST_F(TcpTailLossProbe, FindsALossAtTheEndWithoutATimeout) {  // R8985-03
 
 TEST_F(TcpTailLossProbe, ThatRepairedALossReducesTheWindowOnce) {  // R8985-04
   const std::uint64_t cwnd = talk.connection.info().cwnd;
-  talk.write(pattern(5000));
+  talk.write(letters(5000));
   (void)peer.receive_all();
   talk.world.advance(milliseconds(100));
   talk.acknowledge(base + 4000);
   talk.world.advance(milliseconds(306));
   ASSERT_EQ(peer.receive_all().size(), 1U);
-  talk.write(pattern(1000));
+  talk.write(letters(1000));
   (void)peer.receive_all();
   talk.world.advance(milliseconds(100));
   talk.acknowledge(base + 6000);
@@ -449,13 +449,13 @@ TEST_F(TcpTailLossProbe, ThatRepairedALossReducesTheWindowOnce) {  // R8985-04
 
 TEST_F(TcpTailLossProbe, ThatWasNotNeededDoesNot) {  // R8985-04
   const std::uint64_t cwnd = talk.connection.info().cwnd;
-  talk.write(pattern(5000));
+  talk.write(letters(5000));
   (void)peer.receive_all();
   talk.world.advance(milliseconds(206));
   ASSERT_EQ(peer.receive_all().size(), 1U);
   talk.acknowledge(base + 5000);                                            // they were only late
   talk.acknowledge(base + 5000, 65535, {block(base + 4000, base + 5000)});  // and the probe for nothing
-  talk.write(pattern(1000));
+  talk.write(letters(1000));
   (void)talk.acknowledge_all(milliseconds(100));
   EXPECT_GE(talk.connection.info().cwnd, cwnd);
 }
@@ -469,7 +469,7 @@ TEST(TcpSpuriousTimeout, IsSeenByTwoAcksThatMoveOnWithoutTheRetransmission) {  /
   flight.talk.world.advance(rto + milliseconds(2));
   EXPECT_EQ(flight.sent_again(), Numbers{0});
   // The ACKs were held up; the originals have all arrived.
-  flight.talk.write(pattern(5000));
+  flight.talk.write(letters(5000));
   flight.talk.acknowledge(flight.at(1));
   flight.talk.acknowledge(flight.at(2));
   for (std::uint32_t i = 3; i <= 10; ++i) flight.talk.acknowledge(flight.at(i));

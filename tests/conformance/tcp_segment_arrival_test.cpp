@@ -148,7 +148,7 @@ class Acceptance : public ::testing::Test {
   }
   void fill() {
     while (talk.receive_window() > 0)
-      talk.peer.send_next("A", pattern(std::min<std::size_t>(talk.receive_window(), 1000)));
+      talk.peer.send_next("A", letters(std::min<std::size_t>(talk.receive_window(), 1000)));
     talk.peer.receive_all();
   }
 
@@ -212,11 +212,11 @@ TEST_F(Acceptance, WithAClosedWindowResetAcknowledgmentAndUrgentPointerAreProces
 
 TEST_F(Acceptance, WhatExceedsTheWindowIsCutOffAndNotAcknowledged) {  // R9293-06
   const std::uint32_t window = talk.receive_window();
-  for (std::uint32_t sent = 0; sent + 1000 <= window; sent += 1000) peer.send_next("A", pattern(1000));
+  for (std::uint32_t sent = 0; sent + 1000 <= window; sent += 1000) peer.send_next("A", letters(1000));
   const std::uint32_t left = talk.receive_window();
   ASSERT_LT(left, 1000U);
   peer.receive_all();
-  talk.send_at(0, pattern(1000));
+  talk.send_at(0, letters(1000));
   EXPECT_EQ(talk.settle().back().acknowledgment(), peer.next + left);
   EXPECT_EQ(talk.read().size(), window);
 }
@@ -231,7 +231,7 @@ TEST_F(Acceptance, OverlappingSegmentsDeliverEachOctetOnce) {  // R9293-06
 TEST(WindowUpdate, OfAnOlderSegmentIsNotTaken) {  // R9293-08
   Conversation talk;
   ScriptedPeer& peer = talk.peer;
-  talk.write(pattern(3000));
+  talk.write(letters(3000));
   const auto sent = peer.receive_all();
   ASSERT_EQ(sent.size(), 3U);
   // Two ACKs of the peer change their order on the way: the later one, with data before it, comes first.
@@ -254,7 +254,7 @@ TEST(WindowUpdate, IsComparedModulo2To32) {  // R9293-08, R9293-15; WL1 compared
              .sequence = peer.next,
              .acknowledgment = peer.expected,
              .window = 4000,
-             .payload = pattern(30)});
+             .payload = letters(30)});
   EXPECT_EQ(talk.connection.info().send_window, 4000U);
   peer.next += 30;  // past zero
   peer.send({.flags = "A", .sequence = peer.next, .acknowledgment = peer.expected, .window = 6000});

@@ -11,14 +11,6 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-tcp::Connection& begin_to_connect(HostUnderTest& world, ScriptedPeer& peer,
-                                  const tcp::Options& options = {}) {
-  return world.with([&]() -> tcp::Connection& {
-    auto hold = world.host().tcp().bind({.local = peer.remote()});
-    return **world.host().tcp().connect(*hold, peer.local(), options);
-  });
-}
-
 // The timer wheel of the host turns in steps of about a millisecond.
 void expect_about(Duration time, Duration expected) {
   EXPECT_GE(time, expected - milliseconds(2));
@@ -173,17 +165,17 @@ class TcpTimer : public ::testing::Test {
 };
 
 TEST_F(TcpTimer, StartsWithWhatIsSentFirst) {  // R6298-03 (5.1)
-  talk.write(pattern(1000));
+  talk.write(letters(1000));
   peer.receive_all();
   world.advance(rto() / 2);
-  talk.write(pattern(1000));
+  talk.write(letters(1000));
   ASSERT_EQ(peer.receive_all().size(), 1U);
   const Duration expected = rto() - rto() / 2;
   expect_about(time_until_sent(world), expected);  // what is sent later does not restart it
 }
 
 TEST_F(TcpTimer, RestartsWhenNewDataIsAcknowledged) {  // R6298-03 (5.3)
-  talk.write(pattern(3000));
+  talk.write(letters(3000));
   peer.receive_all();
   const Duration whole = rto();
   world.advance(whole * 3 / 4);
@@ -193,7 +185,7 @@ TEST_F(TcpTimer, RestartsWhenNewDataIsAcknowledged) {  // R6298-03 (5.3)
 }
 
 TEST_F(TcpTimer, DoesNotRestartWhenNothingNewIsAcknowledged) {  // R6298-03 (5.3)
-  talk.write(pattern(3000));
+  talk.write(letters(3000));
   peer.receive_all();
   world.advance(rto() / 2);
   talk.acknowledge(peer.expected);
@@ -202,7 +194,7 @@ TEST_F(TcpTimer, DoesNotRestartWhenNothingNewIsAcknowledged) {  // R6298-03 (5.3
 }
 
 TEST_F(TcpTimer, StopsWhenAllIsAcknowledged) {  // R6298-03 (5.2)
-  talk.write(pattern(3000));
+  talk.write(letters(3000));
   talk.acknowledge_all();
   world.advance(hours(1));
   peer.expect_silence();
@@ -223,13 +215,13 @@ TEST_F(TcpTimer, DoublesEachTimeUpToTwoMinutes) {  // R6298-03 (5.5), MUST-19
 
 TEST_F(TcpTimer, SendsTheOneSegmentThatIsMissingFirst) {  // R6298-03 (5.4), R2525-14, R2525-02
   talk.grow_window(20);
-  talk.write(pattern(10000));
+  talk.write(letters(10000));
   ASSERT_EQ(peer.receive_all().size(), 10U);
   (void)time_until_sent(world);
   const auto again = peer.receive_all();
   ASSERT_EQ(again.size(), 1U);
   EXPECT_EQ(again[0].sequence(), peer.expected);
-  EXPECT_EQ(again[0].payload, pattern(10000).substr(0, 1000));
+  EXPECT_EQ(again[0].payload, letters(10000).substr(0, 1000));
 }
 
 // ---------------------------------------------------------------- giving up

@@ -142,7 +142,7 @@ TEST_F(TcpTimestamps, OffsetIsAnotherForEachPairOfHosts) {  // R7323-12, R6191-0
 }
 
 TEST_F(TcpTimestamps, GiveAnRttOfWhatWasSentTwice) {  // R7323-08, MUST-18
-  talk.write(pattern(900));
+  talk.write(letters(900));
   (void)peer.receive_all();
   talk.world.advance(milliseconds(1500));
   const auto again = peer.receive_all();
@@ -156,18 +156,18 @@ TEST_F(TcpTimestamps, GiveAnRttOfWhatWasSentTwice) {  // R7323-08, MUST-18
 
 TEST_F(TcpTimestamps, ManyAcksPerRoundTripDoNotForgetThePast) {  // R7323-08: appendix G
   for (int i = 0; i < 20; ++i) {
-    talk.write(pattern(900));
+    talk.write(letters(900));
     (void)talk.acknowledge_all(milliseconds(i % 2 == 0 ? 300 : 100));
   }
   const Duration varied = talk.connection.info().rttvar;
-  talk.write(pattern(30 * 988));
+  talk.write(letters(30 * 988));
   (void)talk.acknowledge_all(milliseconds(200));
   EXPECT_GT(talk.connection.info().rttvar, varied / 4) << "one round trip of thirty ACKs";
 }
 
 TEST_F(TcpTimestamps, EchoThatWasMadeUpIsNoRttOfDays) {  // R7323-08
   const Duration srtt = talk.connection.info().srtt;
-  talk.write(pattern(900));
+  talk.write(letters(900));
   (void)peer.receive_all();
   peer.timestamp_echo -= 0x40000000;
   peer.expected += 900;

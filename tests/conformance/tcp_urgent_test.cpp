@@ -49,7 +49,7 @@ TEST_F(TcpUrgent, DataOfAnyLengthIsAnnouncedInEachSegmentUpToItsEnd) {  // MUST-
   talk.grow_window(100);
   constexpr std::uint32_t kLength = 70000;
   const std::uint32_t begin = peer.expected;
-  talk.write(pattern(kLength), {.urgent = true});
+  talk.write(letters(kLength), {.urgent = true});
   talk.write("and what is not urgent");
   std::size_t urgent = 0;
   for (int round = 0; round < 5; ++round) {
@@ -71,13 +71,13 @@ TEST_F(TcpUrgent, MarkIsFollowedThroughManySegmentsWhileThePointerMovesOn) {  //
   const std::uint32_t end = peer.next + kLength;
   std::size_t received = 0;
   while (peer.next != end) {
-    send_urgent(pattern(1000), static_cast<std::uint16_t>(std::min(end - peer.next, 65535U)));
+    send_urgent(letters(1000), static_cast<std::uint16_t>(std::min(end - peer.next, 65535U)));
     EXPECT_TRUE(talk.connection.readiness().priority) << "more urgent data is to come";
     received += read_up_to_mark().size();
   }
   EXPECT_EQ(received, kLength - 1) << "all but the last octet, which is the urgent one";
   EXPECT_TRUE(talk.connection.at_urgent_mark());
-  EXPECT_EQ(read_urgent(), pattern(1000).back());
+  EXPECT_EQ(read_urgent(), letters(1000).back());
   EXPECT_FALSE(talk.connection.readiness().priority);
 }
 

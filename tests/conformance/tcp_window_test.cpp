@@ -65,7 +65,7 @@ TEST_P(TcpOfferedWindow, NeverShrinksWhateverIsSentReadOrSet) {  // SHLD-14, R73
       default:
         if (window > 0) {
           const auto size = static_cast<std::size_t>(1 + random.below(std::min(window, 1400U)));
-          talk.peer.send_next("A", pattern(size));
+          talk.peer.send_next("A", letters(size));
         }
     }
     edge.look_at(talk.peer.receive_all());
@@ -78,7 +78,7 @@ TEST(TcpWindowOffer,
   Conversation talk({.host = {.receive_buffer = 60000}});
   const std::uint32_t offered = talk.receive_window();
   for (std::uint32_t sent = 0; sent < offered; sent += 1000)
-    talk.peer.send_next("A", pattern(std::min(offered - sent, 1000U)));
+    talk.peer.send_next("A", letters(std::min(offered - sent, 1000U)));
   (void)talk.settle();
   talk.set([](tcp::Options& options) { options.receive_buffer = 4000; });
   talk.send_at(0, "probe");
@@ -92,7 +92,7 @@ TEST(TcpWindowOffer, AcceptsAllThatWasEverOffered) {  // R7323-04, SHLD-14
   const std::uint32_t offered = talk.receive_window();
   talk.set([](tcp::Options& options) { options.receive_buffer = 4000; });
   for (std::uint32_t sent = 0; sent < offered; sent += 1000)
-    talk.peer.send_next("A", pattern(std::min(offered - sent, 1000U)));
+    talk.peer.send_next("A", letters(std::min(offered - sent, 1000U)));
   EXPECT_EQ(talk.read().size(), offered);
 }
 
@@ -101,7 +101,7 @@ TEST(TcpWindowOffer, IsKeptInOctetsAndShiftedOnTheWireOnly) {  // R7323-03
   const auto scale = talk.connection.info().receive_scale;
   ASSERT_GT(scale, 0);
   for (const std::size_t size : {1U, 777U, 1000U, 333U}) {
-    talk.peer.send_next("PA", pattern(size));
+    talk.peer.send_next("PA", letters(size));
     const auto answers = talk.settle();
     ASSERT_FALSE(answers.empty());
     const std::uint32_t on_the_wire = std::uint32_t{answers.back().header.window} << scale;
@@ -111,7 +111,7 @@ TEST(TcpWindowOffer, IsKeptInOctetsAndShiftedOnTheWireOnly) {  // R7323-03
 
 TEST(TcpWindowOffer, ReopensOnlyWhenThatIsWorthASegment) {  // MUST-39
   Conversation talk({.host = {.receive_buffer = 20000}});
-  while (talk.receive_window() > 0) talk.peer.send_next("A", pattern(std::min(talk.receive_window(), 1000U)));
+  while (talk.receive_window() > 0) talk.peer.send_next("A", letters(std::min(talk.receive_window(), 1000U)));
   (void)talk.settle();
   std::array<std::uint8_t, 1> one;
   std::size_t read = 0;
@@ -128,7 +128,7 @@ TEST(TcpWindowOffer, ReopensOnlyWhenThatIsWorthASegment) {  // MUST-39
 
 TEST(TcpWindowOffer, ShowsNoSliverToAProbe) {  // MUST-39
   Conversation talk({.host = {.receive_buffer = 20000}});
-  while (talk.receive_window() > 0) talk.peer.send_next("A", pattern(std::min(talk.receive_window(), 1000U)));
+  while (talk.receive_window() > 0) talk.peer.send_next("A", letters(std::min(talk.receive_window(), 1000U)));
   (void)talk.settle();
   std::array<std::uint8_t, 700> some;
   talk.world.with([&] { return talk.connection.receive(some); });
@@ -138,7 +138,7 @@ TEST(TcpWindowOffer, ShowsNoSliverToAProbe) {  // MUST-39
 
 TEST(TcpWindowOffer, MayStayClosedForEverWhileProbesAreAnswered) {  // MAY-8
   Conversation talk({.host = {.receive_buffer = 4096}});
-  while (talk.receive_window() > 0) talk.peer.send_next("A", pattern(std::min(talk.receive_window(), 1000U)));
+  while (talk.receive_window() > 0) talk.peer.send_next("A", letters(std::min(talk.receive_window(), 1000U)));
   (void)talk.settle();
   for (int i = 0; i < 100; ++i) {
     talk.world.advance(minutes(1));
@@ -156,7 +156,7 @@ class TcpShrunkenWindow : public ::testing::Test {
  protected:
   // Nine segments are in flight, and only `window` octets of them are wanted any more.
   void shrink_to(std::uint32_t window) {
-    talk.write(pattern(9000));
+    talk.write(letters(9000));
     ASSERT_EQ(peer.receive_all().size(), 9U);
     talk.acknowledge(peer.expected, window);
   }
@@ -166,7 +166,7 @@ class TcpShrunkenWindow : public ::testing::Test {
 
 TEST_F(TcpShrunkenWindow, GetsNoNewData) {  // MUST-34, SHLD-15
   shrink_to(4500);
-  talk.write(pattern(9000));
+  talk.write(letters(9000));
   peer.expect_silence();
   talk.acknowledge(peer.expected + 2000, 2500);
   peer.expect_silence();
@@ -183,7 +183,7 @@ TEST_F(TcpShrunkenWindow, StillGetsOldDataInsideOfItAgain) {  // SHLD-16, MAY-7
   const auto again = talk.settle(seconds(5));
   ASSERT_FALSE(again.empty());
   EXPECT_EQ(again[0].sequence(), peer.expected);
-  EXPECT_EQ(again[0].payload, pattern(9000).substr(0, 1000));
+  EXPECT_EQ(again[0].payload, letters(9000).substr(0, 1000));
 }
 
 TEST_F(TcpShrunkenWindow, IsNoReasonToGiveUpWhileThePeerAnswers) {  // SHLD-17
@@ -207,7 +207,7 @@ TEST_F(TcpShrunkenWindow, IsNoReasonToGiveUpWhileThePeerAnswers) {  // SHLD-17
       talk.acknowledge(peer.expected);
     }
   }
-  EXPECT_EQ(text, pattern(9000));
+  EXPECT_EQ(text, letters(9000));
 }
 
 TEST_F(TcpShrunkenWindow, IsProbedWhenItIsClosed) {  // MUST-35
@@ -219,7 +219,7 @@ TEST_F(TcpShrunkenWindow, NeverMakesTheUsableWindowHuge) {  // MUST-34: it is ne
   for (std::uint32_t window = 9000; window > 0; window -= 1000) {
     if (window == 9000) {
       shrink_to(8000);
-      talk.write(pattern(30000));
+      talk.write(letters(30000));
     } else {
       talk.acknowledge(peer.expected, window - 1000);
     }
@@ -232,11 +232,11 @@ TEST_F(TcpShrunkenWindow, NeverMakesTheUsableWindowHuge) {  // MUST-34: it is ne
 class TcpZeroWindow : public ::testing::Test {
  protected:
   TcpZeroWindow() {
-    talk.write(pattern(1000));
+    talk.write(letters(1000));
     (void)talk.settle(milliseconds(100));
     peer.expected += 1000;
     talk.acknowledge(peer.expected, 0);
-    talk.write(pattern(3000));
+    talk.write(letters(3000));
   }
   Duration time_until_sent() {
     const Instant begin = talk.world.now();
@@ -291,7 +291,7 @@ TEST_F(TcpZeroWindow, EndsWhenTheAnswerToAProbeOpensIt) {  // MUST-36, R2525-12:
   (void)time_until_sent();
   peer.expect("A");
   talk.acknowledge(peer.expected, 65535);
-  EXPECT_EQ(payload_of(peer.receive_all()), pattern(3000));
+  EXPECT_EQ(payload_of(peer.receive_all()), letters(3000));
 }
 
 TEST_F(TcpZeroWindow, IsNoDeadlockWhenAnswersAreLostToo) {  // R2525-12
@@ -302,7 +302,7 @@ TEST_F(TcpZeroWindow, IsNoDeadlockWhenAnswersAreLostToo) {  // R2525-12
   (void)time_until_sent();
   peer.expect("A");
   talk.acknowledge(peer.expected, 65535);
-  EXPECT_EQ(payload_of(peer.receive_all()), pattern(3000));
+  EXPECT_EQ(payload_of(peer.receive_all()), letters(3000));
 }
 
 TEST_F(TcpZeroWindow, AndDataOfThePeerGetOnTogether) {  // R2525-12: a probe and data cross
@@ -312,7 +312,7 @@ TEST_F(TcpZeroWindow, AndDataOfThePeerGetOnTogether) {  // R2525-12: a probe and
   EXPECT_EQ(talk.read(), "while closed");
   EXPECT_EQ(talk.settle().back().acknowledgment(), peer.next);
   peer.send_next("PA", "and open", 65535);
-  EXPECT_EQ(payload_of(talk.settle()), pattern(3000));
+  EXPECT_EQ(payload_of(talk.settle()), letters(3000));
 }
 
 // ---------------------------------------------------------------- silly windows
@@ -321,7 +321,7 @@ TEST(TcpSillyWindow, IsNotFollowedByASender) {  // MUST-38
   Conversation talk;
   talk.grow_window(20);
   talk.acknowledge(talk.peer.expected, 0);
-  talk.write(pattern(5000));
+  talk.write(letters(5000));
   for (std::uint32_t window = 1; window < 1000; ++window) talk.acknowledge(talk.peer.expected, window);
   talk.peer.expect_silence();
   talk.acknowledge(talk.peer.expected, 1000);
@@ -330,11 +330,11 @@ TEST(TcpSillyWindow, IsNotFollowedByASender) {  // MUST-38
 
 TEST(TcpSillyWindow, IsUsedFromHalfTheLargestOn) {  // MUST-38: for peers with tiny buffers
   Conversation talk({.window = 600});
-  talk.write(pattern(600));
+  talk.write(letters(600));
   (void)talk.peer.receive_all();
   talk.peer.expected += 600;
   talk.acknowledge(talk.peer.expected, 0);
-  talk.write(pattern(5000));
+  talk.write(letters(5000));
   talk.acknowledge(talk.peer.expected, 299);
   talk.peer.expect_silence();
   talk.acknowledge(talk.peer.expected, 300);
@@ -345,7 +345,7 @@ TEST(TcpSillyWindow, IsUsedInTheEndAnyhow) {  // MUST-38: the override timer
   Conversation talk;
   talk.grow_window(20);
   talk.acknowledge(talk.peer.expected, 0);
-  talk.write(pattern(5000));
+  talk.write(letters(5000));
   talk.acknowledge(talk.peer.expected, 700);
   talk.peer.expect_silence();
   EXPECT_EQ(payload_of(talk.settle(talk.connection.info().rto + milliseconds(5))).size(), 700U);
@@ -355,7 +355,7 @@ TEST(TcpSillyWindow,
      IsNoStallWithSuperSegments) {  // a send stall with SWS avoidance on super-frames is a known bug
   Conversation talk({.peer = modern_options(1460)});
   std::size_t received = 0;
-  talk.write(pattern(4000000));
+  talk.write(letters(4000000));
   for (int round = 0; round < 2000 && received < 4000000; ++round) {
     received += payload_of(talk.acknowledge_all(milliseconds(20))).size();
     ++talk.peer.timestamp_value;

@@ -318,7 +318,14 @@ tcp::Connection& ScriptedPeer::accept_from_host(const tcp::Options& options,
 
 // ---------------------------------------------------------------- text
 
-std::string pattern(std::size_t octets) {
+tcp::Connection& begin_to_connect(HostUnderTest& world, ScriptedPeer& peer, const tcp::Options& options) {
+  return world.with([&]() -> tcp::Connection& {
+    auto hold = world.host().tcp().bind({.local = peer.remote()});
+    return **world.host().tcp().connect(*hold, peer.local(), options);
+  });
+}
+
+std::string letters(std::size_t octets) {
   std::string text(octets, '\0');
   for (std::size_t i = 0; i < octets; ++i) text[i] = static_cast<char>('a' + (i * 7 + i / 251) % 26);
   return text;

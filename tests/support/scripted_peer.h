@@ -159,7 +159,9 @@ class ScriptedPeer {
 };
 
 std::string describe(const wire::TcpHeader& header, std::size_t payload);
-std::string pattern(std::size_t octets);  // recognisable bytes
+// The host begins to connect to the peer; the rest is the test's.
+tcp::Connection& begin_to_connect(HostUnderTest& world, ScriptedPeer& peer, const tcp::Options& options = {});
+std::string letters(std::size_t octets);  // recognisable bytes
 std::string read_all(HostUnderTest& world, tcp::Connection& connection);
 std::size_t write(HostUnderTest& world, tcp::Connection& connection, std::string_view text,
                   tcp::SendFlags flags = {});

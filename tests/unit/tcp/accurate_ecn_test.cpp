@@ -142,7 +142,7 @@ TEST_F(AccurateEcnConnection, CubicReducesOncePerRoundTrip) {
   peer_.next += 1;
   peer_.send({.flags = "AC", .sequence = peer_.next, .acknowledgment = peer_.expected});
   tcp::Connection& connection = **world_.with([&] { return listener.accept(); });
-  write(world_, connection, pattern(10000));
+  write(world_, connection, letters(10000));
   const auto sent = peer_.receive_all();
   ASSERT_EQ(sent.size(), 10U);
   for (const Answer& segment : sent) {

@@ -124,7 +124,7 @@ class BufferTuningByPeer : public ::testing::Test {
     std::uint32_t window = 20'000;
     for (int i = 0; i < rounds; ++i) {
       world.advance(milliseconds(20));
-      for (std::uint32_t sent = 0; sent + 1000 <= window; sent += 1000) peer.send_next("A", pattern(1000));
+      for (std::uint32_t sent = 0; sent + 1000 <= window; sent += 1000) peer.send_next("A", letters(1000));
       if (reads) read_all(world, connection);
       for (const auto& answer : peer.receive_all()) window = std::uint32_t{answer.header.window} << 7;
     }

@@ -61,7 +61,7 @@ class Clamp : public testing::Test {
 
 TEST_F(Clamp, GivesOneSegmentToWhoWantsNoWindowAndTellsSo) {
   tcp::Connection& connection = connect({.cwnd = 0});
-  write(world, connection, pattern(5000));
+  write(world, connection, letters(5000));
   EXPECT_EQ(connection.info().cwnd, 1000U);
   EXPECT_EQ(connection.info().in_flight, 1000U) << "the loss window of RFC 5681, not a standstill";
   ASSERT_EQ(trace.clamps.size(), 1U) << "told when it begins, not each time";
@@ -71,7 +71,7 @@ TEST_F(Clamp, GivesOneSegmentToWhoWantsNoWindowAndTellsSo) {
 
 TEST_F(Clamp, GivesWhatSequenceNumbersAllowToWhoWantsEverything) {
   tcp::Connection& connection = connect({.cwnd = UINT64_MAX});
-  write(world, connection, pattern(5000));
+  write(world, connection, letters(5000));
   EXPECT_EQ(connection.info().cwnd, tcp::kMaxCongestionWindow);
   ASSERT_EQ(trace.clamps.size(), 1U);
   EXPECT_EQ(trace.clamps[0].wanted_cwnd, UINT64_MAX);
@@ -79,14 +79,14 @@ TEST_F(Clamp, GivesWhatSequenceNumbersAllowToWhoWantsEverything) {
 
 TEST_F(Clamp, DoesNotLetAPaceStandStill) {
   tcp::Connection& connection = connect({.pacing_rate = 1});
-  write(world, connection, pattern(5000));
+  write(world, connection, letters(5000));
   EXPECT_EQ(connection.info().pacing_rate, 251U) << "a segment in four seconds";
   ASSERT_EQ(trace.clamps.size(), 1U);
   EXPECT_EQ(trace.clamps[0].wanted_pacing_rate, 1U);
 }
 
 TEST_F(Clamp, SaysNothingOfWhatIsOrdinary) {
-  write(world, connect({}), pattern(5000));
+  write(world, connect({}), letters(5000));
   EXPECT_TRUE(trace.clamps.empty());
 }
 

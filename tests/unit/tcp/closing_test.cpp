@@ -48,7 +48,7 @@ TEST_F(Closing, HalfClosedConnectionStillReceives) {  // R9293-13
   peer.send_next(".");
   std::string received;
   for (int i = 0; i < 100; ++i) {
-    peer.send_next("PA", pattern(1000));
+    peer.send_next("PA", letters(1000));
     received += read_all(world, connection);
   }
   EXPECT_EQ(received.size(), 100000U);

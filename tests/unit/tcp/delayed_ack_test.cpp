@@ -65,15 +65,15 @@ class AckPolicy : public ::testing::Test {
   // Until there are no quick acknowledgments left.
   void leave_quick_mode() {
     for (int i = 0; i < 20; ++i) {
-      peer.send_next("A", pattern(1000));
+      peer.send_next("A", letters(1000));
       world.advance(250ms);
-      peer.send_next("A", pattern(1000));
+      peer.send_next("A", letters(1000));
       peer.receive_all();
       read_all(world, connection);
     }
     for (int i = 0; i < 40; ++i) {
       world.advance(1ms);
-      peer.send_next("A", pattern(1000));
+      peer.send_next("A", letters(1000));
       peer.receive_all();
       read_all(world, connection);
     }
@@ -88,10 +88,10 @@ TEST_F(AckPolicy, EverySecondFullSegmentIsAcknowledgedAtOnce) {  // SHLD-19
   leave_quick_mode();
   for (int i = 0; i < 10; ++i) {
     world.advance(1ms);
-    peer.send_next("A", pattern(1000));
+    peer.send_next("A", letters(1000));
     const bool is_answered_by_one = !peer.receive_all().empty();
     world.advance(1ms);
-    peer.send_next("A", pattern(1000));
+    peer.send_next("A", letters(1000));
     EXPECT_NE(is_answered_by_one, !peer.receive_all().empty());
   }
 }
@@ -100,18 +100,18 @@ TEST_F(AckPolicy, AHoleIsReportedAtOnceAndSoIsWhatFollows) {  // RFC 5681 §4.2
   leave_quick_mode();
   const std::uint32_t hole = peer.next;
   peer.next += 1000;
-  peer.send_next("A", pattern(1000));
+  peer.send_next("A", letters(1000));
   EXPECT_EQ(peer.expect("A").acknowledgment(), hole);
-  peer.send({.flags = "A", .sequence = hole, .acknowledgment = peer.expected, .payload = pattern(1000)});
+  peer.send({.flags = "A", .sequence = hole, .acknowledgment = peer.expected, .payload = letters(1000)});
   EXPECT_EQ(peer.expect("A").acknowledgment(), peer.next);
-  peer.send_next("A", pattern(1000));
+  peer.send_next("A", letters(1000));
   EXPECT_EQ(peer.expect("A").acknowledgment(), peer.next) << "the peer begins anew: quick acknowledgments";
 }
 
 TEST_F(AckPolicy, NothingWaitsLongerThanHalfASecond) {  // MUST-40
   leave_quick_mode();
   for (int i = 0; i < 30; ++i) {
-    peer.send_next("A", pattern(10));
+    peer.send_next("A", letters(10));
     world.advance(499ms);
     ASSERT_EQ(peer.receive_all().size(), 1U) << i;
     world.advance(std::chrono::milliseconds(i * 7 % 90));

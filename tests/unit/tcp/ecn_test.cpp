@@ -84,7 +84,7 @@ TEST_F(Ecn, IsAskedForOnceAndThenDoneWithout) {  // §6.1.1.1
 
 TEST_F(Ecn, MarksNewDataAsCapableAndNothingElse) {
   tcp::Connection& connection = open("SEC", "SAE");
-  write(world_, connection, pattern(1000));
+  write(world_, connection, letters(1000));
   EXPECT_EQ(peer_.expect("PA").traffic_class, kEct0);
   world_.advance(std::chrono::seconds(2));
   const Answer again = peer_.expect("PA");
@@ -98,7 +98,7 @@ TEST_F(Ecn, MarksNewDataAsCapableAndNothingElse) {
 
 TEST_F(Ecn, MarksNothingWithoutAgreement) {
   tcp::Connection& connection = open("S", "SA");
-  write(world_, connection, pattern(1000));
+  write(world_, connection, letters(1000));
   EXPECT_EQ(peer_.expect("PA").traffic_class, 0);
 }
 
@@ -124,7 +124,7 @@ TEST_F(Ecn, EchoesCongestionInEveryAckUntilTheSenderHasReduced) {  // §6.1.3
 
 TEST_F(Ecn, ReducesOncePerRoundTripAndSaysSo) {  // §6.1.2
   tcp::Connection& connection = open("SEC", "SAE");
-  write(world_, connection, pattern(10000));
+  write(world_, connection, letters(10000));
   EXPECT_EQ(peer_.receive_all().size(), 10U);
   const std::uint64_t before = connection.info().cwnd;
   acknowledge("AE", 1000);
@@ -135,7 +135,7 @@ TEST_F(Ecn, ReducesOncePerRoundTripAndSaysSo) {  // §6.1.2
   EXPECT_EQ(connection.info().cwnd, after) << "the second echo is of the same round trip";
   acknowledge("AE", 8000);
   peer_.receive_all();
-  write(world_, connection, pattern(2000));
+  write(world_, connection, letters(2000));
   const auto sent = peer_.receive_all();
   ASSERT_EQ(sent.size(), 2U);
   EXPECT_TRUE(sent[0].header.flags.cwr);
@@ -144,7 +144,7 @@ TEST_F(Ecn, ReducesOncePerRoundTripAndSaysSo) {  // §6.1.2
 
 TEST_F(Ecn, IgnoresEchoesWithoutAgreement) {
   tcp::Connection& connection = open("S", "SA");
-  write(world_, connection, pattern(10000));
+  write(world_, connection, letters(10000));
   peer_.receive_all();
   const std::uint64_t before = connection.info().cwnd;
   acknowledge("AE", 1000);

@@ -120,7 +120,7 @@ TEST_F(FastOpenHosts, CarryQuestionsThatAreLongerThanASyn) {
   start(with_delay(milliseconds(5)));
   ask("x");
   for (const std::size_t size : {1420U, 1421U, 10000U, 200000U}) {
-    const std::string question = pattern(size);
+    const std::string question = letters(size);
     EXPECT_EQ(ask(question).text, question + "!") << size;
   }
   EXPECT_EQ(of_client(Counter::kTcpExtTCPFastOpenActive), 4U);
@@ -149,7 +149,7 @@ TEST_F(FastOpenHosts, LoseNothingOnALossyLink) {
     options.lose = [&](const Packet&) { return random.chance(0.2); };
     start(std::move(options), 3);
     for (int i = 0; i < 10; ++i) {
-      const std::string question = pattern(1 + random.below(4000));
+      const std::string question = letters(1 + random.below(4000));
       ASSERT_EQ(ask(question).text, question + "!");
       ASSERT_EQ(requests.size(), static_cast<std::size_t>(i) + 1);
       ASSERT_EQ(requests.back(), question);

@@ -137,7 +137,7 @@ TEST_P(FastOpenServer, SendsAWholeInitialWindowAndNoMoreBeforeTheHandshakeIsDone
   ScriptedPeer peer = client(4000);
   open(peer, cookie, "q");
   auto& connection = accept(listener);
-  write(world, connection, pattern(100000));
+  write(world, connection, letters(100000));
   std::size_t octets = 0;
   for (const Answer& answer : peer.receive_all()) octets += answer.payload.size();
   EXPECT_EQ(octets, 10U * connection.info().send_mss);
@@ -154,7 +154,7 @@ TEST_P(FastOpenServer, MindsThePeersWindowBeforeTheHandshakeIsDone) {
              .options = with_cookie(cookie, modern_options())});
   peer.expect("SA");
   auto& connection = accept(listener);
-  write(world, connection, pattern(5000));
+  write(world, connection, letters(5000));
   std::size_t octets = 0;
   for (const Answer& answer : peer.receive_all()) octets += answer.payload.size();
   EXPECT_LE(octets, 500U) << "the window of a SYN is not scaled";
@@ -313,7 +313,7 @@ TEST_P(FastOpenServer, StartsWithOneSegmentWhenTheSynAckGotLost) {  // RFC 5681 
   world.advance(milliseconds(1001));
   peer.expect("SA");
   peer.send_next(".");
-  write(world, connection, pattern(50000));
+  write(world, connection, letters(50000));
   std::size_t octets = 0;
   for (const Answer& answer : peer.receive_all()) octets += answer.payload.size();
   EXPECT_EQ(octets, connection.info().send_mss);
@@ -395,11 +395,11 @@ TEST_P(FastOpenServer, TakesOnlyAsMuchOfTheSynAsTheReceiveBufferHolds) {
   auto& listener = world.listen(80, options, 16, GetParam());
   const auto cookie = get_cookie();
   ScriptedPeer peer = client(4000);
-  peer.send({.flags = "S", .sequence = 1000, .payload = pattern(300), .options = with_cookie(cookie)});
+  peer.send({.flags = "S", .sequence = 1000, .payload = letters(300), .options = with_cookie(cookie)});
   const Answer answer = peer.expect("SA");
   EXPECT_EQ(answer.acknowledgment(), 1101U);
   EXPECT_EQ(answer.header.window, 0);
-  EXPECT_EQ(read_all(world, accept(listener)), pattern(300).substr(0, 100));
+  EXPECT_EQ(read_all(world, accept(listener)), letters(300).substr(0, 100));
 }
 
 TEST_P(FastOpenServer, DoesItWhileTheSynQueueHasRoomOnly) {  // with SYN cookies nothing is kept
@@ -663,15 +663,15 @@ TEST_P(FastOpenClient, PutsIntoTheSynNoMoreThanTheServerOnceAnnounced) {
   give_cookie(500);
   ScriptedPeer peer = server(5000);
   auto& connection = connect(peer);
-  EXPECT_EQ(write(world, connection, pattern(3000)), 460U) << "room for all options is left";
-  EXPECT_EQ(peer.expect("S").payload, pattern(3000).substr(0, 460));
+  EXPECT_EQ(write(world, connection, letters(3000)), 460U) << "room for all options is left";
+  EXPECT_EQ(peer.expect("S").payload, letters(3000).substr(0, 460));
 }
 
 TEST_P(FastOpenClient, AFullSynFitsThePath) {
   give_cookie(9000);
   ScriptedPeer peer = server(5000);
   auto& connection = connect(peer);
-  write(world, connection, pattern(3000));
+  write(world, connection, letters(3000));
   const Answer syn = peer.expect("S");
   const std::size_t ip = GetParam() == IpFamily::kIpv4 ? 20 : 40;
   EXPECT_EQ(syn.payload.size(), 1500 - ip - 60);

@@ -53,7 +53,7 @@ class Limits : public ::testing::Test {
 
 TEST_F(Limits, OfThePeersWindowCountWhileItIsFull) {
   auto& connection = connect(3000);
-  write(world, connection, pattern(5000));
+  write(world, connection, letters(5000));
   world.advance(milliseconds(30));
   EXPECT_EQ(spent(connection, Limited::kReceiveWindow), milliseconds(30));
   acknowledge_all(3000);
@@ -67,18 +67,18 @@ TEST_F(Limits, OfThePeersWindowCountWhileItIsFull) {
 
 TEST_F(Limits, OfTheCongestionWindowCountWhileItIsFull) {
   auto& connection = connect(65535);
-  write(world, connection, pattern(30000));
+  write(world, connection, letters(30000));
   world.advance(milliseconds(30));
   EXPECT_EQ(spent(connection, Limited::kCongestionWindow), milliseconds(30));
 }
 
 TEST_F(Limits, OfTheSendBufferCountWhileTheWriterWaitsForRoom) {
   auto& connection = connect(65535, 4000);
-  EXPECT_EQ(write(world, connection, pattern(5000)), 4000U);
+  EXPECT_EQ(write(world, connection, letters(5000)), 4000U);
   world.advance(milliseconds(30));
   EXPECT_EQ(spent(connection, Limited::kSendBuffer), milliseconds(30));
   acknowledge_all();
-  write(world, connection, pattern(2000));
+  write(world, connection, letters(2000));
   world.advance(milliseconds(20));
   EXPECT_EQ(spent(connection, Limited::kSendBuffer), milliseconds(30));
   EXPECT_EQ(spent(connection, Limited::kApplication), milliseconds(20));
@@ -86,7 +86,7 @@ TEST_F(Limits, OfTheSendBufferCountWhileTheWriterWaitsForRoom) {
 
 TEST_F(Limits, OfRecoveryCountWhileLossesAreRepaired) {
   auto& connection = connect(65535);
-  write(world, connection, pattern(30000));
+  write(world, connection, letters(30000));
   ASSERT_EQ(peer.receive_all().size(), 10U);
   world.advance(milliseconds(300 + 100));  // the timeout; nothing comes back
   EXPECT_EQ(spent(connection, Limited::kRecovery), milliseconds(100));

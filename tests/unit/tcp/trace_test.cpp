@@ -167,7 +167,7 @@ TEST_F(TcpTrace, SaysHowAClientFaredWithFastOpen) {
 
 TEST_F(TcpTrace, NamesTheApplicationAsTheCauseOfWhatItSends) {
   tcp::Connection& connection = connect();
-  write(world, connection, pattern(1000));
+  write(world, connection, letters(1000));
   const auto sent = trace.all<TcpSendEvent>();
   ASSERT_EQ(sent.size(), 1U);
   EXPECT_EQ(sent[0].reason, Reason::kNewData);
@@ -178,8 +178,8 @@ TEST_F(TcpTrace, NamesTheApplicationAsTheCauseOfWhatItSends) {
 TEST_F(TcpTrace, SaysWhatKeepsItFromSendingOnceWhileThatStays) {
   tcp::Connection& connection = connect();
   trace.events.clear();
-  write(world, connection, pattern(30000));
-  write(world, connection, pattern(30000));
+  write(world, connection, letters(30000));
+  write(world, connection, letters(30000));
   const auto limits = trace.all<TcpLimitEvent>();
   ASSERT_EQ(limits.size(), 1U);
   EXPECT_EQ(limits[0].reason, Reason::kCongestionWindow);
@@ -188,7 +188,7 @@ TEST_F(TcpTrace, SaysWhatKeepsItFromSendingOnceWhileThatStays) {
 
 TEST_F(TcpTrace, ExplainsAFastRetransmit) {
   tcp::Connection& connection = connect();
-  write(world, connection, pattern(10000));
+  write(world, connection, letters(10000));
   peer.receive_all();
   world.advance(10ms);
   trace.events.clear();
@@ -214,12 +214,12 @@ TEST_F(TcpTrace, ExplainsAFastRetransmit) {
 
 TEST_F(TcpTrace, NamesTheTimerAsTheCauseOfAProbe) {
   tcp::Connection& connection = connect();
-  write(world, connection, pattern(1000));
+  write(world, connection, letters(1000));
   peer.receive_all();
   peer.expected += 1000;
   world.advance(10ms);
   acknowledge(peer.expected);
-  write(world, connection, pattern(3000));
+  write(world, connection, letters(3000));
   trace.events.clear();
   world.advance(100ms);
   const auto timers = trace.all<TcpTimerEvent>();
@@ -233,7 +233,7 @@ TEST_F(TcpTrace, NamesTheTimerAsTheCauseOfAProbe) {
 
 TEST_F(TcpTrace, TellsWhenATimerIsSetForTheTimeAtWhichItFires) {
   tcp::Connection& connection = connect();
-  write(world, connection, pattern(1000));
+  write(world, connection, letters(1000));
   const auto sets = trace.all<TcpTimerSetEvent>();
   const auto set = std::ranges::find(sets, Reason::kLossDetection, &TcpTimerSetEvent::timer);
   ASSERT_NE(set, sets.end());
@@ -247,7 +247,7 @@ TEST_F(TcpTrace, TellsWhenATimerIsSetForTheTimeAtWhichItFires) {
 
 TEST_F(TcpTrace, TellsEachRttSample) {
   tcp::Connection& connection = connect();
-  write(world, connection, pattern(1000));
+  write(world, connection, letters(1000));
   peer.receive_all();
   trace.events.clear();
   world.advance(25ms);
@@ -259,7 +259,7 @@ TEST_F(TcpTrace, TellsEachRttSample) {
 
 TEST_F(TcpTrace, TellsWhenTheWindowsOfARecoveryAreUndone) {
   tcp::Connection& connection = connect();
-  write(world, connection, pattern(4000));
+  write(world, connection, letters(4000));
   peer.receive_all();
   world.advance(3s);  // timeouts: the ACKs were late, not lost
   peer.receive_all();

@@ -39,7 +39,7 @@ class TransferFixture : public ::testing::Test {
   }
   // The congestion window grown by a transfer that is acknowledged segment by segment.
   void grow_window(std::size_t segments) {
-    write(world, connection, pattern(segments * 1000));
+    write(world, connection, letters(segments * 1000));
     std::size_t done = 0;
     while (done < segments) {
       const auto sent = peer.receive_all();
@@ -106,15 +106,15 @@ TEST_F(Plain, OutOfOrderDataIsHeldAndAcknowledgedInOneJump) {  // SHLD-31, R2525
     peer.send({.flags = "A",
                .sequence = base + i * 100,
                .acknowledgment = peer.expected,
-               .payload = pattern(500).substr(i * 100, 100)});
+               .payload = letters(500).substr(i * 100, 100)});
     EXPECT_EQ(peer.expect("A").acknowledgment(), base);
   }
   peer.send({.flags = "A",
              .sequence = base,
              .acknowledgment = peer.expected,
-             .payload = pattern(500).substr(0, 100)});
+             .payload = letters(500).substr(0, 100)});
   EXPECT_EQ(peer.expect("A").acknowledgment(), base + 500);
-  EXPECT_EQ(read_all(world, connection), pattern(500));
+  EXPECT_EQ(read_all(world, connection), letters(500));
 }
 
 TEST_F(Plain, SegmentWithoutAckBitIsDropped) {  // R9293-09
@@ -139,15 +139,15 @@ TEST_F(Plain, DataWithAncientAckDrawsChallenge) {  // R5961-03, ATK-TCP-28
 TEST_F(
     Plain,
     SecondFullSegmentIsAcknowledgedAtOnceAndASingleOneWithin500ms) {  // SHLD-18, SHLD-19, MUST-40, R2525-13
-  for (int i = 0; i < 20; ++i) peer.send_next("A", pattern(1000));    // uses up the quick ACKs
+  for (int i = 0; i < 20; ++i) peer.send_next("A", letters(1000));    // uses up the quick ACKs
   read_all(world, connection);
   world.advance(milliseconds(190));  // less than a timeout: the peer does not begin anew
   peer.receive_all();
-  peer.send_next("A", pattern(1000));
+  peer.send_next("A", letters(1000));
   peer.expect_silence();
-  peer.send_next("A", pattern(1000));
+  peer.send_next("A", letters(1000));
   EXPECT_EQ(peer.expect("A").acknowledgment(), peer.next);
-  peer.send_next("A", pattern(1000));
+  peer.send_next("A", letters(1000));
   peer.expect_silence();
   world.advance(milliseconds(499));
   EXPECT_EQ(peer.expect("A").acknowledgment(), peer.next);
@@ -158,7 +158,7 @@ TEST_F(Plain, ZeroWindowIsAnnouncedProbesAreAnsweredAndReadingReopens) {  // MAY
   std::uint32_t window = 65535;
   while (window > 0) {
     const auto piece = std::min<std::size_t>(window, 1000);
-    peer.send_next("A", pattern(piece));
+    peer.send_next("A", letters(piece));
     sent += piece;
     world.advance(milliseconds(250));
     for (const auto& answer : peer.receive_all()) window = answer.header.window;
@@ -216,14 +216,14 @@ TEST_F(Plain, UrgentPointersThatPointNowhereAreHarmless) {  // ATK-TCP-53, 54, 5
 // ---------------------------------------------------------------- sending
 
 TEST_F(Plain, FirstFlightIsTheInitialWindow) {  // R5681-01, R6928-01, R2525-01
-  write(world, connection, pattern(50000));
+  write(world, connection, letters(50000));
   const auto sent = peer.receive_all();
   EXPECT_EQ(sent.size(), 10U);
   for (const auto& answer : sent) EXPECT_EQ(answer.payload.size(), 1000U);
 }
 
 TEST_F(Plain, SlowStartDoublesTheWindowEachRoundTrip) {  // MUST-19
-  write(world, connection, pattern(200000));
+  write(world, connection, letters(200000));
   std::size_t expected = 10;
   for (int round = 0; round < 3; ++round) {
     const auto sent = peer.receive_all();
@@ -263,7 +263,7 @@ TEST_F(Plain, CorkHoldsAPartialSegmentForAtMost200ms) {
 }
 
 TEST_F(Plain, LostSegmentIsRetransmittedAfterTheRtoWithBackOff) {  // R6298-03, R2525-14, MUST-18
-  write(world, connection, pattern(5000));
+  write(world, connection, letters(5000));
   ASSERT_EQ(peer.receive_all().size(), 5U);
   std::vector<Instant> times;
   for (int i = 0; i < 4; ++i) {
@@ -271,7 +271,7 @@ TEST_F(Plain, LostSegmentIsRetransmittedAfterTheRtoWithBackOff) {  // R6298-03, 
     const auto again = peer.receive_all();
     ASSERT_EQ(again.size(), 1U);  // one segment, not a burst
     EXPECT_EQ(again[0].sequence(), peer.expected);
-    EXPECT_EQ(again[0].payload, pattern(5000).substr(0, 1000));  // R2525-04
+    EXPECT_EQ(again[0].payload, letters(5000).substr(0, 1000));  // R2525-04
     times.push_back(again[0].time);
   }
   const auto first = times[2] - times[1];
@@ -301,7 +301,7 @@ TEST_F(Plain, UserTimeoutIsHonoured) {  // MUST-21
 
 TEST_F(Plain, ThirdDuplicateAckTriggersFastRetransmit) {  // R5681-04
   grow_window(20);
-  write(world, connection, pattern(10000));
+  write(world, connection, letters(10000));
   const auto sent = peer.receive_all();
   ASSERT_GE(sent.size(), 5U);
   for (int i = 0; i < 2; ++i) {
@@ -316,7 +316,7 @@ TEST_F(Plain, ThirdDuplicateAckTriggersFastRetransmit) {  // R5681-04
 
 TEST_F(Plain, AcksThatChangeTheWindowOrCarryDataAreNoDuplicates) {  // R5681-05
   grow_window(20);
-  write(world, connection, pattern(10000));
+  write(world, connection, letters(10000));
   peer.receive_all();
   for (std::uint32_t i = 0; i < 5; ++i) acknowledge_to(peer.expected, 60000 - i);
   for (int i = 0; i < 5; ++i) peer.send_next("A", "d", 59996);
@@ -325,7 +325,7 @@ TEST_F(Plain, AcksThatChangeTheWindowOrCarryDataAreNoDuplicates) {  // R5681-05
 
 TEST_F(Plain, PartialAckRetransmitsTheNextHole) {  // R6582-01
   grow_window(20);
-  write(world, connection, pattern(10000));
+  write(world, connection, letters(10000));
   const auto sent = peer.receive_all();
   ASSERT_GE(sent.size(), 8U);
   for (int i = 0; i < 3; ++i) acknowledge_to(peer.expected);
@@ -339,7 +339,7 @@ TEST_F(Plain, PartialAckRetransmitsTheNextHole) {  // R6582-01
 
 TEST_F(WithSack, HolesReportedBySackAreRetransmittedAndNothingElse) {  // R6675-01, R8985-01
   grow_window(20);
-  write(world, connection, pattern(20000));
+  write(world, connection, letters(20000));
   const auto sent = peer.receive_all();
   ASSERT_GE(sent.size(), 10U);
   const std::uint32_t base = peer.expected;
@@ -364,7 +364,7 @@ TEST_F(WithSack, OutOfOrderArrivalIsReportedInSackBlocksLatestFirst) {  // R2018
   const std::uint32_t base = peer.next;
   const auto arrive = [&](std::uint32_t at) {
     peer.send(
-        {.flags = "A", .sequence = base + at, .acknowledgment = peer.expected, .payload = pattern(100)});
+        {.flags = "A", .sequence = base + at, .acknowledgment = peer.expected, .payload = letters(100)});
     return peer.expect("A");
   };
   arrive(200);
@@ -391,7 +391,7 @@ TEST_F(WithSack, TheBlockAroundADuplicateComesSecondAlsoWhenAnotherGrewLater) { 
   const std::uint32_t base = peer.next;
   const auto arrive = [&](std::uint32_t at) {
     peer.send(
-        {.flags = "A", .sequence = base + at, .acknowledgment = peer.expected, .payload = pattern(100)});
+        {.flags = "A", .sequence = base + at, .acknowledgment = peer.expected, .payload = letters(100)});
   };
   arrive(200);
   arrive(300);
@@ -411,7 +411,7 @@ TEST_F(WithSack, TheBlockAroundADuplicateComesSecondAlsoWhenAnotherGrewLater) { 
 }
 
 TEST_F(WithSack, InvalidSackBlocksDoNothing) {  // R2018-05, ATK-TCP-39, 40, 88
-  write(world, connection, pattern(5000));
+  write(world, connection, letters(5000));
   peer.receive_all();
   const std::uint32_t base = peer.expected;
   acknowledge_to(base, 65535,
@@ -423,21 +423,21 @@ TEST_F(WithSack, InvalidSackBlocksDoNothing) {  // R2018-05, ATK-TCP-39, 40, 88
 }
 
 TEST_F(Plain, ShrunkenWindowStopsNewDataAndHurtsNothing) {  // MUST-34, SHLD-15, ATK-TCP-70, 95
-  write(world, connection, pattern(9000));
+  write(world, connection, letters(9000));
   ASSERT_EQ(peer.receive_all().size(), 9U);
   acknowledge_to(peer.expected, 100);
-  write(world, connection, pattern(9000));
+  write(world, connection, letters(9000));
   peer.expect_silence();
   acknowledge_to(peer.expected + 9000, 65535);
   EXPECT_EQ(payload_of(peer.receive_all()).size(), 9000U);
 }
 
 TEST_F(Plain, ZeroWindowIsProbedForeverWhileAnswered) {  // MUST-36, MUST-37, SHLD-29, SHLD-30, R2525-12
-  write(world, connection, pattern(1000));
+  write(world, connection, letters(1000));
   peer.receive_all();
   acknowledge_to(peer.expected + 1000, 0);
   peer.expected += 1000;
-  write(world, connection, pattern(3000));
+  write(world, connection, letters(3000));
   peer.expect_silence();
   int probes = 0;
   for (int minute = 0; minute < 60; ++minute) {
@@ -458,10 +458,10 @@ TEST_F(
     Plain,
     SmallWindowIsUsedAfterTheOverrideTimeout) {  // RFC 9293 §3.8.6.2.1; a lost window update is no deadlock
   grow_window(20);
-  write(world, connection, pattern(5000));
+  write(world, connection, letters(5000));
   peer.receive_all();
   acknowledge_to(peer.expected + 5000, 1000 - 1);
-  write(world, connection, pattern(3000));
+  write(world, connection, letters(3000));
   EXPECT_TRUE(peer.receive_all().empty()) << "a window below one segment is not worth it at once";
   world.advance(std::chrono::seconds(1));
   const auto sent = peer.receive_all();
@@ -473,10 +473,10 @@ TEST_F(Plain, NoMoreIsTakenThanTheLowWaterMarkOfUnsentOctets) {  // TCP_NOTSENT_
   tcp::Options options = connection.options();
   options.not_sent_low_water = 5000;
   world.with([&] { connection.set_options(options); });
-  EXPECT_EQ(write(world, connection, pattern(20000)), 5000U) << "nothing was sent yet";
-  EXPECT_EQ(write(world, connection, pattern(20000)), 5000U) << "that has been sent meanwhile";
+  EXPECT_EQ(write(world, connection, letters(20000)), 5000U) << "nothing was sent yet";
+  EXPECT_EQ(write(world, connection, letters(20000)), 5000U) << "that has been sent meanwhile";
   EXPECT_TRUE(connection.readiness().writable) << "the first flight takes these too";
-  EXPECT_EQ(write(world, connection, pattern(20000)), 5000U);
+  EXPECT_EQ(write(world, connection, letters(20000)), 5000U);
   EXPECT_FALSE(connection.readiness().writable) << "the congestion window is full, and so is the mark";
   peer.receive_all();
   acknowledge_to(peer.expected + 10000);
@@ -484,7 +484,7 @@ TEST_F(Plain, NoMoreIsTakenThanTheLowWaterMarkOfUnsentOctets) {  // TCP_NOTSENT_
 }
 
 TEST_F(WithTimestamps, RttOfARetransmissionIsNoFinerThanTheTimestampClock) {
-  write(world, connection, pattern(1000));
+  write(world, connection, letters(1000));
   peer.receive_all();
   world.advance(seconds(3));
   const auto again = peer.receive_all();
@@ -495,11 +495,11 @@ TEST_F(WithTimestamps, RttOfARetransmissionIsNoFinerThanTheTimestampClock) {
 }
 
 TEST_F(Plain, WindowOpeningByAByteAtATimeIsNotFollowed) {  // MUST-38, ATK-TCP-71
-  write(world, connection, pattern(1000));
+  write(world, connection, letters(1000));
   peer.receive_all();
   peer.expected += 1000;
   acknowledge_to(peer.expected, 0);
-  write(world, connection, pattern(3000));
+  write(world, connection, letters(3000));
   for (std::uint32_t window = 1; window < 50; ++window) acknowledge_to(peer.expected, window);
   peer.expect_silence();
 }
@@ -535,7 +535,7 @@ TEST_F(Plain, UrgentSendSetsThePointerBehindTheOctet) {  // MUST-62
 }
 
 TEST_F(Plain, PushMarksTheSegmentThatEmptiesTheQueue) {  // MUST-61
-  write(world, connection, pattern(2500));
+  write(world, connection, letters(2500));
   const auto sent = peer.receive_all();
   ASSERT_EQ(sent.size(), 3U);
   EXPECT_FALSE(sent[0].header.flags.psh);
@@ -543,7 +543,7 @@ TEST_F(Plain, PushMarksTheSegmentThatEmptiesTheQueue) {  // MUST-61
 }
 
 TEST_F(WithTimestamps, EverySegmentCarriesTimestampsAndTheMssLeavesRoom) {  // R7323-05, R6691-01, R2525-18
-  write(world, connection, pattern(3000));
+  write(world, connection, letters(3000));
   for (const auto& answer : peer.receive_all()) {
     ASSERT_TRUE(answer.header.options.timestamps);
     EXPECT_LE(answer.payload.size(), 988U);
@@ -597,7 +597,7 @@ TEST(SequenceWrap, TransferAcrossZero) {  // R9293-15, ATK-TCP-77, 93
   ScriptedPeer peer(world, 4000, 80);
   peer.next = 0xffffffff;
   auto& connection = peer.connect_to(listener, options_of_peer(true, true));
-  const std::string text = pattern(50000);
+  const std::string text = letters(50000);
   std::string received;
   for (std::size_t i = 0; i < text.size(); i += 1000) {
     peer.send_next("A", std::string_view(text).substr(i, 1000));

@@ -12,7 +12,7 @@ TEST(PeerWindow, IsTakenFromTextThatComesAgainWithANewerAcknowledgment) {
   ScriptedPeer peer(world, 4000, 80);
   tcp::Connection& connection =
       peer.connect_to(listener, {.maximum_segment_size = 1000}, 10, std::chrono::milliseconds(500));
-  EXPECT_EQ(write(world, connection, pattern(40)), 40U);
+  EXPECT_EQ(write(world, connection, letters(40)), 40U);
   world.advance(
       std::chrono::milliseconds(400));  // the override timer: sends what fits into so small a window
   ASSERT_EQ(peer.receive_all().size(), 1U);
@@ -37,7 +37,7 @@ TEST(PeerWindow, IsTakenFromAnEmptySegmentAtOurRightEdge) {
   tcp::Connection& connection =
       peer.connect_to(listener, {.maximum_segment_size = 1000}, 10, std::chrono::milliseconds(500));
   const std::uint32_t edge = peer.next + static_cast<std::uint32_t>(connection.info().receive_window);
-  EXPECT_EQ(write(world, connection, pattern(40)), 40U);
+  EXPECT_EQ(write(world, connection, letters(40)), 40U);
   world.advance(std::chrono::milliseconds(400));
   ASSERT_EQ(peer.receive_all().size(), 1U);
 
