@@ -39,11 +39,13 @@ failed=0
 failures=()
 mkdir -p "$logs"
 
+declare -A begun begun_at
+
 wanted() { [[ $1 =~ $pattern ]]; }
 
 # check NAME COMMAND...: runs one test if it is wanted.
 check() {
-  local name=$1 start=$SECONDS; shift
+  local name=$1 start=${begun_at[$1]:-$SECONDS}; shift
   wanted "$name" || return 0
   if [ $list = yes ]; then echo "$name"; return 0; fi
   local log="$logs/${name//\//-}.log"
@@ -52,6 +54,20 @@ check() {
   else
     failed=$((failed + 1)); failures+=("$name"); echo "FAIL  $name  ($((SECONDS - start)) s), the end of $log:"; tail -n 40 "$log"
   fi
+}
+
+# begin NAME COMMAND...: starts a test in the background if it is wanted; the one check that follows is `end NAME`.
+begin() {
+  local name=$1; shift
+  wanted "$name" && [ $list = no ] || return 0
+  "$@" >"$logs/${name//\//-}.run" 2>&1 &
+  begun[$name]=$!
+  begun_at[$name]=$SECONDS
+}
+end() {
+  local status=0
+  [ -z "${begun[$1]:-}" ] || { wait "${begun[$1]}"; status=$?; }
+  check "$1" sh -c 'cat "$1"; exit "$2"' sh "$logs/${1//\//-}.run" $status
 }
 
 # check_gtest NAME BINARY ARGUMENT...: the same for a program of GoogleTest; which of its tests ran is kept for conformance/coverage.
@@ -105,8 +121,9 @@ check lint/words tests/lint/words.sh
 if [ $list = no ]; then finish_build release; fi
 check lint/symbols tests/lint/symbols.sh build/release/stack/libtransom_stack.a
 check_gtest unit/tools build/release/bin/test_tools --gtest_brief=1
+begin simulation/same-in-both-builds tests/simulation/compare_builds.sh release debug
 check_gtest simulation/release build/release/bin/test_simulation --gtest_brief=1
-check simulation/same-in-both-builds tests/simulation/compare_builds.sh release debug
+end simulation/same-in-both-builds
 if [ $tidy = yes ]; then
   check lint/headers cmake --build --preset release -j "$jobs" --target header_check
   check lint/tidy tests/lint/tidy.sh
@@ -140,22 +157,8 @@ if [ $quick = no ]; then
     [ $list = no ] && build debug
     # Two at a time, and each of them has 5 s.
     while read -r -a pair; do
-      pids=()
-      for name in "${pair[@]}"; do
-        [ $list = yes ] && continue
-        wanted "$name" || continue
-        tests/fuzz/run.sh "build/debug/bin/${name#fuzz/}_fuzz" 5 >"$logs/${name//\//-}.run" 2>&1 &
-        pids+=("$!:$name")
-      done
-      if [ $list = yes ]; then
-        for name in "${pair[@]}"; do wanted "$name" && echo "$name"; done
-        continue
-      fi
-      for entry in "${pids[@]}"; do
-        wait "${entry%%:*}"; status=$?
-        name=${entry#*:}
-        check "$name" sh -c "cat '$logs/${name//\//-}.run'; exit $status"
-      done
+      for name in "${pair[@]}"; do begin "$name" tests/fuzz/run.sh "build/debug/bin/${name#fuzz/}_fuzz" 5; done
+      for name in "${pair[@]}"; do end "$name"; done
     done < <(printf '%s\n' "${fuzz_names[@]}" | paste -d' ' - -)
   fi
 fi
