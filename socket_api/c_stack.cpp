@@ -132,6 +132,7 @@ OrError<std::unique_ptr<transom_stack>> create(const transom_config& config) {
   if (config.tap != nullptr && config.tun != nullptr)
     return complain(EINVAL, "a stack has a TAP device or a TUN device, not both");
   StackConfig stack_config;
+  stack_config.busy_poll = std::chrono::microseconds(config.busy_poll);
   if (config.seed != 0) stack_config.seed = seed_from_number(config.seed);
   auto stack = std::make_unique<Stack>(stack_config);
   if (config.tap != nullptr || config.tun != nullptr) {

@@ -33,11 +33,17 @@ timespec to_timespec(Duration duration) {
   return {.tv_sec = seconds.count(), .tv_nsec = static_cast<long>((duration - seconds).count())};
 }
 
+int poll_until(std::vector<pollfd>& descriptors, Instant until) {
+  timespec timeout{};
+  if (until != kNever) timeout = to_timespec(std::max(until - drivers::monotonic_now(), Duration{}));
+  return ppoll(descriptors.data(), descriptors.size(), until == kNever ? nullptr : &timeout, nullptr);
+}
+
 }  // namespace
 
 // ---------------------------------------------------------------- RealTimeLoop
 
-RealTimeLoop::RealTimeLoop(Pump& pump) : pump_(pump) {
+RealTimeLoop::RealTimeLoop(Pump& pump, Duration busy_poll) : pump_(pump), busy_poll_(busy_poll) {
   driver_poller_.wake_up = make_event();
   background_poller_.wake_up = make_event();
   // The program's signal handlers are not for this thread.
@@ -182,14 +188,10 @@ void RealTimeLoop::poll(Lock& lock, Poller& poller, Instant limit) {
   if (&poller == &driver_poller_) append_watched(poller.descriptors);
   poller.awaits_room = pump_.is_blocked();
   poller.until = std::min(limit, pump_.next_deadline());
-  timespec timeout{};
-  if (poller.until != kNever)
-    timeout = to_timespec(std::max(poller.until - drivers::monotonic_now(), Duration{}));
-
   poller.is_polling = true;
   lock.unlock();
-  const int ready = ppoll(poller.descriptors.data(), poller.descriptors.size(),
-                          poller.until == kNever ? nullptr : &timeout, nullptr);
+  const int ready =
+      &poller == &driver_poller_ ? poll_for_driver() : poll_until(poller.descriptors, poller.until);
   lock.lock();
   poller.is_polling = false;
   if (std::exchange(poller.is_kicked, false)) {
@@ -202,6 +204,26 @@ void RealTimeLoop::poll(Lock& lock, Poller& poller, Instant limit) {
   const std::span<const pollfd> polled = poller.descriptors;
   wake_watchers(polled.subspan(devices_end));
   pump_.run(polled.subspan(1, devices_end - 1), drivers::monotonic_now());
+}
+
+// Without the lock: others may change what they like, and kick. Only the driver uses busy_poll_.
+int RealTimeLoop::poll_for_driver() {
+  Poller& poller = driver_poller_;
+  if (!busy_poll_.is_enabled()) return poll_until(poller.descriptors, poller.until);
+  const Instant begin = drivers::monotonic_now();
+  const Instant end_of_looking = std::min(begin + busy_poll_.budget(), poller.until);
+  int ready = 0;
+  Instant now = begin;
+  while (ready == 0 && now < end_of_looking) {
+    ready = poll_until(poller.descriptors, now);
+    now = drivers::monotonic_now();
+  }
+  if (ready == 0 && now < poller.until) {
+    ready = poll_until(poller.descriptors, poller.until);
+    now = drivers::monotonic_now();
+  }
+  busy_poll_.on_wait(now - begin);
+  return ready;
 }
 
 // ---------------------------------------------------------------- the background thread

@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "drivers/file_descriptor.h"
+#include "socket_api/busy_poll.h"
 #include "socket_api/event_loop.h"
 #include "socket_api/pump.h"
 
@@ -36,7 +37,8 @@ namespace transom::sockets {
 
 class RealTimeLoop final : public EventLoop {
  public:
-  explicit RealTimeLoop(Pump& pump);
+  // A thread that drives looks at the devices for up to `busy_poll` before it sleeps in ppoll().
+  explicit RealTimeLoop(Pump& pump, Duration busy_poll = {});
   ~RealTimeLoop() override;
 
   Instant now() override;
@@ -60,6 +62,7 @@ class RealTimeLoop final : public EventLoop {
   void sleep(Lock& lock, Waiter& waiter, Instant deadline);
   void pass_on();
   void poll(Lock& lock, Poller& poller, Instant limit);
+  int poll_for_driver();
   bool watches_more_than(const Poller& poller, const Waiter& waiter) const;
   void append_watched(std::vector<pollfd>& descriptors) const;
   void wake_watchers(std::span<const pollfd> polled);
@@ -74,6 +77,7 @@ class RealTimeLoop final : public EventLoop {
   std::atomic<std::uint64_t> drives_ = 0;  // changes whenever a thread starts or stops driving
   std::list<Waiter*> sleepers_;            // neither woken nor driving
   Poller driver_poller_;
+  BusyPoll busy_poll_;
 
   Poller background_poller_;
   bool background_is_asleep_ = false;  // until it is called

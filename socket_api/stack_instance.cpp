@@ -31,7 +31,7 @@ Stack::Stack(const StackConfig& config)
     : pool_(config.buffers),
       host_(pool_, host_config(config)),
       pump_(pool_, host_),
-      loop_(config.loop ? config.loop(pump_) : std::make_unique<RealTimeLoop>(pump_)) {
+      loop_(config.loop ? config.loop(pump_) : std::make_unique<RealTimeLoop>(pump_, config.busy_poll)) {
   host_.set_observer(config.observer);
 }
 

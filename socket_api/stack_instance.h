@@ -33,6 +33,8 @@ struct StackConfig {
   std::optional<Seed> seed = std::nullopt;  // none: from the system
   // Makes what serves the Stack, in a time of its own; none: a RealTimeLoop. The Pump outlives what is made.
   std::function<std::unique_ptr<EventLoop>(Pump&)> loop = nullptr;
+  Duration
+      busy_poll{};  // how long a waiting thread looks at the devices before it sleeps; of the RealTimeLoop
   Instant start = drivers::monotonic_now();  // what the loop says when the Stack is made
   BufferPool::Limits buffers = {};
   Observer* observer = nullptr;  // is told everything, under the lock; outlives the Stack

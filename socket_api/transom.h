@@ -56,6 +56,8 @@ struct transom_config {
   uint64_t seed;        /* of all that is random; 0: from the system. A known seed is not secure */
   int dhcp;             /* not 0: an IPv4 address, routes and name servers from a DHCP server */
   int slaac;            /* not 0: the same of IPv6, from the routers of the link (TAP only, both) */
+  unsigned
+      busy_poll; /* microseconds that a waiting call looks at the device before it sleeps, at most; 0: none */
 };
 
 /* Makes a stack, and waits until its addresses are usable (about 60 ms). Null on failure: then errno says

@@ -137,6 +137,14 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
           "in cubic:beta=0.8")
       ->type_name("NAME|FILE.so")
       ->group(group);
+  command
+      .add_option(
+          "--busy-poll", options.busy_poll,
+          "How long a call that waits looks at the device before it sleeps, at most: answers are faster, "
+          "and take a core (default 0)")
+      ->check(CLI::Range(0, 1000000))
+      ->type_name("MICROSECONDS")
+      ->group(group);
   command.add_option("--seed", options.seed, "Seed of the stack's random numbers (default: from the system)")
       ->type_name("NUMBER")
       ->group(group);

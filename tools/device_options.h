@@ -29,6 +29,7 @@ struct DeviceOptions {
   std::vector<std::string> traces;  // files; what they end in says which kind
   std::optional<drivers::FaultOptions> faults;
   std::optional<std::uint64_t> seed;
+  std::uint32_t busy_poll = 0;     // microseconds
   std::string congestion_control;  // of connections that name none; empty: the standard one
   bool fast_open = false;          // of all listeners
 

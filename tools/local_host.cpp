@@ -64,6 +64,7 @@ LocalHost::LocalHost(const DeviceOptions& options, DefaultDevice otherwise,
 
   sockets::StackConfig config;
   if (options.seed) config.seed = seed_from_number(*options.seed);
+  config.busy_poll = std::chrono::microseconds(options.busy_poll);
   // Room for all fragments of the largest datagram while the neighbour is being found.
   config.host.link.max_pending_packets = 64;
   config.host.tcp.fast_open.all_listeners = options.fast_open;

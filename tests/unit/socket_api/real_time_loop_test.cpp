@@ -26,7 +26,8 @@ Bytes bytes(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-class TwoStacks : public testing::Test {
+// For each: how many microseconds a waiting thread looks at the device before it sleeps.
+class TwoStacks : public testing::TestWithParam<int> {
  protected:
   TwoStacks() {
     auto [near_end, far_end] = DatagramSocketDevice::make_pair();
@@ -58,9 +59,12 @@ class TwoStacks : public testing::Test {
     }
   }
 
-  Stack near_;
-  Stack far_;
+  static StackConfig config() { return {.busy_poll = std::chrono::microseconds(GetParam())}; }
+
+  Stack near_{config()};
+  Stack far_{config()};
 };
+INSTANTIATE_TEST_SUITE_P(BusyPoll, TwoStacks, testing::Values(0, 50));
 
 std::string read_text(TcpStream& stream, std::size_t size) {
   std::string text(size, '\0');
@@ -74,7 +78,7 @@ std::string read_text(TcpStream& stream, std::size_t size) {
   return text;
 }
 
-TEST_F(TwoStacks, CarryRequestsAndAnswers) {
+TEST_P(TwoStacks, CarryRequestsAndAnswers) {
   auto listener = TcpListener::listen(far_, any());
   ASSERT_TRUE(listener);
   const Port port = listener->handle().local()->port;
@@ -92,7 +96,7 @@ TEST_F(TwoStacks, CarryRequestsAndAnswers) {
   server.join();
 }
 
-TEST_F(TwoStacks, CarryMuchBothWays) {
+TEST_P(TwoStacks, CarryMuchBothWays) {
   auto listener = TcpListener::listen(far_, any());
   ASSERT_TRUE(listener);
   std::thread server([&] { echo(*listener); });
@@ -110,7 +114,7 @@ TEST_F(TwoStacks, CarryMuchBothWays) {
   server.join();
 }
 
-TEST_F(TwoStacks, ServeManyBlockedThreadsEach) {
+TEST_P(TwoStacks, ServeManyBlockedThreadsEach) {
   constexpr int kThreads = 6;
   auto listener = TcpListener::listen(far_, any());
   ASSERT_TRUE(listener);
@@ -135,7 +139,7 @@ TEST_F(TwoStacks, ServeManyBlockedThreadsEach) {
 }
 
 // Nobody waits on the far side: its background thread answers the handshake and acknowledges.
-TEST_F(TwoStacks, AreServedInTheBackgroundWhileNobodyWaits) {
+TEST_P(TwoStacks, AreServedInTheBackgroundWhileNobodyWaits) {
   auto listener = TcpListener::listen(far_, any());
   ASSERT_TRUE(listener);
   const Port port = listener->handle().local()->port;
@@ -154,7 +158,7 @@ TEST_F(TwoStacks, AreServedInTheBackgroundWhileNobodyWaits) {
 }
 
 // After a thread has driven for long, the background thread sleeps; it must take over again.
-TEST_F(TwoStacks, AreServedInTheBackgroundAfterADriverHasLeft) {
+TEST_P(TwoStacks, AreServedInTheBackgroundAfterADriverHasLeft) {
   auto listener = TcpListener::listen(far_, any());
   ASSERT_TRUE(listener);
   {
@@ -170,7 +174,7 @@ TEST_F(TwoStacks, AreServedInTheBackgroundAfterADriverHasLeft) {
 }
 
 // The sleeper's socket becomes ready while another thread drives.
-TEST_F(TwoStacks, WakeASleeperWhoseSocketBecomesReady) {
+TEST_P(TwoStacks, WakeASleeperWhoseSocketBecomesReady) {
   auto first = UdpEndpoint::bind(near_, any());
   auto second = UdpEndpoint::bind(near_, any());
   auto sender = UdpEndpoint::bind(far_, any());
@@ -189,7 +193,7 @@ TEST_F(TwoStacks, WakeASleeperWhoseSocketBecomesReady) {
 }
 
 // The driver leaves while another thread still waits: that one must drive.
-TEST_F(TwoStacks, PassTheDrivingOnToASleeper) {
+TEST_P(TwoStacks, PassTheDrivingOnToASleeper) {
   auto first = UdpEndpoint::bind(near_, any());
   auto second = UdpEndpoint::bind(near_, any());
   auto sender = UdpEndpoint::bind(far_, any());
@@ -209,7 +213,7 @@ TEST_F(TwoStacks, PassTheDrivingOnToASleeper) {
 
 // A timer that is set by another thread while the driver sleeps without one: the SYN to nobody must be sent
 // again in time.
-TEST_F(TwoStacks, WakeTheDriverForAnEarlierDeadline) {
+TEST_P(TwoStacks, WakeTheDriverForAnEarlierDeadline) {
   auto idle = UdpEndpoint::bind(near_, any());
   ASSERT_TRUE(idle);
   std::array<std::uint8_t, 16> octets{};
@@ -236,7 +240,7 @@ TEST_F(TwoStacks, WakeTheDriverForAnEarlierDeadline) {
 }
 
 // SO_SNDTIMEO ends the wait of a blocking connect(), not the attempt.
-TEST_F(TwoStacks, GiveUpWaitingForAConnection) {
+TEST_P(TwoStacks, GiveUpWaitingForAConnection) {
   auto handle = SocketHandle::open(near_, {AF_INET, SOCK_STREAM, 0});
   ASSERT_TRUE(handle);
   const timeval time{.tv_sec = 0, .tv_usec = 30000};
@@ -250,7 +254,7 @@ TEST_F(TwoStacks, GiveUpWaitingForAConnection) {
   EXPECT_EQ(handle->with_socket(connect).error(), Errno{EALREADY});
 }
 
-TEST_F(TwoStacks, GiveWhatWaitsADeadline) {
+TEST_P(TwoStacks, GiveWhatWaitsADeadline) {
   Session session(near_);
   Waiter waiter(session.loop());
   const Instant start = session.now();
@@ -260,7 +264,7 @@ TEST_F(TwoStacks, GiveWhatWaitsADeadline) {
   EXPECT_LT(session.now() - start, milliseconds(5000));
 }
 
-TEST_F(TwoStacks, DrainWhatWasWrittenBeforeTheEnd) {
+TEST_P(TwoStacks, DrainWhatWasWrittenBeforeTheEnd) {
   auto listener = TcpListener::listen(far_, any());
   ASSERT_TRUE(listener);
   std::string much(3 << 20, 'd');
