@@ -8,15 +8,20 @@
 //   kernel_peer ping ADDRESS PORT SECONDS                          the same in UDP datagrams
 //   kernel_peer datagrams ADDRESS PORT SECONDS [IN_FLIGHT]         UDP echoed, so many at once; datagrams/s
 //   kernel_peer connect ADDRESS PORT SECONDS [PARALLEL]            connect and close; connections/s
+//   kernel_peer hold ADDRESS PORT COUNT          open so many, say `ready`, keep them until stdin ends
 //   kernel_peer serve                            discard on 9, chargen on 19, echo on 7 (UDP also); until
 //   killed
 //
-// The congestion control is that of the environment variable KERNEL_PEER_CONGESTION_CONTROL, if it is set.
+// `done` is what was moved or answered: octets, round trips, datagrams, connections. The congestion control
+// is that of the environment variable KERNEL_PEER_CONGESTION_CONTROL, if it is set. With
+// KERNEL_PEER_WAIT=spin, who waits for a request or an answer looks for it again and again and does not
+// sleep.
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -49,6 +54,18 @@ void choose_congestion_control(int descriptor) {
   if (name == nullptr) return;
   const auto length = static_cast<socklen_t>(std::strlen(name));
   if (setsockopt(descriptor, IPPROTO_TCP, TCP_CONGESTION, name, length) != 0) fail(name);
+}
+
+bool spins() {
+  static const bool answer = std::getenv("KERNEL_PEER_WAIT") != nullptr;
+  return answer;
+}
+
+void allow_many_descriptors() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) fail("getrlimit");
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) fail("setrlimit");
 }
 
 struct Destination {
@@ -99,7 +116,8 @@ void move_bulk(const Destination& destination, double seconds, bool sending, std
       if (count > 0) octets += static_cast<std::uint64_t>(count);
     }
   }
-  std::printf("{\"gbit_per_s\": %.4f}\n", static_cast<double>(octets) * 8 / since(start) / 1e9);
+  std::printf("{\"gbit_per_s\": %.4f, \"done\": %llu}\n",
+              static_cast<double>(octets) * 8 / since(start) / 1e9, static_cast<unsigned long long>(octets));
 }
 
 void play_datagrams(const Destination& destination, double seconds, std::size_t in_flight) {
@@ -122,7 +140,8 @@ void play_datagrams(const Destination& destination, double seconds, std::size_t 
       --outstanding;
     } while (outstanding > in_flight / 2 && recv(descriptor, text, sizeof text, MSG_DONTWAIT) > 0);
   }
-  std::printf("{\"datagrams_per_s\": %.1f}\n", static_cast<double>(echoed) / since(start));
+  std::printf("{\"datagrams_per_s\": %.1f, \"done\": %llu}\n", static_cast<double>(echoed) / since(start),
+              static_cast<unsigned long long>(echoed));
 }
 
 // Each of them is closed by a reset, or their TIME-WAITs would use up the ports.
@@ -151,7 +170,8 @@ void connect_and_close(const Destination& destination, double seconds, std::size
       entry.fd = -1;
     }
   }
-  std::printf("{\"connections_per_s\": %.1f}\n", static_cast<double>(connections) / since(start));
+  std::printf("{\"connections_per_s\": %.1f, \"done\": %llu}\n",
+              static_cast<double>(connections) / since(start), static_cast<unsigned long long>(connections));
 }
 
 void play_requests(int descriptor, double seconds) {
@@ -161,7 +181,11 @@ void play_requests(int descriptor, double seconds) {
     const auto sent = Clock::now();
     char octet = 'x';
     if (write(descriptor, &octet, 1) != 1) fail("write");
-    if (read(descriptor, &octet, 1) != 1) fail("read");
+    ssize_t got = 0;
+    do {
+      got = recv(descriptor, &octet, 1, spins() ? MSG_DONTWAIT : 0);
+    } while (got < 0 && errno == EAGAIN);
+    if (got != 1) fail("recv");
     times.push_back(since(sent) * 1e6);
   }
   const double total = since(start);
@@ -169,8 +193,38 @@ void play_requests(int descriptor, double seconds) {
   const auto at = [&](double share) {
     return times[static_cast<std::size_t>(share * static_cast<double>(times.size() - 1))];
   };
-  std::printf("{\"requests_per_s\": %.1f, \"p50_us\": %.2f, \"p99_us\": %.2f, \"p999_us\": %.2f}\n",
-              static_cast<double>(times.size()) / total, at(0.5), at(0.99), at(0.999));
+  std::printf(
+      "{\"requests_per_s\": %.1f, \"p50_us\": %.2f, \"p99_us\": %.2f, \"p999_us\": %.2f, \"done\": %zu}\n",
+      static_cast<double>(times.size()) / total, at(0.5), at(0.99), at(0.999), times.size());
+}
+
+// Some at a time, or their SYNs would not find room with who listens.
+void hold(const Destination& destination, std::size_t count) {
+  constexpr std::size_t kAtATime = 64;
+  allow_many_descriptors();
+  std::vector<pollfd> entries;
+  for (std::size_t held = 0; held < count; held += entries.size()) {
+    entries.clear();
+    for (std::size_t i = held; i < std::min(count, held + kAtATime); ++i) {
+      const int descriptor = destination.socket_of(SOCK_STREAM | SOCK_NONBLOCK);
+      if (connect(descriptor, reinterpret_cast<const sockaddr*>(&destination.address), destination.size) !=
+              0 &&
+          errno != EINPROGRESS)
+        fail("connect");
+      entries.push_back({descriptor, POLLOUT, 0});
+    }
+    for (pollfd& entry : entries) {
+      int error = 0;
+      socklen_t size = sizeof error;
+      if (poll(&entry, 1, 10000) != 1) fail("a connection was not taken");
+      getsockopt(entry.fd, SOL_SOCKET, SO_ERROR, &error, &size);
+      if (error != 0) fail("connect");
+    }
+  }
+  std::printf("ready\n");
+  std::fflush(stdout);
+  char nothing = 0;
+  while (read(STDIN_FILENO, &nothing, 1) > 0) continue;
 }
 
 enum class Service { kDiscard, kChargen, kEcho };
@@ -226,7 +280,7 @@ void serve_all(std::uint16_t port, Service service) {
   watch(listener, EPOLLIN);
   epoll_event ready[64];
   for (;;) {
-    const int count = epoll_wait(events, ready, 64, -1);
+    const int count = epoll_wait(events, ready, 64, service == Service::kEcho && spins() ? 0 : -1);
     for (int i = 0; i < count; ++i) {
       const int descriptor = ready[i].data.fd;
       if (descriptor != listener) {
@@ -255,6 +309,7 @@ void echo_datagrams() {
 }
 
 void serve() {
+  allow_many_descriptors();
   std::thread(echo_datagrams).detach();
   std::thread(serve_all, std::uint16_t{9}, Service::kDiscard).detach();
   std::thread(serve_all, std::uint16_t{19}, Service::kChargen).detach();
@@ -276,6 +331,7 @@ int main(int argc, char** argv) {
     std::fprintf(
         stderr,
         "usage: kernel_peer sink|source|request|ping|datagrams|connect ADDRESS PORT SECONDS [NUMBER [SIZE]]\n"
+        "       kernel_peer hold ADDRESS PORT COUNT\n"
         "       kernel_peer serve\n");
     return 2;
   }
@@ -285,6 +341,8 @@ int main(int argc, char** argv) {
     move_bulk(destination, seconds, mode == "source", number(5, 1), number(6, kChunk));
   } else if (mode == "datagrams") {
     play_datagrams(destination, seconds, number(5, 64));
+  } else if (mode == "hold") {
+    hold(destination, number(4, 1));
   } else if (mode == "connect") {
     connect_and_close(destination, seconds, number(5, 1));
   } else {

@@ -4,15 +4,16 @@
     tests/bench/run.py [-k RE] [--rounds N] [--seconds S] [--json FILE]
 
 All that is compared runs in turn within each round, so only RATIOS within a run count: machines are shared and noisy. A ratio is the
-median over the rounds of Transom's figure by the other's (of latencies the other way round: above 1 is better for Transom everywhere).
-Needs root (it makes network namespaces) and the release build; peers that are not installed are left out with a notice. The kernel's own
-program (kernel_peer) is the client in every work; the columns differ in who serves it:
+median over the rounds of Transom's figure by the other's (of what is better when it is smaller, the other way round: above 1 is better for
+Transom everywhere). Needs root (it makes network namespaces) and the release build; peers that are not installed are left out with a
+notice. The kernel's sockets are the client in every work; the columns differ in who serves:
 
   limit       a program that writes ready-made frames to the TAP device, and copies the text as a stack must (blaster)
   no copy     the same without the copy
   cubic, reno the kernel, over a veth pair, sending with that congestion control
   lwip, gvisor  those stacks, on a TAP device as Transom
-  copying     Transom's ordinary calls, beside those that do not copy (zero_copy_peer), which the rows "zero copy" are of
+  native      Transom without `transom run`, which is what is measured
+  alone       Transom without the connections that are held
 """
 
 import argparse
@@ -20,162 +21,133 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import statistics
 import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = ROOT / "build" / "release" / "bin"
-PREFIX = f"tb{os.getpid()}"
-NO_OFFLOAD = ["tso", "off", "gso", "off", "gro", "off", "tx", "off", "rx", "off"]
+from contestants import BIN, DEVICE, MAKERS, SPIN
 
 
-def run(*command, **kwargs):
-    return subprocess.run([str(part) for part in command], check=True, text=True, capture_output=True, **kwargs).stdout
-
-
-class Side:
-    """A network namespace with a program in it that serves."""
-
-    def __init__(self, name):
-        self.namespace = f"{PREFIX}-{name}"
-        self.processes = []
-        run("ip", "netns", "add", self.namespace)
-        self.inside("ip", "link", "set", "lo", "up")
-
-    def inside(self, *command, core=None):
-        placed = ["taskset", "-c", str(core)] if core is not None else []
-        return run("ip", "netns", "exec", self.namespace, *placed, *command)
-
-    def start(self, *command, until="ready", environment=None):
-        process = subprocess.Popen(["ip", "netns", "exec", self.namespace, *map(str, command)], stdout=subprocess.PIPE,
-                                   stderr=subprocess.DEVNULL, text=True, env={**os.environ, **(environment or {})})
-        self.processes.append(process)
-        for line in process.stdout:
-            if until in line:
-                return process
-        sys.exit(f"{command[0]} ended before it was ready")
-
-    def configure(self, device, address):
-        self.inside("ip", "addr", "add", f"{address}/24", "dev", device)
-        self.inside("ip", "link", "set", device, "up")
-
-    def close(self):
-        for process in self.processes:
-            process.terminate()
-            process.wait(10)
-        subprocess.run(["ip", "netns", "delete", self.namespace], check=False)
-
-
-class Contestant:
-    """Who serves: the namespace that the client runs in, an address for each family, and the process that serves."""
-
-    def __init__(self, name, client, addresses, process, sides):
-        self.name, self.client, self.addresses, self.process, self.sides = name, client, addresses, process, sides
-
-    def place(self, core):
-        """Puts the server on a core; None: on any."""
-        cores = str(core) if core is not None else f"0-{os.cpu_count() - 1}"
-        run("taskset", "-a", "-p", "-c", cores, self.process.pid)
-
-
-def kernel(name, congestion_control, offload=True):
-    client, server = Side(f"{name}-c"), Side(f"{name}-s")
-    run("ip", "link", "add", "veth0", "netns", client.namespace, "type", "veth", "peer", "name", "veth1", "netns", server.namespace)
-    for side, device, host in ((client, "veth0", 1), (server, "veth1", 2)):
-        if not offload:
-            side.inside("ethtool", "-K", device, *NO_OFFLOAD)
-        side.inside("ip", "addr", "add", f"fd08::{host}/64", "dev", device, "nodad")
-        side.configure(device, f"10.8.0.{host}")
-    process = server.start(BIN / "kernel_peer", "serve", environment={"KERNEL_PEER_CONGESTION_CONTROL": congestion_control})
-    return Contestant(name, client, {4: "10.8.0.2", 6: "fd08::2"}, process, [client, server])
-
-
-def transom(name, *flags):
-    side = Side(name)
-    process = side.start(BIN / "transom", "up", "--tap", "tap0", "--ip", "10.9.0.2/24", "--ip", "fd09::2/64", "--kernel-ip", "10.9.0.1/24",
-                         "--kernel-ip", "fd09::1/64", "--serve", "discard=9", "--serve", "chargen=19", "--serve", "echo=7", *flags)
-    return Contestant(name, side, {4: "10.9.0.2", 6: "fd09::2"}, process, [side])
-
-
-def zero_copy(name):
-    side = Side(name)
-    return Contestant(name, side, {4: "10.9.4.2", 6: "fd09:4::2"}, side.start(BIN / "zero_copy_peer", "tap0"), [side])
-
-
-def blaster(name, *arguments):
-    side = Side(name)
-    mode, *rest = arguments
-    process = side.start(BIN / "blaster", mode, "tap0", *rest)
-    side.configure("tap0", "10.9.1.1")
-    side.inside("ip", "neigh", "add", "10.9.1.2", "lladdr", "02:00:00:00:00:02", "dev", "tap0", "nud", "permanent")
-    return Contestant(name, side, {4: "10.9.1.2"}, process, [side])
-
-
-def lwip(name):
-    if not (BIN / "lwip_peer").exists():
-        return None
-    side = Side(name)
-    process = side.start(BIN / "lwip_peer", "tap0", "10.9.2.2")
-    side.configure("tap0", "10.9.2.1")
-    return Contestant(name, side, {4: "10.9.2.2"}, process, [side])
-
-
-def gvisor(name):
-    sources = pathlib.Path("/usr/share/gocode/src/gvisor.dev/gvisor")
-    if not sources.exists() or not shutil.which("go"):
-        return None
-    program = BIN / "gvisor_peer"
-    if not program.exists():
-        run("go", "build", "-o", program, ".", cwd=ROOT / "tests" / "bench" / "gvisor_peer",
-            env={**os.environ, "GOPATH": "/usr/share/gocode", "GO111MODULE": "off"})
-    side = Side(name)
-    side.inside("ip", "tuntap", "add", "dev", "tap0", "mode", "tap")
-    side.configure("tap0", "10.9.3.1")
-    process = side.start(program, "tap0", "10.9.3.2")
-    return Contestant(name, side, {4: "10.9.3.2"}, process, [side])
-
-
-MAKERS = {
-    "transom": lambda: transom("transom"),
-    "transom-plain": lambda: transom("transom-plain", "--no-offload"),
-    "zero-copy": lambda: zero_copy("zero-copy"),
-    "cubic": lambda: kernel("cubic", "cubic"),
-    "reno": lambda: kernel("reno", "reno"),
-    "cubic-plain": lambda: kernel("cubic-plain", "cubic", offload=False),
-    "reno-plain": lambda: kernel("reno-plain", "reno", offload=False),
-    "tx-copy": lambda: blaster("tx-copy", "tx", 64240, 1, 1),
-    "tx": lambda: blaster("tx", "tx", 64240, 0, 1),
-    "tx-plain": lambda: blaster("tx-plain", "tx", 1460, 1, 0),
-    "rx-copy": lambda: blaster("rx-copy", "rx", 64240, 1, 1),
-    "rx": lambda: blaster("rx", "rx", 64240, 0, 1),
-    "rx-plain": lambda: blaster("rx-plain", "rx", 1460, 1, 0),
-    "pong": lambda: blaster("pong", "pong", "block"),
-    "lwip": lambda: lwip("lwip"),
-    "gvisor": lambda: gvisor("gvisor"),
-}
+def busy_seconds():
+    """What all processors have worked since the machine started."""
+    fields = [int(field) for field in pathlib.Path("/proc/stat").read_text().split("\n")[0].split()[1:9]]
+    user, nice, system, _idle, _wait, interrupts, soft_interrupts, _stolen = fields
+    return (user + nice + system + interrupts + soft_interrupts) / os.sysconf("SC_CLK_TCK")
 
 
 class Work:
+    """What kernel_peer measures: `key` of the line that it prints."""
+
     def __init__(self, title, mode, port, key, who, arguments=(), families=(4,), core=None, environment=None):
         self.title, self.mode, self.port, self.key, self.who = title, mode, port, key, who
         self.arguments, self.families, self.core, self.environment = arguments, families, core, environment or {}
 
+    def ask(self, contestant, family, seconds):
+        mode = "ping" if contestant.name.startswith("pong") else self.mode
+        return json.loads(contestant.client.inside(BIN / "kernel_peer", mode, contestant.addresses[family], self.port, seconds,
+                                                   *self.arguments, core=self.core, environment=self.environment))
+
     def measure(self, contestant, family, seconds):
         if self.core is not None:
             contestant.place(self.core)
-        mode = "ping" if contestant.name == "pong" else self.mode
         try:
-            line = contestant.client.inside("env", *[f"{k}={v}" for k, v in self.environment.items()], BIN / "kernel_peer", mode,
-                                            contestant.addresses[family], self.port, seconds, *self.arguments, core=self.core)
-        except subprocess.CalledProcessError as error:
-            print(f"{self.title}, {contestant.name}: {error.stderr.strip()}", file=sys.stderr)
-            return None
+            return self.ask(contestant, family, seconds)[self.key]
         finally:
             if self.core is not None:
                 contestant.place(None)
-        return json.loads(line)[self.key]
+
+
+class ProcessorTime(Work):
+    """What a work costs both ends together: processor time of the whole machine for each unit that was moved or answered."""
+
+    def __init__(self, title, mode, port, units, who, **others):
+        super().__init__(title, mode, port, "cpu_ns", who, **others)
+        self.units = units  # of what `done` counts
+
+    def measure(self, contestant, family, seconds):
+        before = busy_seconds()
+        done = self.ask(contestant, family, seconds)["done"]
+        return (busy_seconds() - before) * 1e9 / (done / self.units)
+
+
+class Held:
+    """Connections that are open and idle meanwhile: to two ports, as one has not enough for a single client, by processes with some
+    thousand descriptors each."""
+
+    PART = 5000
+
+    def __init__(self, contestant, family, count):
+        self.processes = [contestant.client.start(BIN / "kernel_peer", "hold", contestant.addresses[family], 7 + 2 * (i % 2), self.PART,
+                                                  stdin=subprocess.PIPE) for i in range(count // self.PART)]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for process in self.processes:
+            process.stdin.close()
+            process.wait(60)
+
+
+class AmongHeld(Work):
+    def __init__(self, held, *arguments, **others):
+        super().__init__(*arguments, **others)
+        self.held = held
+
+    def measure(self, contestant, family, seconds):
+        if contestant.name == "transom-alone":
+            return super().measure(contestant, family, seconds)
+        with Held(contestant, family, self.held):
+            return super().measure(contestant, family, seconds)
+
+
+class IdleMemory:
+    """Octets of the serving process for each connection that is open and idle. Measured once: what is freed is not given back."""
+
+    key, families = "octets", (4,)
+
+    def __init__(self, count, who):
+        self.title, self.count, self.who = f"memory of an idle connection, {count} held", count, who
+        self.known = {}
+
+    def measure(self, contestant, family, _seconds):
+        if contestant.name not in self.known:
+            before = contestant.memory()
+            with Held(contestant, family, self.count):
+                self.known[contestant.name] = (contestant.memory() - before) / self.count
+        return self.known[contestant.name]
+
+
+class Program:
+    """What a program says of a server that it asks. `command`: of an address and seconds; `pattern`: finds the figure."""
+
+    families = (4,)
+
+    def __init__(self, title, key, who, command, pattern):
+        self.title, self.key, self.who, self.command, self.pattern = title, key, who, command, pattern
+
+    def measure(self, contestant, family, seconds):
+        output = contestant.client.inside(*self.command(contestant.addresses[family], seconds))
+        return float(re.search(self.pattern, output, re.MULTILINE)[1])
+
+
+class Iperf3:
+    """iperf3 sends to the kernel's: under `transom run`, natively (which is the bulk figure of kernel_peer), over veth."""
+
+    key, families = "gbit_per_s", (4,)
+    title, who = "iperf3 -c under transom run, sends", {"transom": "transom-pair", "native": "transom", "cubic": "cubic"}
+
+    def measure(self, contestant, family, seconds):
+        if contestant.name == "transom":
+            return json.loads(contestant.client.inside(BIN / "kernel_peer", "sink", contestant.addresses[family], 19, seconds))[self.key]
+        server = contestant.client.start("iperf3", "-s", "-1", "--forceflush", until="listening")
+        ask = ["iperf3", "-t", max(1, round(seconds)), "-J", "-c"]
+        if contestant.name == "cubic":
+            output = contestant.sides[1].inside(*ask, "10.8.0.1")
+        else:
+            output = contestant.client.inside(BIN / "transom", "run", *DEVICE, "--", *ask, "10.9.0.1")
+        server.wait(10)
+        return json.loads(output)["end"]["sum_received"]["bits_per_second"] / 1e9
 
 
 PEERS = {"cubic": "cubic", "lwip": "lwip", "gvisor": "gvisor"}
@@ -187,10 +159,7 @@ WORK = [
     Work("bulk, server receives, client CUBIC", "source", 9, BULK, {"transom": "transom", "limit": "rx-copy", "no copy": "rx", **PEERS}, families=(4, 6)),
     Work("bulk, server receives, client Reno", "source", 9, BULK, {"transom": "transom", "limit": "rx-copy", "no copy": "rx", "reno": "reno"},
          environment=RENO),
-    Work("bulk, zero copy, server sends", "sink", 19, BULK,
-         {"transom": "zero-copy", "copying": "transom", "no copy": "tx", "cubic": "cubic", "reno": "reno"}, families=(4, 6)),
-    Work("bulk, zero copy, server receives, client Reno", "source", 9, BULK,
-         {"transom": "zero-copy", "copying": "transom", "no copy": "rx", "reno": "reno"}, families=(4, 6), environment=RENO),
+    Work("bulk, server sends, frames of 16 KiB at the limit", "sink", 19, BULK, {"transom": "transom", "limit": "tx-16k"}),
     Work("bulk, MTU 1500 without offload, server sends", "sink", 19, BULK,
          {"transom": "transom-plain", "limit": "tx-plain", "cubic": "cubic-plain", "reno": "reno-plain", "lwip": "lwip", "gvisor": "gvisor"}),
     Work("bulk, MTU 1500 without offload, server receives", "source", 9, BULK,
@@ -205,29 +174,55 @@ WORK = [
            families=families)
       for place, core in (("one core", 0), ("free cores", None))
       for what, key, families in (("p50", "p50_us", (4, 6)), ("p99", "p99_us", (4,)), ("p99.9", "p999_us", (4,)))],
+    *[Work(f"request/response, 1 octet, both ends look and do not sleep, {what}", "request", 7, key,
+           {"transom": "transom-spin", "limit": "pong-spin", "cubic": "cubic-spin"}, environment=SPIN)
+      for what, key in (("p50", "p50_us"), ("p99", "p99_us"))],
     Work("connections, 1 at a time", "connect", 9, "connections_per_s", {"transom": "transom", **PEERS}, families=(4, 6)),
     Work("connections, 64 at a time", "connect", 9, "connections_per_s", {"transom": "transom", **PEERS}, (64,), families=(4, 6)),
+    AmongHeld(10_000, "connections, 64 at a time, 10,000 held", "connect", 9, "connections_per_s", {"transom": "transom", **PEERS}, arguments=(64,)),
+    AmongHeld(100_000, "connections, 64 at a time, 100,000 held", "connect", 9, "connections_per_s", {"transom": "transom", "alone": "transom-alone"},
+              arguments=(64,)),
     Work("UDP datagrams echoed, 64 in flight", "datagrams", 7, "datagrams_per_s", {"transom": "transom", **PEERS}, (64,), families=(4, 6)),
+    ProcessorTime("processor time of both ends for a KiB, server sends", "sink", 19, 1024, {"transom": "transom", **PEERS}),
+    ProcessorTime("processor time of both ends for a KiB, server receives", "source", 9, 1024, {"transom": "transom", **PEERS}),
+    ProcessorTime("processor time of both ends for a datagram and its echo", "datagrams", 7, 1, {"transom": "transom", **PEERS}),
+    IdleMemory(10_000, {"transom": "transom", "lwip": "lwip", "gvisor": "gvisor"}),
+    Program("nginx under transom run, HTTP requests, 32 connections", "requests_per_s", {"transom": "nginx-run", "cubic": "nginx-kernel"},
+            lambda address, seconds: ("wrk", "-t", 1, "-c", 32, "-d", max(1, round(seconds)), f"http://{address}/1k"), r"Requests/sec: *([0-9.]+)"),
+    Program("redis under transom run, PING, 1 client", "requests_per_s", {"transom": "redis-run", "cubic": "redis-kernel"},
+            lambda address, seconds: ("redis-benchmark", "-h", address, "-t", "ping_mbulk", "-c", 1, "-n", int(20_000 * seconds), "--csv"),
+            r'^"PING_MBULK","([0-9.]+)"'),
+    Program("redis under transom run, PING, 50 clients", "requests_per_s", {"transom": "redis-run", "cubic": "redis-kernel"},
+            lambda address, seconds: ("redis-benchmark", "-h", address, "-t", "ping_mbulk", "-c", 50, "-n", int(50_000 * seconds), "--csv"),
+            r'^"PING_MBULK","([0-9.]+)"'),
+    Iperf3(),
 ]
-COLUMNS = ["limit", "no copy", "cubic", "reno", "lwip", "gvisor", "copying"]
-UNITS = {BULK: "Gbit/s", "p50_us": "µs", "p99_us": "µs", "p999_us": "µs", "connections_per_s": "/s", "datagrams_per_s": "/s"}
-
-
-def is_latency(key):
-    return key.endswith("_us")
+COLUMNS = ["limit", "no copy", "cubic", "reno", "lwip", "gvisor", "native", "alone"]
+UNITS = {BULK: "Gbit/s", "p50_us": "µs", "p99_us": "µs", "p999_us": "µs", "connections_per_s": "/s", "datagrams_per_s": "/s", "requests_per_s": "/s",
+         "cpu_ns": "ns", "octets": "octets"}
+SMALLER_IS_BETTER = {"p50_us", "p99_us", "p999_us", "cpu_ns", "octets"}
 
 
 def row(work, family, figures):
     """The Markdown row of one work: Transom's median, and the ratio to each other column with that one's median."""
     own = figures.get("transom", [])
-    if not own:
+    if not any(own):
         return None
     cells = [f"{work.title}, IPv{family}", f"{statistics.median(own):.4g} ({min(own):.4g}–{max(own):.4g}) {UNITS[work.key]}"]
     for column in COLUMNS:
         other = figures.get(column, [])
-        pairs = [(b / a if is_latency(work.key) else a / b) for a, b in zip(own, other) if a and b]
+        pairs = [(b / a if work.key in SMALLER_IS_BETTER else a / b) for a, b in zip(own, other) if a and b]
         cells.append(f"**{statistics.median(pairs):.2f}** ({statistics.median(other):.4g})" if pairs else "")
     return "| " + " | ".join(cells) + " |"
+
+
+def measure(work, contestant, family, seconds):
+    """None when it fails, which is said: the other figures are not lost for it."""
+    try:
+        return work.measure(contestant, family, seconds)
+    except subprocess.CalledProcessError as error:
+        print(f"{work.title}, {contestant.name}: {error.stderr.strip()}", file=sys.stderr)
+        return None
 
 
 def main():
@@ -257,12 +252,12 @@ def main():
                             continue
                         if sys.stderr.isatty():
                             print(f"\r\033[Kround {number + 1} of {arguments.rounds}: {w.title}, {name}", end="", file=sys.stderr)
-                        value = w.measure(contestant, family, arguments.seconds)
+                        value = measure(w, contestant, family, arguments.seconds)
                         figures.setdefault((w.title, family), {}).setdefault(column, []).append(value or 0)
     finally:
         for contestant in contestants.values():
-            for side in contestant.sides if contestant else []:
-                side.close()
+            if contestant:
+                contestant.close()
     if sys.stderr.isatty():
         print(file=sys.stderr)
     print("| work | Transom, median (min–max) | " + " | ".join(COLUMNS) + " |")
