@@ -95,7 +95,8 @@ DEVICE = ["--tap", "tap0", "--ip", "10.9.0.2/24", "--ip", "fd09::2/64", "--kerne
 
 def transom(name, *flags):
     side = Side(name)
-    process = side.start(BIN / "transom", "up", *DEVICE, "--serve", "discard=9", "--serve", "chargen=19", "--serve", "echo=7", *flags)
+    process = side.start(BIN / "transom", "up", *DEVICE, "--serve", "discard=9", "--serve", "chargen=19", "--serve", "echo=7",
+                         "--serve", "discard=10", "--serve", "discard=11", *flags)
     return Contestant(name, side, {4: "10.9.0.2", 6: "fd09::2"}, process, [side])
 
 

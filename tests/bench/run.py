@@ -71,13 +71,14 @@ class ProcessorTime(Work):
 
 
 class Held:
-    """Connections that are open and idle meanwhile: to two ports, as one has not enough for a single client, by processes with some
-    thousand descriptors each."""
+    """Connections that are open and idle meanwhile, by processes with some thousand descriptors each. To several ports: with half of a
+    port's pairs taken the client's kernel looks for another for milliseconds."""
 
     PART = 5000
+    PORTS = (7, 9, 10, 11)  # those above 9 are Transom's alone
 
     def __init__(self, contestant, family, count):
-        self.processes = [contestant.client.start(BIN / "kernel_peer", "hold", contestant.addresses[family], 7 + 2 * (i % 2), self.PART,
+        self.processes = [contestant.client.start(BIN / "kernel_peer", "hold", contestant.addresses[family], self.PORTS[i // 5], self.PART,
                                                   stdin=subprocess.PIPE) for i in range(count // self.PART)]
 
     def __enter__(self):
