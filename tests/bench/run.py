@@ -40,7 +40,8 @@ class Work:
 
     def __init__(self, title, mode, port, key, who, arguments=(), families=(4,), core=None, environment=None):
         self.title, self.mode, self.port, self.key, self.who = title, mode, port, key, who
-        self.arguments, self.families, self.core, self.environment = arguments, families, core, environment or {}
+        self.arguments, self.families, self.core = arguments, families, core
+        self.environment = {"KERNEL_PEER_CONGESTION_CONTROL": "cubic", **(environment or {})}  # what a machine has set differs
 
     def ask(self, contestant, family, seconds):
         mode = "ping" if contestant.name.startswith("pong") else self.mode
