@@ -100,6 +100,11 @@ def transom(name, *flags):
     return Contestant(name, side, {4: "10.9.0.2", 6: "fd09::2"}, process, [side])
 
 
+def zero_copy(name):
+    side = Side(name)
+    return Contestant(name, side, {4: "10.9.4.2", 6: "fd09:4::2"}, side.start(BIN / "zero_copy_peer", "tap0"), [side])
+
+
 def kernel_program(name, *command, until):
     client, server = veth_pair(name)
     return Contestant(name, client, {4: "10.8.0.2"}, server.start(*command, until=until), [client, server])
@@ -168,6 +173,7 @@ MAKERS = {
     "transom-pair": lambda: Contestant("transom-pair", side := Side("transom-pair"), {4: "10.9.0.2"}, None, [side]),  # for who runs one itself
     "transom-plain": lambda: transom("transom-plain", "--no-offload"),
     "transom-alone": lambda: transom("transom-alone"),
+    "zero-copy": lambda: zero_copy("zero-copy"),
     "transom-spin": lambda: transom("transom-spin", "--busy-poll", "100"),
     "cubic": lambda: kernel("cubic"),
     "cubic-spin": lambda: kernel("cubic-spin", environment=SPIN),

@@ -12,6 +12,7 @@ notice. The kernel's sockets are the client in every work; the columns differ in
   no copy     the same without the copy
   cubic, reno the kernel, over a veth pair, sending with that congestion control
   lwip, gvisor  those stacks, on a TAP device as Transom
+  copying     Transom's ordinary calls, beside those that do not copy (zero_copy_peer), which the rows "zero copy" are of
   native      Transom without `transom run`, which is what is measured
   alone       Transom without the connections that are held
 """
@@ -161,6 +162,10 @@ WORK = [
     Work("bulk, server receives, client CUBIC", "source", 9, BULK, {"transom": "transom", "limit": "rx-copy", "no copy": "rx", **PEERS}, families=(4, 6)),
     Work("bulk, server receives, client Reno", "source", 9, BULK, {"transom": "transom", "limit": "rx-copy", "no copy": "rx", "reno": "reno"},
          environment=RENO),
+    Work("bulk, zero copy, server sends", "sink", 19, BULK,
+         {"transom": "zero-copy", "copying": "transom", "no copy": "tx", "cubic": "cubic", "reno": "reno"}, families=(4, 6)),
+    Work("bulk, zero copy, server receives, client Reno", "source", 9, BULK,
+         {"transom": "zero-copy", "copying": "transom", "no copy": "rx", "reno": "reno"}, families=(4, 6), environment=RENO),
     Work("bulk, server sends, frames of 16 KiB at the limit", "sink", 19, BULK, {"transom": "transom", "limit": "tx-16k"}),
     Work("bulk, MTU 1500 without offload, server sends", "sink", 19, BULK,
          {"transom": "transom-plain", "limit": "tx-plain", "cubic": "cubic-plain", "reno": "reno-plain", "lwip": "lwip", "gvisor": "gvisor"}),
@@ -199,7 +204,7 @@ WORK = [
             r'^"PING_MBULK","([0-9.]+)"'),
     Iperf3(),
 ]
-COLUMNS = ["limit", "no copy", "cubic", "reno", "lwip", "gvisor", "native", "alone"]
+COLUMNS = ["limit", "no copy", "cubic", "reno", "lwip", "gvisor", "copying", "native", "alone"]
 UNITS = {BULK: "Gbit/s", "p50_us": "µs", "p99_us": "µs", "p999_us": "µs", "connections_per_s": "/s", "datagrams_per_s": "/s", "requests_per_s": "/s",
          "cpu_ns": "ns", "octets": "octets"}
 SMALLER_IS_BETTER = {"p50_us", "p99_us", "p999_us", "cpu_ns", "octets"}
