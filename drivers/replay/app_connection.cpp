@@ -29,7 +29,9 @@ std::vector<AppTurn> AppConnection::turns_of(const TcpScript& script) {
   Duration thought{};
   std::int64_t urgent_end = 0;
   bool has_closed = false;
+  const bool opens_fast = script.is_opener && script.us.syn_options.fast_open;
   for (const ScriptStep& step : script.steps) {
+    if (!step.error.empty()) continue;
     // The ACK behind a FIN lies behind the stream.
     const std::int64_t end = std::min(step.end, static_cast<std::int64_t>(script.stream.size()) + 1);
     if (step.awaits != thought_for) thought = {};
@@ -42,6 +44,7 @@ std::vector<AppTurn> AppConnection::turns_of(const TcpScript& script) {
     turns.push_back({.number = step.number,
                      .end = std::max(end, written),
                      .awaits = std::clamp<std::int64_t>(step.awaits, 1, their_end),
+                     .goes_with_syn = opens_fast && turns.empty() && step.awaits <= 1 && end > 1,
                      .think = thought,
                      .time = step.time,
                      .is_whole_write = step.flags.psh || closes,
@@ -72,6 +75,7 @@ void AppConnection::connect(Instant now) {
   tcp::Options options;
   options.out_of_band_inline = true;  // urgent octets are of the stream
   options.no_delay = true;            // what Nagle held back was recorded when it went out
+  options.fast_open_connect = !turns_.empty() && turns_.front().goes_with_syn;
   auto hold = host_->tcp().bind({.local = tuple_.local, .reuse_address = true});
   const auto made = hold ? host_->tcp().connect(*hold, tuple_.remote, options)
                          : Result<tcp::Connection*>(std::unexpected(hold.error()));
@@ -85,6 +89,7 @@ void AppConnection::take(tcp::Connection& connection, Instant now) {
   tuple_ = connection.tuple();
   anchor_ = last_step_ = heard_at_ = last_progress_ = now;
   connection_->set_listener(this);
+  is_established_ = true;  // or it is one of fast open, which may be used already (RFC 7413 §3)
   run(now);
 }
 
@@ -92,6 +97,11 @@ std::int64_t AppConnection::heard() const {
   return is_established_ ? 1 + static_cast<std::int64_t>(received_.length(StreamCheck::Side::kActual)) +
                                (has_peer_closed_ ? 1 : 0)
                          : 0;
+}
+
+// What goes with the SYN waits for nothing.
+bool AppConnection::is_heard(const AppTurn& turn) const {
+  return turn.goes_with_syn || heard() >= turn.awaits;
 }
 
 Instant AppConnection::due(const AppTurn& turn) const {
@@ -105,9 +115,9 @@ void AppConnection::run(Instant now) {
   if (state_ != State::kRunning || anchor_ == kNever) return;
   last_run_ = now;
   if (is_ready(now)) read(now);
-  while (is_established_ && state_ == State::kRunning && connection_ != nullptr && next_ < turns_.size()) {
+  while (state_ == State::kRunning && connection_ != nullptr && next_ < turns_.size()) {
     const AppTurn& turn = turns_[next_];
-    if (heard() < turn.awaits || now < due(turn) || !write_turn(turn)) break;
+    if (!is_heard(turn) || now < due(turn) || !write_turn(turn)) break;
     ++next_;
     pacing_.took_step();
     last_step_ = last_progress_ = now;
@@ -138,12 +148,17 @@ bool AppConnection::is_ready(Instant now) {
 void AppConnection::fail(Error error, Instant now) {
   error_ = error;
   let_go();
-  if (error == Error::kConnectionRefused && script_.is_opener && !script_.peer.has_reset) {
+  const bool was_refused = script_.peer.has_reset || script_.is_unreachable;
+  if (error == Error::kConnectionRefused && script_.is_opener && !was_refused) {
     retry_at_ = now + kRetryConnect;  // nobody listens yet
+    next_ = 0;
+    written_ = 1;
     return;
   }
   const bool is_expected =
-      error == Error::kConnectionReset && (script_.peer.has_reset || next_ == turns_.size());
+      error == Error::kConnectionRefused
+          ? was_refused
+          : error == Error::kConnectionReset && (script_.peer.has_reset || next_ == turns_.size());
   state_ = is_expected ? State::kDone : State::kReset;
 }
 
@@ -181,6 +196,7 @@ bool AppConnection::write_turn(const AppTurn& turn) {
                                      !write_up_to(turn.urgent_end, {.urgent = true, .more = false})))
     return false;
   if (!write_up_to(turn.end, {.urgent = false, .more = !turn.is_whole_write})) return false;
+  if (turn.closes && !is_established_) return false;
   if (turn.closes) connection_->shutdown_send();
   return true;
 }
@@ -225,7 +241,7 @@ void AppConnection::let_go() {
 
 Instant AppConnection::stall_at() const {
   const Instant stall = last_progress_ + options_.stall;
-  const bool thinks = next_ < turns_.size() && heard() >= turns_[next_].awaits;
+  const bool thinks = next_ < turns_.size() && is_heard(turns_[next_]) && is_established_;
   if (!thinks) return stall;
   const Instant next = due(turns_[next_]);
   return next == kNever ? kNever : std::max(stall, next + options_.stall);
@@ -235,7 +251,7 @@ Instant AppConnection::next_deadline() const {
   if (state_ != State::kRunning || anchor_ == kNever) return kNever;
   Instant next = std::min(retry_at_, stall_at());
   // What was due when it last ran waits for room, which readiness tells.
-  if (next_ < turns_.size() && heard() >= turns_[next_].awaits && due(turns_[next_]) > last_run_)
+  if (next_ < turns_.size() && is_heard(turns_[next_]) && due(turns_[next_]) > last_run_)
     next = std::min(next, due(turns_[next_]));
   return next;
 }

@@ -18,6 +18,7 @@ struct AppTurn {
   std::uint64_t number = 0;     // of the packet in the capture
   std::int64_t end = 0;         // writes its stream up to here
   std::int64_t awaits = 0;      // having read the peer's stream up to here
+  bool goes_with_syn = false;   // by fast open (RFC 7413): nothing need have come
   Duration think{}, time{};     // since then, or its turn before; since the connection's first packet
   bool is_whole_write = false;  // PSH: nothing more was queued
   std::int64_t urgent_end = 0;  // the octet before it is urgent; 0: none
@@ -67,6 +68,7 @@ class AppConnection final : public ReadinessListener, public LivePart {
   bool write_up_to(std::int64_t end, const tcp::SendFlags& flags);
   void finish_if_done();
   void let_go();
+  bool is_heard(const AppTurn& turn) const;
   Instant due(const AppTurn& turn) const;
   Instant stall_at() const;
   std::int64_t heard() const;

@@ -53,6 +53,11 @@ void AppReplay::listen(Port port) {
   tcp::Options options;
   options.no_delay = true;
   options.out_of_band_inline = true;
+  // Who asked for fast open gets it.
+  if (std::ranges::any_of(scripts_.tcp, [](const auto& entry) {
+        return !entry.second.is_opener && entry.second.peer.syn_options.fast_open;
+      }))
+    options.fast_open_queue = kBacklog;
   const auto listener = host_.tcp().listen(*hold, kBacklog, options);
   if (!listener) return;
   (*listener)->set_listener(this);

@@ -35,7 +35,7 @@ std::expected<Role, std::string> Role::parse(std::string_view text) {
   return std::unexpected(fmt::format("'{}' is neither 'server', 'client' nor an IP address", text));
 }
 
-Cast::Cast(const Scene& scene, const Role& role) : ours_(scene.flows.size()) {
+Cast::Cast(const Scene& scene, const Role& role, bool groups) : ours_(scene.flows.size()) {
   // TCP first: it is clearer who opens a connection than who speaks first. What keeps a link running last:
   // of neighbours that ask for each other only the answer is between two ends.
   const auto rank_of = [](const Flow& flow) {
@@ -47,8 +47,10 @@ Cast::Cast(const Scene& scene, const Role& role) : ours_(scene.flows.size()) {
       const Flow& flow = scene.flows[number];
       if (rank_of(flow) != rank) continue;
       const IpAddress &first = flow.ends[0].address, &second = flow.ends[1].address;
-      if (!is_somebody(first) || !is_somebody(second) || first == second) continue;
-      if (scene.broadcasts.contains(second)) {
+      if (!is_somebody(first) || first == second) continue;
+      const bool is_to_group = groups && (second.is_multicast() || second.is_limited_broadcast());
+      if (!is_somebody(second) && !is_to_group) continue;
+      if (is_to_group || scene.broadcasts.contains(second)) {
         place_broadcaster(number, first, role);
         continue;
       }
@@ -70,7 +72,7 @@ Cast::Cast(const Scene& scene, const Role& role) : ours_(scene.flows.size()) {
   }
 }
 
-// Who asks all hosts of a network is a client.
+// Who asks all hosts of a network, or a group, is a client.
 void Cast::place_broadcaster(std::size_t flow, const IpAddress& sender, const Role& role) {
   const bool is_ours = role.kind == Role::Kind::kAddress ? sender == role.address
                        : their_addresses_.contains(sender)

@@ -21,7 +21,9 @@ struct Role {
 // An address is on one side in all of its flows: the first flow in which it appears says on which.
 class Cast {
  public:
-  Cast(const Scene& scene, const Role& role);
+  // `groups`: who speaks to a multicast group, or to all hosts at once, is placed, too, as a client; without,
+  // only who broadcasts to a network.
+  Cast(const Scene& scene, const Role& role, bool groups = false);
 
   // Which end of the flow is ours; nullopt for a flow that is not between one of ours and one of theirs.
   std::optional<std::size_t> ours(std::size_t flow) const {

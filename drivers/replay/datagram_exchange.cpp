@@ -4,7 +4,8 @@
 
 #include <algorithm>
 
-#include "stack/wire/checksum.h"
+#include "drivers/replay/icmp_errors.h"
+#include "drivers/replay/ip_octets.h"
 #include "stack/wire/icmp.h"
 
 namespace transom::drivers::replay {
@@ -15,17 +16,6 @@ constexpr Duration kRetry = std::chrono::milliseconds(100);
 constexpr std::size_t kKeptPackets = 10;
 constexpr std::size_t kKeptDifferences = 10;
 constexpr std::size_t kWindow = 256;  // of recorded datagrams that what comes is looked for in
-
-// Of an ICMP message that is whole.
-void fill_in_icmp_checksum(IpProtocol protocol, const IpAddress& from, const IpAddress& to,
-                           MutableBytes message) {
-  wire::ChecksumSum sum;
-  if (protocol == IpProtocol::kIcmpv6)
-    sum = wire::pseudo_header_sum(from, to, protocol, static_cast<std::uint32_t>(message.size()));
-  message[2] = message[3] = 0;
-  sum.add(message);
-  wire::Writer(message.subspan(2)).u16(sum.checksum());
-}
 
 std::size_t first_difference(Bytes a, Bytes b) {
   return static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
@@ -74,7 +64,8 @@ std::optional<std::size_t> DatagramExchange::find(const Arrival& arrival) const 
 void DatagramExchange::receive(const Arrival& arrival, Instant now) {
   note(fmt::format("< {}, {} octets", arrival.saying.kind, arrival.saying.octets.size()), now);
   const auto found = find(arrival);
-  if (!found && is_refusal(arrival) && script_.is_opener && reached_ == 0) {  // nobody has the port yet
+  if (!found && is_refusal(arrival) && script_.is_opener && reached_ == 0 &&
+      state_ == LiveState::kRunning) {  // nobody has the port yet
     was_refused_ = true;
     next_ = 0;
     retry_at_ = now + kRetry;
@@ -181,10 +172,13 @@ bool DatagramExchange::send(const DatagramStep& step) {
   if (step.echoes && came_[*step.echoes]) return send_echo(*came_[*step.echoes]);
   if (step.is_error && latest_) return send_error(step);
   const bool is_answer = step.awaits > 0 && came_[step.awaits - 1];
+  const Arrival* const asked = is_answer ? &*came_[step.awaits - 1] : latest_ ? &*latest_ : nullptr;
+  const Endpoint* const partner = asked != nullptr ? &asked->remote : nullptr;
   const auto packet = is_answer ? rewriter_.packet_of(step, &script_.expected[step.awaits - 1],
-                                                      came_[step.awaits - 1]->saying.octets)
-                                : rewriter_.packet_of(step, nullptr, {});
-  return way_.send_packet(packet, theirs_.address);
+                                                      came_[step.awaits - 1]->saying.octets, partner)
+                                : rewriter_.packet_of(step, nullptr, {}, partner);
+  const auto view = PacketView::parse(captured(packet));
+  return view && way_.send_packet(packet, view->destination);
 }
 
 // RFC 792: the data of the request that has come, whatever the recorded one carried.

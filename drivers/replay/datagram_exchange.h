@@ -19,6 +19,7 @@ struct Arrival {
   Saying saying;
   std::vector<std::uint8_t> packet;  // from the IP header on
   std::size_t header_size = 0;       // of the IP headers in it
+  bool is_to_one = true;             // of UDP: not to a group, nor to all hosts
 };
 
 class DatagramWay {

@@ -9,12 +9,17 @@
 namespace transom::drivers::replay {
 
 std::vector<std::uint8_t> DatagramRewriter::packet_of(const DatagramStep& step, const ExpectedDatagram* asked,
-                                                      Bytes asks_now) {
+                                                      Bytes asks_now, const Endpoint* partner) {
   std::vector<std::uint8_t> octets = step.octets;
   const CapturedPacket recorded = captured(step.octets);
   const auto view = PacketView::parse(recorded);
   if (!view) return octets;
-  PacketEditor(changes_).edit(recorded, octets);
+  if (step.partner && partner != nullptr) {
+    EndpointChanges changes({recorded_ours_, *step.partner}, {ours_, *partner});
+    PacketEditor(changes).edit(recorded, octets);
+  } else {
+    PacketEditor(changes_).edit(recorded, octets);
+  }
   if (asked != nullptr && view->fragment_offset == 0) repeat(octets, *view, *asked, asks_now);
   identify(octets, *view);
   if (view->transport_checksum == ChecksumVerdict::kUnfilled || step.is_cut)

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "drivers/replay/fragment_joiner.h"
+#include "drivers/replay/group_flows.h"
 #include "stack/wire/icmp.h"
 
 namespace transom::drivers::replay {
@@ -58,6 +59,17 @@ class ScriptWriter {
     script_.theirs = flow.ends[1 - ours];
   }
 
+  // Of what is said to many.
+  ScriptWriter(const GroupConversation& conversation, IpProtocol protocol, const GroupFlows& groups,
+               Duration begin)
+      : capture_begin_(begin), groups_(&groups) {
+    script_.protocol = protocol;
+    script_.group = conversation.group;
+    if (conversation.we_ask) script_.ours = conversation.asker;
+    script_.theirs = conversation.we_ask ? conversation.group : conversation.asker;
+    knows_ours_ = conversation.we_ask;
+  }
+
   void add(Item item) { items_.push_back(std::move(item)); }
 
   DatagramScript finish() && {
@@ -94,6 +106,10 @@ class ScriptWriter {
 
   void ours(Item& item, const CapturedPacket& packet, const PacketView& view) {
     DatagramStep step;
+    if (groups_ != nullptr) {
+      step.partner = partner_of(packet, view);
+      if (view.source != script_.ours.address) return;  // another one of our side speaks to the group, too
+    }
     step.number = packet.number;
     step.time = packet.time - capture_begin_ - script_.begin;
     step.think = std::max(packet.time - last_, Duration::zero());
@@ -116,6 +132,15 @@ class ScriptWriter {
     script_.steps.push_back(std::move(step));
   }
 
+  // Whom of many a packet of ours goes to; nullopt: all, or who has asked. The first one shows who we are.
+  std::optional<Endpoint> partner_of(const CapturedPacket& packet, const PacketView& view) {
+    const auto [from, to] = ends_of(packet, view);
+    if (!knows_ours_) script_.ours = from;
+    knows_ours_ = true;
+    const bool is_one = view.fragment_offset == 0 && to != script_.theirs && !groups_->is_to_many(to.address);
+    return is_one ? std::optional(to) : std::nullopt;
+  }
+
   // The last request that the reply has identifier and sequence number of.
   std::optional<std::size_t> echoed_by(const PacketView& view, Bytes message) const {
     const bool is_v4 = view.protocol == IpProtocol::kIcmp;
@@ -134,6 +159,8 @@ class ScriptWriter {
   std::vector<Item> items_;
   FragmentJoiner joiner_;
   Duration last_{};
+  const GroupFlows* groups_ = nullptr;
+  bool knows_ours_ = true;
   std::optional<FragmentKey> echo_;  // whose fragments are those of an echo reply of ours
 };
 
@@ -162,9 +189,14 @@ std::optional<Saying> saying_of(IpProtocol protocol, Bytes transport) {
     const Bytes payload = transport.first(header->length).subspan(wire::UdpHeader::kSize);
     return Saying{"UDP", {payload.begin(), payload.end()}};
   }
-  if (!is_icmp(protocol) || transport.size() < wire::IcmpHeader::kSize ||
-      is_of_the_link(protocol, transport[0]))
-    return std::nullopt;
+  if (transport.size() < wire::IcmpHeader::kSize) return std::nullopt;
+  if (is_about_groups(protocol, transport)) {
+    Saying saying{fmt::format("{} type {}", protocol == IpProtocol::kIgmp ? "IGMP" : "MLD", transport[0]),
+                  {transport.begin(), transport.end()}};
+    saying.octets[2] = saying.octets[3] = 0;
+    return saying;
+  }
+  if (!is_icmp(protocol) || is_of_the_link(protocol, transport[0])) return std::nullopt;
   Saying saying{fmt::format("ICMP type {} code {}", transport[0], transport[1]),
                 {transport.begin(), transport.end()}};
   saying.octets[2] = saying.octets[3] = 0;
@@ -191,44 +223,58 @@ bool ExpectedDatagram::equals(Bytes octets) const {
 std::expected<std::map<std::size_t, DatagramScript>, CaptureError> make_datagram_scripts(
     CaptureReader& reader, const Scene& scene, const Cast& cast) {
   FlowTable table;
+  GroupFlows groups(scene, cast);
   std::map<std::size_t, ScriptWriter> writers;
-  std::map<FragmentKey, std::size_t> fragments;  // flows of those whose first one is known
-  std::multimap<FragmentKey, Item> orphans;      // came before their first one
-  const auto add = [&](std::size_t flow, Item item) {
+  std::map<FragmentKey, ScriptWriter*> fragments;  // of those whose first one is known
+  std::multimap<FragmentKey, Item> orphans;        // came before their first one
+  // Null for what is not to be played.
+  const auto writer_of = [&](std::size_t flow, const GroupConversation* conversation,
+                             IpProtocol protocol) -> ScriptWriter* {
+    if (conversation != nullptr)
+      return &writers.try_emplace(conversation->flow, *conversation, protocol, groups, scene.begin)
+                  .first->second;
     const auto ours = cast.ours(flow);
-    if (!ours) return;
-    const auto [writer, is_new] = writers.try_emplace(flow, scene.flows[flow], *ours, scene.begin);
-    writer->second.add(std::move(item));
+    if (!ours) return nullptr;
+    return &writers.try_emplace(flow, scene.flows[flow], *ours, scene.begin).first->second;
   };
   const auto read = for_each_placed(
       reader, table, [&](const CapturedPacket& packet, const PacketView& view, const Place& place) {
-        if (view.protocol != IpProtocol::kUdp && !is_icmp(view.protocol)) return;
+        const bool is_known = view.protocol == IpProtocol::kUdp || view.protocol == IpProtocol::kIgmp;
+        if (!is_known && !is_icmp(view.protocol)) return;
         const bool is_ours = cast.is_ours(view.source);
         if (view.fragment_offset != 0) {
           if (const auto found = fragments.find(FragmentKey(view)); found != fragments.end()) {
-            add(found->second, item_of(packet, view, is_ours));
+            found->second->add(item_of(packet, view, is_ours));
           } else if (orphans.size() < kMaxOrphans) {
             orphans.emplace(FragmentKey(view), item_of(packet, view, is_ours));
           }
           return;
         }
-        std::size_t flow = place.flow;
+        ScriptWriter* writer = nullptr;
         const Bytes message = behind_ip(packet, view);
-        if (is_icmp(view.protocol)) {
+        const bool is_about_group = is_about_groups(view.protocol, message);
+        // Who else is in a group answers nobody.
+        if (is_about_group && !is_ours && !is_group_query(view.protocol, message)) return;
+        if (is_icmp(view.protocol) && !is_about_group) {
           if (message.empty() || is_of_the_link(view.protocol, message[0])) return;
+          std::size_t flow = place.flow;
           if (is_icmp_error(view.protocol, message[0])) {
             const auto quoted = quoted_by(view.protocol, message);
             const auto found = quoted ? table.find(quoted->packet, quoted->view) : std::nullopt;
             if (!found || scene.tcp.contains(*found)) return;
             flow = *found;
           }
+          writer = writer_of(flow, groups.known(flow), view.protocol);
+        } else {
+          writer = writer_of(place.flow, groups.of(packet, view, place.flow), view.protocol);
         }
+        if (writer == nullptr) return;
         if (view.is_fragment) {
-          fragments.insert_or_assign(FragmentKey(view), flow);
+          fragments.insert_or_assign(FragmentKey(view), writer);
           for (auto [at, end] = orphans.equal_range(FragmentKey(view)); at != end; at = orphans.erase(at))
-            add(flow, std::move(at->second));
+            writer->add(std::move(at->second));
         }
-        add(flow, item_of(packet, view, is_ours));
+        writer->add(item_of(packet, view, is_ours));
       });
   if (!read) return std::unexpected(read.error());
   std::map<std::size_t, DatagramScript> scripts;

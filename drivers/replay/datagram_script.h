@@ -1,6 +1,7 @@
 // One end of recorded datagrams (UDP, ICMP) between two ends as a part to play: what it sent, packet for
 // packet, each with how many of the peer's datagrams it had heard before, and how long it thought then. ICMP
-// errors are of the flow whose packet they quote.
+// errors are of the flow whose packet they quote. What is said to a group, and its answers, is one part
+// (GroupFlows).
 #pragma once
 
 #include <map>
@@ -31,7 +32,8 @@ struct DatagramStep {
   std::optional<std::size_t> echoes;  // an echo reply: of this of `expected`
   bool is_part_of_echo = false;       // a later fragment of one
   bool is_fragment = false;
-  bool is_error = false;  // it quotes a packet
+  bool is_error = false;            // it quotes a packet
+  std::optional<Endpoint> partner;  // in a conversation with many: whom of them it goes to
   std::string kind;
 };
 
@@ -48,6 +50,9 @@ struct ExpectedDatagram {
 struct DatagramScript {
   IpProtocol protocol{};
   Endpoint ours, theirs;
+  // A conversation with many: whom it is asked of. Who asks is `ours` or `theirs`; where we ask, theirs is
+  // the group, and anybody answers.
+  std::optional<Endpoint> group;
   bool is_opener = false;
   Duration begin{};  // of the flow, since the beginning of the capture
   std::vector<DatagramStep> steps;
@@ -56,7 +61,7 @@ struct DatagramScript {
   bool is_echo() const { return protocol != IpProtocol::kUdp; }
 };
 
-// Of every flow of UDP and ICMP that has one of our ends, by flow.
+// Of every flow of UDP, ICMP and IGMP that has one of our ends, by flow. `cast` places groups, too.
 std::expected<std::map<std::size_t, DatagramScript>, CaptureError> make_datagram_scripts(
     CaptureReader& reader, const Scene& scene, const Cast& cast);
 

@@ -72,6 +72,14 @@ std::expected<void, CaptureError> Feed::read_ahead() {
       number = place.flow;
     }
     FeedFlow& into = flow(number);
+    if (held->view && into.ours == held->side && SegmentJoiner::is_wanted(*held->view)) {
+      // The application wrote what is in the whole segment.
+      const auto whole = joiner_.add(held->captured, *held->view);
+      if (!whole) continue;
+      const std::size_t side = held->side;
+      held = std::make_unique<HeldPacket>(whole->packet);
+      held->side = side;
+    }
     into.waiting.push_back(std::move(held));
     ++held_;
     if (into.is_blocked()) {

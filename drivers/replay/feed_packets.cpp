@@ -44,20 +44,29 @@ void Feed::play_ours(std::size_t number, HeldPacket& packet) {
 }
 
 void Feed::feed_theirs(std::size_t number, HeldPacket& packet) {
+  const PacketView* view = packet.view ? &*packet.view : nullptr;
+  if (view == nullptr || flows_.at(number).facts == nullptr || !SegmentJoiner::is_wanted(*view)) {
+    learn_of(number, packet.side, packet.captured, view);
+  } else if (const auto whole = joiner_.add(packet.captured, *view)) {
+    learn_of(number, packet.side, whole->packet, &whole->view);
+  }
+  put_in(number, packet.captured, view);
+}
+
+// `view`: null for what has no IP header.
+void Feed::learn_of(std::size_t number, std::size_t side, const CapturedPacket& packet,
+                    const PacketView* view) {
   FeedFlow& flow = flows_.at(number);
   const std::optional<std::size_t> known = number == kLinkFlow ? std::nullopt : std::optional(number);
-  const PacketView* view = packet.view ? &*packet.view : nullptr;
-  PacketRecord record = view != nullptr
-                            ? flow.record_of(packet.side, packet.captured, *view, flow.recorded[packet.side],
-                                             flow.recorded[1 - packet.side])
-                            : bare_record(packet.captured);
-  record.time = packet.captured.time - scene_.begin;
+  PacketRecord record =
+      view != nullptr ? flow.record_of(side, packet, *view, flow.recorded[side], flow.recorded[1 - side])
+                      : bare_record(packet);
+  record.time = packet.time - scene_.begin;
   listener_.recorded(known, record);
   if (flow.facts != nullptr && view->tcp) {
     if (!flow.player->is_established()) get_ready(flow, *view->tcp);
     hear(flow, *view, record);
   }
-  put_in(number, packet.captured, view);
 }
 
 // The port is open for a SYN that was answered with a SYN-ACK, and closed for one that was refused.

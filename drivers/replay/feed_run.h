@@ -50,6 +50,7 @@ class Feed final : public tcp::ChosenNumbers {
   void give_up(std::size_t number);
   void play_ours(std::size_t number, HeldPacket& packet);
   void feed_theirs(std::size_t number, HeldPacket& packet);
+  void learn_of(std::size_t number, std::size_t side, const CapturedPacket& packet, const PacketView* view);
   void get_ready(FeedFlow& flow, const wire::TcpHeader& header);
   void hear(FeedFlow& flow, const PacketView& view, const PacketRecord& record);
   void put_in(std::size_t number, const CapturedPacket& packet, const PacketView* view);
@@ -71,6 +72,7 @@ class Feed final : public tcp::ChosenNumbers {
   Host& host_;
   DatagramPlayer datagrams_;
   FlowTable table_;
+  SegmentJoiner joiner_;
   std::map<std::size_t, FeedFlow> flows_;
   std::map<tcp::FourTuple, std::size_t> current_;      // the flow that a four-tuple stands for now
   std::map<FragmentKey, std::size_t> sent_fragments_;  // of datagrams of ours: their flows

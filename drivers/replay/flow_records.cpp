@@ -10,10 +10,16 @@ void FlowRecords::add(const CapturedPacket& packet, const PacketView& view, Dura
     flows_.push_back({.flow = table_.flows()[place.flow], .sent = {}, .initial = {}});
     counting_.emplace_back();
   }
-  PacketRecord record =
-      view.tcp ? tcp_record(place.flow, place.side, packet, view) : make_record(packet, view, 0, 0, 0);
-  record.time = time;
-  flows_[place.flow].sent[place.side].push_back(record);
+  const auto keep = [&](PacketRecord record) {
+    record.time = time;
+    flows_[place.flow].sent[place.side].push_back(record);
+  };
+  if (SegmentJoiner::is_wanted(view)) {
+    if (const auto whole = joiner_.add(packet, view))
+      keep(tcp_record(place.flow, place.side, whole->packet, whole->view));
+  } else {
+    keep(view.tcp ? tcp_record(place.flow, place.side, packet, view) : make_record(packet, view, 0, 0, 0));
+  }
 }
 
 PacketRecord FlowRecords::tcp_record(std::size_t flow, std::size_t side, const CapturedPacket& packet,

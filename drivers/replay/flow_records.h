@@ -4,6 +4,7 @@
 
 #include "drivers/replay/flow_table.h"
 #include "drivers/replay/packet_record.h"
+#include "drivers/replay/segment_joiner.h"
 #include "drivers/replay/sequence_offsets.h"
 
 namespace transom::drivers::replay {
@@ -16,7 +17,7 @@ class FlowRecords {
     std::array<std::optional<SeqNum>, 2> initial;   // of their SYNs
   };
 
-  // `time`: since the beginning.
+  // `time`: since the beginning. Of TCP in fragments there is one record when all of them are there.
   void add(const CapturedPacket& packet, const PacketView& view, Duration time);
 
   // In the order of their first packets: the numbers of a Scene of the same packets.
@@ -34,6 +35,7 @@ class FlowRecords {
                           const PacketView& view);
 
   FlowTable table_;
+  SegmentJoiner joiner_;
   std::vector<Entry> flows_;
   std::vector<Counting> counting_;
 };

@@ -15,6 +15,8 @@ class LastPackets {
   // `since`: the connection's beginning. `own` and `other` count the two directions of the sender's view.
   void note(bool is_ours, const wire::TcpHeader& header, std::size_t octets, const SequenceOffsets& own,
             const SequenceOffsets& other, Duration since);
+  // Something else, in words.
+  void note(std::string_view text, Duration since);
   const std::deque<std::string>& lines() const { return lines_; }
 
  private:

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "drivers/replay/icmp_errors.h"
+
 namespace transom::drivers::replay {
 
 namespace {
@@ -12,6 +14,7 @@ using std::chrono::milliseconds;
 
 constexpr Duration kAckDelay = milliseconds(40);  // of what no step acknowledges
 constexpr Duration kRetryConnect = milliseconds(100);
+constexpr std::uint32_t kLeastSegment = 48;  // octets that any path takes in a segment (RFC 791: MTU 68)
 constexpr std::size_t kMaxArrivals = 4096;
 constexpr std::size_t kMaxBeyond = 4096;
 
@@ -44,7 +47,7 @@ void LiveConnection::receive(const wire::TcpHeader& header, Bytes payload, Insta
   } else if (!has_syn_) {
     if (header.flags.ack) refuse_old(header, now);
     return;
-  } else if (header.flags.syn) {
+  } else if (header.flags.syn && sent_end_ > 0) {
     send_ack(now);  // our ACK was lost
   }
   if (header.flags.ack) take_ack(header, !payload.empty() || header.flags.fin, now);
@@ -70,7 +73,8 @@ void LiveConnection::take_syn(const wire::TcpHeader& header, Instant now) {
   heard_ = 1;
   heard_at_ = last_progress_ = now;
   const wire::TcpOptions &theirs = header.options, &ours = script_.us.syn_options;
-  mss_ = std::min<std::uint32_t>(mss_, theirs.maximum_segment_size.value_or(536));
+  peer_mss_ = theirs.maximum_segment_size.value_or(536);
+  mss_ = std::min(mss_, peer_mss_);
   timestamps_ = theirs.timestamps && ours.timestamps;
   sack_ = theirs.sack_permitted && ours.sack_permitted;
   scaling_ = theirs.window_scale && ours.window_scale;
@@ -81,6 +85,7 @@ void LiveConnection::take_syn(const wire::TcpHeader& header, Instant now) {
   if (timestamps_) {
     echo_ = theirs.timestamps->value;
     mss_ -= 12;
+    peer_mss_ -= 12;
   }
   peer_edge_ = std::max<std::int64_t>(peer_edge_, 1 + header.window);
 }
@@ -152,17 +157,44 @@ void LiveConnection::take_text(const wire::TcpHeader& header, Bytes payload, Ins
 
 // Octets that need not be equal count as if they were.
 void LiveConnection::on_reset(Instant now) {
-  if (!has_syn_ && script_.is_opener && !script_.peer.has_reset) {  // nobody listens yet
-    was_refused_ = true;
-    una_ = sent_end_ = 0;
-    next_ = 0;
-    retransmit_at_ = kNever;
-    last_step_ = now + kRetryConnect;
-    own_ = SequenceOffsets(own_.number_of(0) + 1000);  // no old answer fits
-    return;
-  }
+  if (!has_syn_ && script_.is_opener && !script_.peer.has_reset && !script_.is_unreachable)
+    return begin_again(now);
   const bool is_expected = script_.peer.has_reset || next_ == script_.steps.size();
   state_ = is_expected ? State::kDone : State::kReset;
+}
+
+// Nobody listens yet.
+void LiveConnection::begin_again(Instant now) {
+  was_refused_ = true;
+  una_ = sent_end_ = 0;
+  next_ = 0;
+  retransmit_at_ = kNever;
+  last_step_ = now + kRetryConnect;
+  own_ = SequenceOffsets(own_.number_of(0) + 1000);  // no old answer fits
+}
+
+bool LiveConnection::take_error(const ip::IcmpError& error, SeqNum sequence, Instant now) {
+  const std::int64_t offset = own_.of(sequence);  // RFC 5927 §4.1
+  if (state_ != State::kRunning || offset < una_ || offset >= sent_end_) return false;
+  if (error.kind == ip::IcmpErrorKind::kPacketTooBig) {
+    const std::uint32_t headers = (tuple_.local.address.is_v4() ? 40U : 60U) + (timestamps_ ? 12U : 0U);
+    if (error.mtu > headers + kLeastSegment && error.mtu - headers < mss_) {
+      mss_ = error.mtu - headers;
+      recover_ = sent_end_;
+      retransmit(now);
+    }
+    return true;
+  }
+  // RFC 1122 §4.2.3.9: the hard errors abort a connection that is being opened.
+  const bool is_hard = error.kind == ip::IcmpErrorKind::kPortUnreachable ||
+                       error.kind == ip::IcmpErrorKind::kProtocolUnreachable;
+  if (script_.is_unreachable) {
+    una_ = sent_end_;
+    state_ = State::kDone;
+  } else if (is_hard && !has_syn_ && script_.is_opener) {
+    begin_again(now);
+  }
+  return true;
 }
 
 // ---------------------------------------------------------------- what is due
@@ -237,7 +269,25 @@ void LiveConnection::finish_if_done() {
   if (peer_has_closed_ || (all_heard && !script_.peer_closes)) state_ = State::kDone;
 }
 
+// The recorded message, about the live segment at the same place.
+void LiveConnection::play_error(const ScriptStep& step, Instant now) {
+  QuotedSegment quoted{.from = tuple_.remote,
+                       .to = tuple_.local,
+                       .sequence = their_.number_of(step.awaits - 1),
+                       .acknowledgment = std::nullopt};
+  if (step.error_quotes_ack) quoted.acknowledgment = own_.number_of(*step.error_quotes_ack);
+  auto message =
+      error_about(quoted, {script_.ours, script_.theirs}, {tuple_.local, tuple_.remote}, step.error);
+  if (message.empty() || !send_error_) return;
+  ++sent_packets_;
+  pacing_.sent(message.size());
+  last_packets_.note(fmt::format("> ICMP type {} code {} about {}", message[0], message[1], step.awaits - 1),
+                     now - anchor_);
+  send_error_(std::move(message));
+}
+
 void LiveConnection::play(const ScriptStep& step, Instant now) {
+  if (!step.error.empty()) return play_error(step, now);
   if (step.flags.rst) {
     wire::TcpFlags flags = step.flags;
     flags.ack = has_syn_;
@@ -251,12 +301,15 @@ void LiveConnection::play(const ScriptStep& step, Instant now) {
 // The SYN, octets and the FIN in [begin, end), in segments that the peer takes.
 void LiveConnection::send_range(std::int64_t begin, std::int64_t end, const wire::TcpFlags& flags,
                                 const ScriptStep* step, Instant now) {
-  if (end - begin > static_cast<std::int64_t>(mss_) + 1) ++recut_;
+  const bool is_in_fragments = step != nullptr && options_.fidelity == Fidelity::kExact &&
+                               !step->fragments.empty() && end - begin <= std::int64_t{peer_mss_};
+  const auto room = std::int64_t{is_in_fragments ? peer_mss_ : mss_};
+  if (end - begin > room + 1) ++recut_;
   do {
     wire::TcpFlags now_flags = flags;
     now_flags.syn = begin == 0;
     const std::int64_t text = std::max<std::int64_t>(begin, 1);
-    std::int64_t text_end = std::min({end, stream_end(), text + static_cast<std::int64_t>(mss_)});
+    std::int64_t text_end = std::min({end, stream_end(), text + room});
     const bool is_fast_open = now_flags.syn && step != nullptr && script_.is_opener;
     if (now_flags.syn && !is_fast_open) text_end = std::min(text_end, text);  // it follows the handshake
     text_end = std::max(text_end, text);
@@ -287,7 +340,7 @@ void LiveConnection::send_range(std::int64_t begin, std::int64_t end, const wire
       ++retransmitted_;
       timed_at_ = kNever;  // Karn (RFC 6298 §3)
     }
-    send(header, payload, now);
+    send(header, payload, now, is_in_fragments ? step->fragments : std::span<const FragmentRange>());
     if (segment_end <= begin || (now_flags.syn && !has_syn_)) break;
     begin = segment_end;
   } while (begin < end);
@@ -403,11 +456,12 @@ void LiveConnection::send_ack(Instant now) {
   send(header_at(sent_end_, flags, nullptr, now), {}, now);
 }
 
-void LiveConnection::send(const wire::TcpHeader& header, Bytes payload, Instant now) {
+void LiveConnection::send(const wire::TcpHeader& header, Bytes payload, Instant now,
+                          std::span<const FragmentRange> fragments) {
   ++sent_packets_;
   pacing_.sent(payload.size() + 40);
   note(true, header, payload.size(), now);
-  send_(header, payload);
+  send_(header, payload, fragments);
 }
 
 void LiveConnection::note(bool is_ours, const wire::TcpHeader& header, std::size_t octets, Instant now) {

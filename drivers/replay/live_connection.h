@@ -14,6 +14,7 @@
 #include "drivers/replay/live_setup.h"
 #include "drivers/replay/stream_check.h"
 #include "drivers/replay/tcp_script.h"
+#include "stack/ip/transport.h"
 #include "stack/tcp/rtt_estimator.h"
 #include "stack/tcp/types.h"
 
@@ -24,16 +25,24 @@ using FastOpenCookies = std::map<IpAddress, wire::FastOpenCookie>;
 
 class LiveConnection final : public LivePart {
  public:
-  using Send = std::function<void(const wire::TcpHeader& header, Bytes payload)>;
+  // `fragments`: to be sent so; none: in one packet.
+  using Send = std::function<void(const wire::TcpHeader& header, Bytes payload,
+                                  std::span<const FragmentRange> fragments)>;
   using State = LiveState;
 
   LiveConnection(const TcpScript& script, const LiveOptions& options, Pacing& pacing, tcp::FourTuple tuple,
                  SeqNum initial, std::uint32_t max_segment, Send send);
 
+  // `message`: of ICMP, to the peer; its checksum is to be filled in.
+  using SendError = std::function<void(std::vector<std::uint8_t> message)>;
+  void set_error_way(SendError send) { send_error_ = std::move(send); }
   // Shared with the other connections of the replay; they outlive it.
   void share_cookies(FastOpenCookies& cookies) { cookies_ = &cookies; }
   void start(Instant anchor) override;
   void receive(const wire::TcpHeader& header, Bytes payload, Instant now);
+  // What somebody says of a segment that was sent, whose sequence number it quotes. True when it is about
+  // something that is not acknowledged yet.
+  bool take_error(const ip::IcmpError& error, SeqNum sequence, Instant now);
   void run(Instant now) override;
   Instant next_deadline() const override;
 
@@ -66,6 +75,8 @@ class LiveConnection final : public LivePart {
   bool says_nothing_new(const ScriptStep& step) const;
   Instant due(const ScriptStep& step) const;
   void play(const ScriptStep& step, Instant now);
+  void play_error(const ScriptStep& step, Instant now);
+  void begin_again(Instant now);
   void send_range(std::int64_t begin, std::int64_t end, const wire::TcpFlags& flags, const ScriptStep* step,
                   Instant now);
   void send_ack(Instant now);
@@ -74,7 +85,8 @@ class LiveConnection final : public LivePart {
   wire::TcpHeader header_at(std::int64_t begin, wire::TcpFlags flags, const ScriptStep* step, Instant now);
   void add_fast_open(wire::TcpOptions& options, const wire::FastOpenCookie& recorded) const;
   void add_sack_blocks(wire::TcpOptions& options) const;
-  void send(const wire::TcpHeader& header, Bytes payload, Instant now);
+  void send(const wire::TcpHeader& header, Bytes payload, Instant now,
+            std::span<const FragmentRange> fragments = {});
   void note(bool is_ours, const wire::TcpHeader& header, std::size_t octets, Instant now);
   void finish_if_done();
   Instant stall_at() const;
@@ -85,6 +97,7 @@ class LiveConnection final : public LivePart {
   Pacing& pacing_;
   tcp::FourTuple tuple_;
   Send send_;
+  SendError send_error_;
   State state_ = State::kRunning;
   Instant anchor_ = kNever;
   Instant last_progress_{};
@@ -97,7 +110,7 @@ class LiveConnection final : public LivePart {
   std::int64_t una_ = 0, sent_end_ = 0;
   std::int64_t peer_edge_ = 1;  // of the peer's window; the SYN always fits
   std::uint8_t peer_scale_ = 0;
-  std::uint32_t mss_;
+  std::uint32_t mss_, peer_mss_ = 536;  // what the path takes, too, and what the peer takes
   FastOpenCookies* cookies_ = nullptr;
   bool asks_for_cookie_ = false;  // the peer's SYN
   bool timestamps_ = false, sack_ = false, scaling_ = false;

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "drivers/replay/group_flows.h"
 #include "drivers/replay/ip_octets.h"
+#include "stack/ip/groups.h"
 
 namespace transom::drivers::replay {
 
@@ -10,8 +12,23 @@ namespace {
 
 constexpr std::size_t kMaxIcmp = 4096;  // messages that wait to be looked at
 
-constexpr std::array<std::pair<IpFamily, IpProtocol>, 2> kIcmp{
-    {{IpFamily::kIpv4, IpProtocol::kIcmp}, {IpFamily::kIpv6, IpProtocol::kIcmpv6}}};
+constexpr std::array<std::pair<IpFamily, IpProtocol>, 3> kIcmp{{{IpFamily::kIpv4, IpProtocol::kIcmp},
+                                                                {IpFamily::kIpv4, IpProtocol::kIgmp},
+                                                                {IpFamily::kIpv6, IpProtocol::kIcmpv6}}};
+
+// A group is the same everywhere, all hosts are those of the live network.
+Endpoint now(const Endpoint& group) {
+  if (group.address.is_multicast()) return group;
+  return {IpAddress::v4(255, 255, 255, 255), group.port};
+}
+
+// Recorded, and as it has come.
+bool is_same_group(const Endpoint& recorded, const Arrival& arrival) {
+  const IpAddress& live = arrival.local.address;
+  const bool is_same =
+      recorded.address.is_multicast() ? live == recorded.address : !arrival.is_to_one && !live.is_multicast();
+  return is_same && recorded.port == arrival.local.port;
+}
 
 std::vector<std::uint8_t> octets_of(const Packet& packet) {
   std::vector<std::uint8_t> octets(packet.size());
@@ -28,7 +45,18 @@ LiveDatagrams::LiveDatagrams(Host& host, const std::map<std::size_t, DatagramScr
   host_.ip().register_transport(IpProtocol::kUdp, *this);
   for (const auto& [family, protocol] : kIcmp) host_.ip().raw_receivers().add(family, protocol, *this);
   for (const auto& [flow, script] : scripts_)
-    if (script.is_echo() && !script.is_opener) host_.ip().config().answer_echo = false;
+    if (script.is_echo() && !script.is_opener && !script.group) host_.ip().config().answer_echo = false;
+  join_groups();
+}
+
+void LiveDatagrams::join_groups() {
+  for (const auto& [flow, script] : scripts_) {
+    if (!script.group || script.is_echo() || !script.group->address.is_multicast()) continue;
+    const auto destination = host_.ip().destination(script.group->address);
+    if (!destination) continue;
+    if (!member_) member_.emplace(host_.ip().groups());
+    (void)member_->join((*destination)->interface->id(), script.group->address);  // else it is a member
+  }
 }
 
 LiveDatagrams::~LiveDatagrams() {
@@ -47,6 +75,8 @@ void LiveDatagrams::start_loop() {
     if (!script.is_opener) {
       waiting_.push_back(&script);
       stage_.expect_peer();
+    } else if (script.group) {
+      ask_many(script, shift);
     } else if (local && peer) {
       Endpoint ours{*local, script.ours.port}, theirs{*peer, script.theirs.port};
       if (script.protocol == IpProtocol::kUdp) {
@@ -56,6 +86,32 @@ void LiveDatagrams::start_loop() {
       stage_.open_at(add(script, ours, theirs), now + pacing_.gap(script.begin));
     }
   }
+}
+
+// What is of the link comes from the link's address of ours.
+IpAddress LiveDatagrams::local_among(const DatagramScript& script, const IpAddress& otherwise) const {
+  if (!script.ours.address.is_link_local() || !script.group) return otherwise;
+  const auto destination = host_.ip().destination(script.group->address);
+  if (!destination) return otherwise;
+  for (const link::InterfaceAddress& address : (*destination)->interface->addresses())
+    if (address.prefix.address.family() == otherwise.family() && address.prefix.address.is_link_local())
+      return address.prefix.address;
+  return otherwise;
+}
+
+void LiveDatagrams::ask_many(const DatagramScript& script, std::uint16_t shift) {
+  const auto local = setup_.local_of(script.ours.address.family());
+  if (!local) return;
+  Endpoint ours{local_among(script, *local), script.ours.port}, group = now(*script.group);
+  const bool is_udp = script.protocol == IpProtocol::kUdp;
+  // Who speaks from the group's port keeps it.
+  if (is_udp && ours.port != group.port)
+    ours.port = Port{static_cast<std::uint16_t>(to_number(ours.port) + shift)};
+  if (is_udp) group.port = setup_.port.value_or(group.port);
+  DatagramExchange& exchange = add(script, ours, group);
+  asking_many_.insert_or_assign({script.protocol, is_udp ? ours : Endpoint{}, {}}, &exchange);
+  if (is_udp) asking_many_.insert_or_assign({script.protocol, group, {}}, &exchange);
+  stage_.open_at(exchange, host_.context().now + pacing_.gap(script.begin));
 }
 
 DatagramExchange& LiveDatagrams::add(const DatagramScript& script, const Endpoint& ours,
@@ -71,6 +127,8 @@ DatagramExchange& LiveDatagrams::add(const DatagramScript& script, const Endpoin
 DatagramExchange* LiveDatagrams::accept(const Arrival& arrival) {
   const auto fits = [&](const DatagramScript* script) {
     if (script->protocol != arrival.protocol) return false;
+    if (script->group && !is_same_group(*script->group, arrival)) return false;
+    if (script->group) return script->expected.front().saying.kind == arrival.saying.kind;
     return script->is_echo() ? script->expected.front().saying.kind == arrival.saying.kind
                              : setup_.port.value_or(script->ours.port) == arrival.local.port;
   };
@@ -81,7 +139,14 @@ DatagramExchange* LiveDatagrams::accept(const Arrival& arrival) {
   if (chosen == waiting_.end()) return nullptr;
   const DatagramScript& script = **chosen;
   waiting_.erase(chosen);
-  DatagramExchange& exchange = add(script, arrival.local, arrival.remote);
+  Endpoint ours = arrival.local;
+  if (script.group) {
+    const auto local = setup_.local_of(script.ours.address.family());
+    if (!local) return nullptr;
+    ours = {local_among(script, *local), script.ours.port};
+  }
+  DatagramExchange& exchange = add(script, ours, arrival.remote);
+  current_.insert_or_assign({arrival.protocol, arrival.local, arrival.remote}, &exchange);
   exchange.start(host_.context().now);
   stage_.peer_came();
   stage_.add(exchange);
@@ -92,6 +157,12 @@ DatagramExchange* LiveDatagrams::accept(const Arrival& arrival) {
 bool LiveDatagrams::take(const Arrival& arrival) {
   const auto found = current_.find({arrival.protocol, arrival.local, arrival.remote});
   DatagramExchange* exchange = found == current_.end() ? nullptr : found->second;
+  if (exchange == nullptr) {
+    const bool is_udp = arrival.protocol == IpProtocol::kUdp;
+    const bool is_echo = is_icmp(arrival.protocol) && !arrival.saying.kind.starts_with("MLD");
+    const auto asking = asking_many_.find({arrival.protocol, is_udp ? arrival.local : Endpoint{}, {}});
+    if (asking != asking_many_.end() && !is_echo) exchange = asking->second;
+  }
   if (exchange == nullptr || (exchange->state() != LiveState::kRunning && !exchange->script().is_opener)) {
     if (DatagramExchange* const other = accept(arrival)) exchange = other;
   }
@@ -116,6 +187,7 @@ void LiveDatagrams::receive(const ip::Received& received, Packet packet) {
   const bool is_vouched = packet.info().checksum != ChecksumState::kUnknown;
   if (!view || !view->udp || !saying || (view->transport_checksum == ChecksumVerdict::kBad && !is_vouched))
     return;
+  arrival.is_to_one = received.to_unicast;
   arrival.local = {received.destination, view->udp->destination_port};
   arrival.remote = {received.source, view->udp->source_port};
   arrival.saying = *saying;
@@ -146,6 +218,7 @@ void LiveDatagrams::take_icmp() {
     const auto view = PacketView::parse(whole);
     if (!view || view->transport_checksum == ChecksumVerdict::kBad) continue;
     const Bytes message = whole.octets.subspan(view->transport_offset);
+    if (is_about_groups(view->protocol, message) && !is_group_query(view->protocol, message)) continue;
     const auto saying = saying_of(view->protocol, message);
     if (!saying) continue;
     Arrival arrival;

@@ -1,10 +1,12 @@
-// The recorded exchanges of UDP and ICMP of one side, live: takes UDP's place in a Host, and sees its ICMP.
+// The recorded exchanges of UDP, ICMP and IGMP of one side, live: takes UDP's place in a Host, and sees its
+// ICMP and IGMP. Of groups that are spoken to the Host is a member.
 #pragma once
 
 #include <memory>
 
 #include "drivers/replay/datagram_exchange.h"
 #include "drivers/replay/live_stage.h"
+#include "stack/ip/group_member.h"
 #include "stack/ip/raw_receivers.h"
 
 namespace transom::drivers::replay {
@@ -42,6 +44,9 @@ class LiveDatagrams final : public ip::Transport, private ip::RawReceiver, publi
   DatagramExchange* accept(const Arrival& arrival);
   bool take(const Arrival& arrival);
   void take_icmp();
+  void join_groups();
+  void ask_many(const DatagramScript& script, std::uint16_t shift);
+  IpAddress local_among(const DatagramScript& script, const IpAddress& otherwise) const;
 
   Host& host_;
   const std::map<std::size_t, DatagramScript>& scripts_;
@@ -50,8 +55,10 @@ class LiveDatagrams final : public ip::Transport, private ip::RawReceiver, publi
   LiveStage& stage_;
   std::vector<std::unique_ptr<DatagramExchange>> exchanges_;
   std::map<Key, DatagramExchange*> current_;
-  std::vector<const DatagramScript*> waiting_;   // in the order of the recording
-  std::vector<std::vector<std::uint8_t>> icmp_;  // messages that have come, from their IP headers on
+  std::map<Key, DatagramExchange*> asking_many_;  // whom anybody answers: nobody is remote
+  std::optional<ip::GroupMember> member_;         // of the groups that are spoken to
+  std::vector<const DatagramScript*> waiting_;    // in the order of the recording
+  std::vector<std::vector<std::uint8_t>> icmp_;   // messages that have come, from their IP headers on
   Timer icmp_timer_{call_member<&LiveDatagrams::take_icmp>, this};
 };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "drivers/replay/icmp_errors.h"
+#include "drivers/replay/sent_fragments.h"
 #include "stack/tcp/segment.h"
 
 namespace transom::drivers::replay {
@@ -47,8 +49,12 @@ LiveConnection& LiveReplay::connect(const TcpScript& script, const tcp::FourTupl
   }
   connections_.push_back(std::make_unique<LiveConnection>(
       script, setup_.options, pacing_, tuple, initial, mss,
-      [this, tuple](const wire::TcpHeader& header, Bytes payload) { send(tuple, header, payload); }));
+      [this, tuple](const wire::TcpHeader& header, Bytes payload, std::span<const FragmentRange> fragments) {
+        send(tuple, header, payload, fragments);
+      }));
   connections_.back()->share_cookies(cookies_);
+  connections_.back()->set_error_way(
+      [this, tuple](std::vector<std::uint8_t> message) { send_error(tuple, std::move(message)); });
   current_.insert_or_assign(tuple, connections_.back().get());
   return *connections_.back();
 }
@@ -87,13 +93,37 @@ void LiveReplay::receive(const ip::Received& received, Packet packet) {
   stage_.look_at(*connection);
 }
 
-void LiveReplay::send(const tcp::FourTuple& tuple, const wire::TcpHeader& header, Bytes payload) {
+void LiveReplay::send(const tcp::FourTuple& tuple, const wire::TcpHeader& header, Bytes payload,
+                      std::span<const FragmentRange> fragments) {
   const auto destination = host_.ip().destination(tuple.remote.address);
   Packet packet = host_.context().pool.copy_of(payload);
   if (!destination || !packet) return;
   tcp::prepend_header(packet, header, tuple);
+  if (!fragments.empty())
+    return send_fragments(host_, **destination, tuple.local.address, IpProtocol::kTcp, std::move(packet),
+                          fragments);
   (void)host_.ip().send(**destination, tuple.local.address, IpProtocol::kTcp, std::move(packet),
                         {.dont_fragment = true});
+}
+
+void LiveReplay::send_error(const tcp::FourTuple& tuple, std::vector<std::uint8_t> message) {
+  const IpAddress &from = tuple.local.address, &to = tuple.remote.address;
+  const IpProtocol protocol = from.is_v4() ? IpProtocol::kIcmp : IpProtocol::kIcmpv6;
+  fill_in_icmp_checksum(protocol, from, to, message);
+  const auto destination = host_.ip().destination(to);
+  Packet packet = host_.context().pool.copy_of(message);
+  if (destination && packet) (void)host_.ip().send(**destination, from, protocol, std::move(packet));
+}
+
+bool LiveReplay::icmp_error(const ip::IcmpError& error) {
+  wire::Reader reader(error.transport);
+  const Port source{reader.u16()}, destination{reader.u16()};
+  const SeqNum sequence(reader.u32());
+  const auto found = current_.find({{error.source, source}, {error.destination, destination}});
+  if (!reader.ok() || found == current_.end()) return false;
+  const bool is_used = found->second->take_error(error, sequence, host_.context().now);
+  stage_.look_at(*found->second);
+  return is_used;
 }
 
 void LiveReplay::allow(std::uint64_t steps) {

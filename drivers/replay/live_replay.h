@@ -36,13 +36,15 @@ class LiveReplay final : public ip::Transport {
   void allow(std::uint64_t steps);
 
   void receive(const ip::Received& received, Packet packet) override;
-  bool icmp_error(const ip::IcmpError& /*error*/) override { return false; }
+  bool icmp_error(const ip::IcmpError& error) override;
 
  private:
   void start_loop();
   LiveConnection& connect(const TcpScript& script, const tcp::FourTuple& tuple);
   LiveConnection* accept(const tcp::FourTuple& tuple);
-  void send(const tcp::FourTuple& tuple, const wire::TcpHeader& header, Bytes payload);
+  void send(const tcp::FourTuple& tuple, const wire::TcpHeader& header, Bytes payload,
+            std::span<const FragmentRange> fragments);
+  void send_error(const tcp::FourTuple& tuple, std::vector<std::uint8_t> message);
 
   Host& host_;
   const LiveScripts& scripts_;

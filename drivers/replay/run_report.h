@@ -30,6 +30,9 @@ class RunRecorder {
   std::uint64_t sent() const { return sent_; }
   Duration duration() const { return last_ - first_; }
 
+  // In the order of what passed, whose packets are counted from 1; of both ends.
+  const std::vector<judge::Finding>& findings() const { return judge_.findings(); }
+
   // No more packets come. One report for each of `flows`.
   std::vector<FlowReport> reports(const FlowRecords& recorded, std::vector<RunFlow> flows);
 

@@ -36,7 +36,11 @@ void Survey::add(const CapturedPacket& packet) {
   }
   if (view->transport_checksum == ChecksumVerdict::kUnfilled) ++scene_.unfilled_checksums;
   const Place place = table_.place(packet, *view);
-  if (view->tcp) add_tcp(*view, place, packet.time);
+  if (SegmentJoiner::is_wanted(*view)) {
+    if (const auto whole = joiner_.add(packet, *view)) add_tcp(whole->view, place, packet.time);
+  } else if (view->tcp) {
+    add_tcp(*view, place, packet.time);
+  }
   add_icmp(packet, *view);
 }
 

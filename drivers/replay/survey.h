@@ -9,6 +9,7 @@
 
 #include "drivers/capture/capture_reader.h"
 #include "drivers/replay/flow_table.h"
+#include "drivers/replay/segment_joiner.h"
 #include "drivers/replay/sequence_offsets.h"
 
 namespace transom::drivers::replay {
@@ -85,6 +86,7 @@ class Survey {
 
   Scene scene_;
   FlowTable table_;
+  SegmentJoiner joiner_;
 };
 
 // Reads the whole capture. `progress` is called now and then with the number of packets read.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "drivers/replay/icmp_errors.h"
+
 namespace transom::drivers::replay {
 
 namespace {
@@ -27,7 +29,9 @@ class ScriptWriter {
     known_.resize(script_.stream.size());
   }
 
-  void add(const CapturedPacket& packet, const PacketView& view, std::size_t side) {
+  // `fragments`: that it was captured in.
+  void add(const CapturedPacket& packet, const PacketView& view, std::size_t side,
+           std::vector<FragmentRange> fragments) {
     const wire::TcpHeader& header = *view.tcp;
     const std::int64_t begin = offsets_[side].of(header.sequence);
     const std::int64_t end = begin + view.sequence_length();
@@ -61,7 +65,26 @@ class ScriptWriter {
     }
     step.think = time - std::max(last_, heard(step.awaits));
     last_ = time;
-    script_.steps.push_back(step);
+    step.fragments = std::move(fragments);
+    script_.steps.push_back(std::move(step));
+  }
+
+  // An ICMP message about a segment of one of the two.
+  void add_error(const CapturedPacket& packet, const QuotedSegment& quoted, Bytes message) {
+    if (quoted.from == script_.ours) {
+      script_.is_unreachable = !script_.peer.initial && !script_.peer.has_reset;
+      return;
+    }
+    ScriptStep step;
+    step.number = packet.number;
+    step.time = packet.time - facts_.begin;
+    step.begin = step.end = offsets_[ours_].highest();
+    step.awaits = offsets_[1 - ours_].of(quoted.sequence) + 1;
+    if (quoted.acknowledgment) step.error_quotes_ack = offsets_[ours_].of(*quoted.acknowledgment);
+    step.error.assign(message.begin(), message.end());
+    step.think = step.time - std::max(last_, heard(step.awaits));
+    last_ = step.time;
+    script_.steps.push_back(std::move(step));
   }
 
   TcpScript finish() && {
@@ -151,21 +174,36 @@ std::expected<std::map<std::size_t, TcpScript>, CaptureError> make_scripts(Captu
                                                                            const Scene& scene,
                                                                            const Cast& cast) {
   FlowTable table;
+  SegmentJoiner joiner;
   std::map<std::size_t, ScriptWriter> writers;
+  // Null for what is not to be played.
+  const auto writer_of = [&](std::size_t flow) -> ScriptWriter* {
+    const auto ours = cast.ours(flow);
+    const auto facts = scene.tcp.find(flow);
+    if (!ours || facts == scene.tcp.end() || !facts->second.has_handshake()) return nullptr;
+    return &writers.try_emplace(flow, scene.flows[flow], facts->second, *ours, scene.begin).first->second;
+  };
   const auto read = for_each_placed(
       reader, table, [&](const CapturedPacket& packet, const PacketView& view, const Place& place) {
-        const auto ours = cast.ours(place.flow);
-        const auto facts = scene.tcp.find(place.flow);
-        if (!view.tcp || !ours || facts == scene.tcp.end() || !facts->second.has_handshake() ||
-            !facts->second.ends[*ours].initial)
-          return;
-        const auto writer =
-            writers.try_emplace(place.flow, scene.flows[place.flow], facts->second, *ours, scene.begin).first;
-        writer->second.add(packet, view, place.side);
+        std::optional<JoinedSegment> joined;
+        if (SegmentJoiner::is_wanted(view) && !(joined = joiner.add(packet, view))) return;
+        const Bytes message = behind_ip(packet, view);
+        const auto quoted = quoted_segment(view.protocol, message);
+        if (quoted) {
+          const auto found = table.find(Flow{IpProtocol::kTcp, {quoted->from, quoted->to}});
+          if (ScriptWriter* const writer = found ? writer_of(*found) : nullptr)
+            writer->add_error(packet, *quoted, message);
+        } else if (joined) {
+          if (ScriptWriter* const writer = writer_of(place.flow))
+            writer->add(packet, joined->view, place.side, std::move(joined->fragments));
+        } else if (view.tcp) {
+          if (ScriptWriter* const writer = writer_of(place.flow)) writer->add(packet, view, place.side, {});
+        }
       });
   if (!read) return std::unexpected(read.error());
   std::map<std::size_t, TcpScript> scripts;
   for (auto& [flow, writer] : writers) scripts.emplace(flow, std::move(writer).finish());
+  std::erase_if(scripts, [](const auto& entry) { return entry.second.steps.empty(); });
   return scripts;
 }
 

@@ -20,6 +20,11 @@ struct ScriptStep {
   std::int64_t right_edge = 0;      // of the window that it offers, in the peer's stream
   std::int64_t echoes = 0;          // the peer's segment whose timestamp it echoes ended here
   std::uint16_t urgent = 0;
+  std::vector<FragmentRange> fragments;  // that it was cut into; none: it was whole
+  // Not of TCP: an ICMP error about a segment of the peer's at awaits - 1, and in it the place in our stream
+  // that the segment acknowledged. From ICMP's header on.
+  std::vector<std::uint8_t> error;
+  std::optional<std::int64_t> error_quotes_ack;
 
   bool is_pure_ack() const { return begin == end && flags.ack && !flags.rst; }
 };
@@ -35,6 +40,7 @@ struct TcpScript {
   std::vector<std::uint8_t> expected;                          // theirs
   std::vector<std::pair<std::int64_t, std::int64_t>> ignored;  // of theirs, not to be compared: begin, end
   bool peer_closes = false;                                    // a FIN of theirs was recorded
+  bool is_unreachable = false;                                 // our SYN drew an ICMP error, and nothing else
   std::uint64_t made_up = 0;  // octets of ours that the capture does not have, zeros
   Duration round_trip{};      // from the handshake
   // `octets` of theirs at `position`; those that are not to be compared as they were recorded.

@@ -125,6 +125,63 @@ def a_closed_port_of_the_kernel_is_as_it_was_and_an_open_one_is_not():
     check("not recorded: UDP, 8 octets" in told and "awaited: the peer's datagram of packet 4" in told, "the answer is not told of")
 
 
+GROUP = "233.252.0.1"
+
+GROUP_MEMBER = """
+import socket, struct, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("", 9000))
+s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(sys.argv[1]) + socket.inet_aton(sys.argv[2]))
+octets, peer = s.recvfrom(65535)
+s.sendto(b"heard", peer)
+"""
+
+GROUP_ASKER = """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(5)
+s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(sys.argv[2]))
+s.sendto(sys.argv[3].encode(), (sys.argv[1], 9000))
+octets, peer = s.recvfrom(65535)
+assert peer[0] == sys.argv[4], peer
+"""
+
+
+@test()
+def what_was_said_to_a_group_is_answered_by_whoever_is_in_it():
+    seen = work() / "seen.pcap"
+    run("ip", "tuntap", "add", "tap0", "mode", "tap")
+    run("ip", "address", "add", f"{KERNELS[4]}/24", "dev", "tap0")
+    run("ip", "link", "set", "tap0", "up")
+    with Program("python3", "-c", GROUP_MEMBER, GROUP, KERNELS[4]):
+        wait_until(has_port(9000), "the member")
+        told = replay(CAPTURES / "multicast-udp" / "input.pcapng", "--role", "client", "--tap", "tap0", "--peer", KERNELS[4], "--ip", f"{HOSTS[4]}/24",
+                      "--mask", "[^]{5}", "--pcap", seen)
+    check("datagrams from the peer: equal (1 of 1 recorded" in told and "verdict: done" in told, "the member is not heard")
+    to_group = run("tshark", "-r", seen, "-Y", f"udp && ip.src == {HOSTS[4]} && ip.dst == {GROUP}", "-T", "fields", "-e", "eth.dst", "-e", "ip.ttl")
+    check(to_group.split() == ["01:00:5e:7c:00:01", "1"], f"it went to {to_group}")
+
+
+@test()
+def a_recorded_member_of_a_group_answers_whoever_asks():
+    script = ["python3", "-c", GROUP_ASKER, GROUP, KERNELS[4], "for the group", HOSTS[4]]
+    told = replay(CAPTURES / "multicast-udp" / "input.pcapng", "--role", "server", "--tap", "tap0", "--", *script)
+    check("verdict: done" in told, "it is not as it was")
+
+
+@test()
+def recorded_reports_of_groups_go_to_the_same_routers():
+    seen = work() / "seen.pcap"
+    told = replay(CAPTURES / "igmp-mld" / "input.pcapng", "--role", "client", "--tap", "tap0", "--pcap", seen)
+    check("verdict: done" in told, "they did not go")
+    fields = ["-T", "fields", "-e", "eth.dst", "-e", "ip.ttl"]
+    reports = run("tshark", "-r", seen, "-Y", f"igmp && ip.src == {HOSTS[4]} && ip.dst == 224.0.0.22", *fields).splitlines()
+    check(len(reports) == 6 and set(reports) == {"01:00:5e:00:00:16\t1"}, f"{reports}")
+    check(len(run("tshark", "-r", seen, "-Y", "icmpv6.type == 143 && ipv6.src != fe80::ff:fe00:1 && eth.dst == 33:33:00:00:00:16").splitlines()) >= 5,
+          "MLD's did not go")
+    check(not run("tshark", "-r", seen, "-Y", "icmpv6.checksum.status == 0 || igmp.checksum.status == 0").strip(), "a checksum is wrong")
+
+
 @test()
 def one_packet_at_a_time_goes_for_each_line_that_is_typed():
     lines = work() / "lines"

@@ -1,6 +1,7 @@
 """Captures of what the kernel's programs say to each other."""
 
 import os
+import struct
 import time
 
 from harness import Program, run, wait_until, work
@@ -37,3 +38,36 @@ def record(converse):
         run("ip", "link", "delete", "near", expect=None)
         run("ip", "netns", "delete", SPACE, expect=None)
     return capture
+
+
+def checksum(octets):
+    total = sum(struct.unpack(f">{len(octets) // 2}H", octets))
+    while total > 0xffff:
+        total = (total & 0xffff) + (total >> 16)
+    return 0xffff - total
+
+
+def in_fragments(capture, size):
+    """A pcap of Ethernet whose TCP over IPv4 is cut into fragments of `size` octets, a multiple of 8; what is as short is left whole."""
+    octets = capture.read_bytes()
+    made, at, number = [octets[:24]], 24, 0
+    while at < len(octets):
+        number += 1
+        stamp, length = octets[at:at + 8], struct.unpack("<I", octets[at + 8:at + 12])[0]
+        frame = octets[at + 16:at + 16 + length]
+        at += 16 + length
+        header, body = bytearray(frame[14:34]), frame[34:14 + struct.unpack(">H", frame[16:18])[0]]
+        if frame[12:15] != b"\x08\x00\x45" or frame[23] != 6 or len(body) <= size:
+            made.append(stamp + struct.pack("<II", len(frame), len(frame)) + frame)
+            continue
+        for begin in range(0, len(body), size):
+            piece = body[begin:begin + size]
+            more = 0x2000 if begin + size < len(body) else 0
+            struct.pack_into(">HHH", header, 2, 20 + len(piece), number, more | begin // 8)
+            struct.pack_into(">H", header, 10, 0)
+            struct.pack_into(">H", header, 10, checksum(bytes(header)))
+            fragment = frame[:14] + bytes(header) + piece
+            made.append(stamp + struct.pack("<II", len(fragment), len(fragment)) + fragment)
+    cut = work() / "in-fragments.pcap"
+    cut.write_bytes(b"".join(made))
+    return cut

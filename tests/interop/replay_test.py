@@ -86,6 +86,8 @@ def a_recorded_clients_application_is_played_at_nginx(fault):
         told = replay(capture, "--role", "app", "--as", "client", "--tap", "tap0", "--peer", KERNELS[4], "--mask", "Date: [^\\r]*",
                       "--junit", junit, *faults(fault))
     check("octets from the peer: equal" in told and "verdict: done" in told, "the streams are not equal")
+        if not fault:  # what is masked may be long
+            replay(capture, "--role", "app", "--as", "client", "--tap", "tap0", "--peer", KERNELS[4], "--mask", "Date: [^]*")
     check('tests="1" failures="0"' in junit.read_text(), "JUnit says something else")
 
 

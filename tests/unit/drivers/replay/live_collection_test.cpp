@@ -35,8 +35,7 @@ class Collection : public testing::Test {
 
   // Calls `look` with both when they are over.
   template <typename Replay>
-  void play(const LiveScripts& clients, const LiveScripts& servers, auto look) {
-    LiveSetup setup;
+  void play(const LiveScripts& clients, const LiveScripts& servers, auto look, LiveSetup setup = {}) {
     setup.local = addresses(server_);
     std::unique_ptr<Replay> serving, asking;
     server_.with([&] { serving = std::make_unique<Replay>(server_.host(), servers, setup); });
@@ -121,6 +120,78 @@ TEST_F(Collection, UrgentOctetsAreUrgentAgain) {
   play<AppReplay>(clients, servers, [](const auto&, const auto&) {});
   client_.host().link().remove_tap(watch);
   EXPECT_GE(watch.count, 1U);
+}
+
+TEST_F(Collection, AnApplicationsFirstOctetsGoWithItsSynWhereTheyDid) {
+  const LiveScripts clients = scripts_of("tcp-fast-open", "client"),
+                    servers = scripts_of("tcp-fast-open", "server");
+  Watch watch(
+      [](const PacketView& view) { return view.tcp && view.tcp->flags.syn && view.payload_length > 0; });
+  client_.host().link().add_tap(watch);
+  play<AppReplay>(clients, servers, [&](const AppReplay& asking, const AppReplay& serving) {
+    expect_good(asking, clients.tcp.size());
+    expect_good(serving, clients.tcp.size());
+  });
+  client_.host().link().remove_tap(watch);
+  EXPECT_GE(watch.count, 1U);
+  EXPECT_EQ(server_.host().counters()[Counter::kTcpExtTCPFastOpenPassive], watch.count);
+}
+
+TEST_F(Collection, WhatWasCutIntoFragmentsIsCutSoAgainWhereFidelityIsExact) {
+  const LiveScripts clients = scripts_of("curl-http", "client");
+  LiveScripts servers = scripts_of("curl-http", "server");
+  for (ScriptStep& step : servers.tcp.begin()->second.steps)
+    if (step.end - step.begin > 100) step.fragments = {{200, 300, false}, {0, 96, true}, {96, 200, true}};
+  for (const Fidelity fidelity : {Fidelity::kSegment, Fidelity::kExact}) {
+    LiveSetup setup;
+    setup.options.fidelity = fidelity;
+    Watch watch([](const PacketView& view) { return view.is_fragment; });
+    server_.host().link().add_tap(watch);
+    play<LiveReplay>(
+        clients, servers,
+        [&](const LiveReplay& asking, const LiveReplay& serving) {
+          expect_good(asking, 1);
+          expect_good(serving, 1);
+        },
+        setup);
+    server_.host().link().remove_tap(watch);
+    EXPECT_EQ(watch.count, fidelity == Fidelity::kExact ? 3U : 0U);
+  }
+}
+
+TEST_F(Collection, IcmpErrorsAboutTheLivePeersSegmentsAreBelieved) {
+  for (const auto* capture : {"tcp-pmtud-ipv4", "tcp-pmtud-ipv6"}) {
+    SCOPED_TRACE(capture);
+    const LiveScripts clients = scripts_of(capture, "client"), servers = scripts_of(capture, "server");
+    LiveSetup setup;
+    setup.local = addresses(server_);
+    std::unique_ptr<LiveReplay> serving;
+    server_.with([&] { serving = std::make_unique<LiveReplay>(server_.host(), servers, setup); });
+    setup.local = addresses(client_);
+    setup.peer = addresses(server_);
+    std::unique_ptr<AppReplay> asking;
+    client_.with([&] { asking = std::make_unique<AppReplay>(client_.host(), clients, setup); });
+    simulation_.run_for(120s, [&] { return serving->is_over() && asking->is_over(); });
+    expect_good(*asking, 1);
+    expect_good(*serving, 1);
+    const IpFamily family = clients.tcp.begin()->second.ours.address.family();
+    client_.with([&] {
+      const auto destination = client_.host().ip().destination(server_.address(family));
+      ASSERT_TRUE(destination);
+      EXPECT_LT(client_.host().ip().path_mtu(**destination), 1500U);
+      asking.reset();
+    });
+    server_.with([&] { serving.reset(); });
+  }
+}
+
+TEST_F(Collection, ARefusalIsPlayedToo) {
+  const LiveScripts clients = scripts_of("tcp-refused-ipv4", "client"),
+                    servers = scripts_of("tcp-refused-ipv4", "server");
+  play<LiveReplay>(clients, servers, [&](const LiveReplay& asking, const LiveReplay& serving) {
+    expect_good(asking, clients.tcp.size());
+    expect_good(serving, clients.tcp.size());
+  });
 }
 
 TEST_F(Collection, DataOfASynGoesWithTheCookieOfTheLivePeerAndIsTaken) {

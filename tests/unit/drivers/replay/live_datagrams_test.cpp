@@ -19,7 +19,7 @@ LiveScripts scripts_of(std::string_view capture, std::string_view role) {
   auto first = CaptureReader::open(path);
   const auto scene = survey(*first);
   EXPECT_TRUE(scene);
-  const Cast cast(*scene, *Role::parse(role));
+  const Cast cast(*scene, *Role::parse(role), true);
   auto reader = CaptureReader::open(path);
   auto made = make_datagram_scripts(*reader, *scene, cast);
   EXPECT_TRUE(made);
@@ -233,6 +233,69 @@ TEST_F(Datagrams, WhoAsksAgainGetsTheSameAnswerAgain) {
     socket.reset();
   });
   EXPECT_EQ(serving_->exchanges().front()->again(), 1U);
+}
+
+TEST_F(Datagrams, AnswersToWhatIsSaidToManyComeFromWhoNobodyHasNamed) {
+  struct Case {
+    const char* capture;
+    std::size_t asked;
+  };
+  // One of the two groups has no members; nobody answers there.
+  for (const auto& [capture, asked] : {Case{"multicast-udp", 2}, Case{"udp-broadcast", 1}}) {
+    SCOPED_TRACE(capture);
+    const LiveScripts servers = scripts_of(capture, "server"), clients = scripts_of(capture, "client");
+    serve(servers);
+    ask(clients);
+    run();
+    expect_good(*asking_, asked);
+    expect_good(*serving_, 1);
+    client_.with([&] { asking_.reset(); });
+    server_.with([&] { serving_.reset(); });
+  }
+}
+
+// What comes to a host that is of interest.
+class Heard final : public link::FrameTap {
+ public:
+  explicit Heard(std::function<bool(const PacketView&, Bytes message)> wanted) : wanted_(std::move(wanted)) {}
+  std::uint64_t count = 0;
+
+ private:
+  void on_frame(Direction direction, const link::Interface& interface, const Packet& frame) override {
+    CapturedPacket packet;
+    packet.link_type = interface.type() == link::LinkType::kEthernet ? LinkType::kEthernet : LinkType::kRaw;
+    packet.octets = frame.head();
+    packet.original_length = static_cast<std::uint32_t>(frame.size());
+    const auto view = PacketView::parse(packet);
+    if (direction == Direction::kIn && view && wanted_(*view, packet.octets.subspan(view->transport_offset)))
+      ++count;
+  }
+  std::function<bool(const PacketView&, Bytes message)> wanted_;
+};
+
+TEST_F(Datagrams, ReportsOfGroupsGoToTheRoutersAgain) {
+  const LiveScripts clients = scripts_of("igmp-mld", "client");
+  const IpAddress routers = IpAddress::v4(224, 0, 0, 22);
+  Heard igmp([&](const PacketView& view, Bytes) {
+    return view.protocol == IpProtocol::kIgmp && view.source == client_.address() &&
+           view.destination == routers && view.transport_checksum == ChecksumVerdict::kGood &&
+           view.hop_limit == 1;
+  });
+  Heard mld([&](const PacketView& view, Bytes message) {
+    return view.protocol == IpProtocol::kIcmpv6 && !message.empty() && message[0] == 143 &&
+           view.transport_checksum == ChecksumVerdict::kGood;
+  });
+  server_.host().link().add_tap(igmp);
+  server_.host().link().add_tap(mld);
+  ask(clients);
+  run();
+  simulation_.run_for(1s);  // the last one is under way
+  server_.host().link().remove_tap(igmp);
+  server_.host().link().remove_tap(mld);
+  expect_good(*asking_, 2);
+  EXPECT_EQ(igmp.count, 6U);
+  EXPECT_GE(mld.count, 5U);
+  for (const auto& exchange : asking_->exchanges()) EXPECT_EQ(exchange->unsendable(), 0U);
 }
 
 TEST_F(Datagrams, OneAtATimeNothingGoesBeforeItIsAllowed) {

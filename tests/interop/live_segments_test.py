@@ -1,0 +1,61 @@
+"""transom replay --role client and server: recorded segments that are not whole packets, and what ICMP says of them."""
+
+import shutil
+
+from harness import HOSTS, KERNELS, ROOT, TRANSOM, Skipped, check, run, test, work
+from recording import in_fragments
+
+CAPTURES = ROOT / "captures"
+PAGE = bytes(33 + index % 90 for index in range(1100))
+
+
+def replay(capture, *flags, expect=0):
+    return run(TRANSOM, "replay", capture, *flags, expect=expect)
+
+
+@test()
+def a_server_that_was_recorded_in_fragments_is_played_in_the_same_ones():
+    directory, whole, seen = work() / "pages", work() / "whole.pcap", work() / "seen.pcap"
+    directory.mkdir()
+    (directory / "page").write_bytes(PAGE)
+    get = ["curl", "-sS", "-o", work() / "got", f"http://{HOSTS[4]}/page"]
+    run(TRANSOM, "up", "--tap", "tap0", "--no-offload", "--serve", f"http=80:{directory}", "--pcap", whole, "--", *get)
+    capture = in_fragments(whole, 400)
+    fragments = "ip.proto == 6 && (ip.flags.mf == 1 || ip.frag_offset > 0)"
+    recorded = run("tshark", "-r", capture, "-Y", fragments, "-T", "fields", "-e", "ip.frag_offset").split()
+    check(len(recorded) == 4, f"{len(recorded)} fragments")
+    (work() / "got").unlink()
+    told = replay(capture, "--role", "server", "--tap", "tap0", "--fidelity", "exact", "--pcap", seen, "--", *get)
+    check("octets from the peer: equal" in told and "verdict: done" in told, "the streams are not equal")
+    check((work() / "got").read_bytes() == PAGE, "curl got something else")
+    now = run("tshark", "-r", seen, "-Y", fragments, "-T", "fields", "-e", "ip.frag_offset").split()
+    check(now == recorded, f"cut at {now}, recorded at {recorded}")
+    told = replay(capture, "--role", "server", "--tap", "tap0", "--pcap", seen, "--", *get)
+    check("verdict: done" in told and not run("tshark", "-r", seen, "-Y", fragments).strip(), "it is not whole")
+    for stack in ("server", "client"):
+        told = replay(capture, "--as", stack)
+        check("verdict: legal" in told, "fed, the fragments are not one segment")
+
+
+@test()
+def a_recorded_icmp_error_about_a_segment_is_believed_by_the_live_kernel():
+    if shutil.which("nc") is None:
+        raise Skipped("nc is not installed")
+    script = f"head -c 8000 /dev/zero | nc -N {HOSTS[4]} 80; ip route get {HOSTS[4]}"
+    told = replay(CAPTURES / "tcp-pmtud-ipv4" / "input.pcapng", "--role", "server", "--tap", "tap0", "--fail-on", "violation", "--", "sh", "-c", script,
+                  expect=None)
+    check("mtu 700" in told, "the kernel does not take the recorded MTU for that of the way")
+    check("octets from the peer: NOT equal (8000 of 8000)" in told and "done; sent" in told, "not all has come")
+
+
+@test()
+def a_recorded_refusal_is_played_at_the_live_kernel():
+    told = replay(CAPTURES / "tcp-refused-ipv4" / "input.pcapng", "--role", "server", "--tap", "tap0", "--", "sh", "-c",
+                  f"! nc -w 5 {HOSTS[4]} 80")
+    check("verdict: done" in told, "it is not as it was")
+
+
+@test()
+def a_recorded_client_whose_port_is_still_closed_is_refused_as_it_was():
+    told = replay(CAPTURES / "tcp-refused-ipv4" / "input.pcapng", "--role", "client", "--tap", "tap0", "--peer", KERNELS[4])
+    check("verdict: done" in told, "it is not as it was")
