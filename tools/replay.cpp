@@ -3,12 +3,13 @@
 
 #include <set>
 
+#include "drivers/capture/capture_writer.h"
 #include "drivers/replay/feed_report.h"
 #include "drivers/replay/run_report.h"
 #include "drivers/trace/trace_sinks.h"
-#include "tools/capture_copy.h"
 #include "tools/commands.h"
 #include "tools/failure.h"
+#include "tools/replay_flags.h"
 #include "tools/replay_output.h"
 
 namespace transom::tools {
@@ -58,7 +59,7 @@ drivers::CaptureReader open_replayed(const std::string& path) {
 }
 
 void fail_reading(const std::string& path, const drivers::CaptureError& error) {
-  fail(Exit::kUsage, "{}: {} (at octet {})", path, error.message, error.offset);
+  fail(Exit::kUsage, "{}: {}", path, to_string(error));
 }
 
 Scene look_at(const std::string& path) {
@@ -125,24 +126,6 @@ int run_feed(const ReplayOptions& options) {
   return static_cast<int>(put_out(options, report) ? Exit::kGood : Exit::kFailed);
 }
 
-// What was found in a capture, as comments of its packets.
-void write_with_findings(const ReplayOptions& options, const drivers::judge::Judge& judge) {
-  if (drivers::CaptureWriter::format_of(options.write) != drivers::CaptureFormat::kPcapng)
-    fail(Exit::kUsage, "{} has no room for comments; end it in .pcapng", options.write);
-  std::size_t next = 0;  // the findings are in the order of their packets
-  (void)copy_capture(
-      {.input = options.capture, .output = options.write},
-      [&](const drivers::CapturedPacket& packet, const Emit& emit) {
-        drivers::CapturedPacket commented = packet;
-        for (; next < judge.findings().size() && judge.findings()[next].frame <= packet.number; ++next) {
-          const drivers::judge::Finding& finding = judge.findings()[next];
-          commented.comments.push_back(
-              fmt::format("{}: {} [{}]", to_string(finding.verdict), finding.text, finding.rule->section));
-        }
-        emit(commented);
-      });
-}
-
 // Nothing is sent: both sides go through the judge's state machines.
 int run_observe(const ReplayOptions& options) {
   drivers::judge::Judge judge;
@@ -164,7 +147,11 @@ int run_observe(const ReplayOptions& options) {
     judge.missed(reader.dropped());
   }
   judge.end();
-  if (!options.write.empty()) write_with_findings(options, judge);
+  if (!options.write.empty()) {
+    if (drivers::CaptureWriter::format_of(options.write) != drivers::CaptureFormat::kPcapng)
+      fail(Exit::kUsage, "{} has no room for comments; end it in .pcapng", options.write);
+    copy_with_findings(options.capture, options.write, judge.findings());
+  }
   ReplayReport report{.capture = options.capture,
                       .role = "observe",
                       .packets = judge.counts().packets,
@@ -211,18 +198,18 @@ void add_live_options(CLI::App& command, ReplayOptions& options) {
       ->type_name("REGEX")
       ->allow_extra_args(false);
   group(command.add_option("-x,--multiplier", options.speed.multiplier, "So many times as fast"))
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   group(command.add_option("-p,--pps", options.speed.packets_per_second, "Packets per second"))
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   group(command.add_option("-M,--mbps", options.speed.megabits_per_second, "Megabits per second"))
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   group(command.add_flag("-t,--topspeed", options.speed.top_speed, "Without thinking"));
   group(command.add_flag("-o,--oneatatime", options.speed.one_at_a_time,
                          "One packet for each line that is typed, or as many as it says"));
   group(command.add_option("--maxsleep", options.longest_sleep, "Longest thinking"))->type_name("SECONDS");
   group(command.add_option("-l,--loop", options.loops, "So many times; 0: for ever"))->capture_default_str();
   group(command.add_option("-L,--limit", options.limit, "Packets to send at most"));
-  group(command.add_option("--duration", options.duration, "Seconds at most"))->check(CLI::PositiveNumber);
+  group(command.add_option("--duration", options.duration, "Seconds at most"))->check(above_zero());
 }
 
 }  // namespace
@@ -251,12 +238,13 @@ void add_replay(CLI::App& app, Selection& selected) {
       ->add_option("--stall", options->stall,
                    "Give a flow up when what it waits for has not come for so long")
       ->type_name("SECONDS")
-      ->check(CLI::PositiveNumber)
+      ->check(above_zero())
       ->capture_default_str();
   command
-      ->add_option(
-          "-w,--write", options->write,
-          "What happened: .pcapng with our decisions (observe: what is found) as comments, .txt, .jsonl")
+      ->add_option("-w,--write", options->write,
+                   "What happened: .pcapng with our decisions (live: and what is found; observe: that alone) "
+                   "as comments, "
+                   ".txt, .jsonl")
       ->type_name("FILE");
   command->add_option("--html", options->html, "The whole ladder as one HTML page")->type_name("FILE");
   command->add_option("--junit", options->junit, "JUnit XML, one test case per flow")->type_name("FILE");
@@ -287,7 +275,8 @@ void add_replay(CLI::App& app, Selection& selected) {
       "          transom replay http.pcapng --role server -- curl http://10.9.0.2/\n"
       "          transom replay http.pcapng --role client --peer 10.9.0.1:80 -- nginx -g 'daemon off;'\n"
       "See docs/replay.md.");
-  command->callback([options, &selected] {
+  command->callback([command, options, &selected] {
+    check_flags(*command, options->role, !selected.neighbour_command.empty());
     selected.run = [options, &selected] {
       if (options->role == "client" || options->role == "server" || options->role == "app")
         return run_live_replay(*options, selected.neighbour_command);

@@ -1,5 +1,6 @@
 // transom replay --role client and server: a recorded end is played at a live peer.
 #include <algorithm>
+#include <filesystem>
 #include <regex>
 
 #include "drivers/replay/app_replay.h"
@@ -26,7 +27,8 @@ std::vector<std::pair<std::size_t, std::size_t>> masked(Bytes octets, const std:
   const std::string text(octets.begin(), octets.end());
   for (const std::string& mask : masks) {
     try {
-      const std::regex pattern(mask);
+      // Of libstdc++: without it, the depth of the recursion is the length of a match.
+      const std::regex pattern(mask, std::regex::ECMAScript | std::regex_constants::__polynomial);
       for (auto match = std::sregex_iterator(text.begin(), text.end(), pattern);
            match != std::sregex_iterator(); ++match)
         ranges.emplace_back(match->position(), match->position() + match->length());
@@ -186,7 +188,7 @@ struct Parts {
 
 Parts parts_of(const ReplayOptions& options, bool is_client, bool has_datagrams) {
   Parts parts{.scene = look_at(options.capture), .scripts = {}};
-  const replay::Cast cast(parts.scene, *replay::Role::parse(is_client ? "client" : "server"));
+  const replay::Cast cast(parts.scene, *replay::Role::parse(is_client ? "client" : "server"), true);
   const auto read = [&](const auto& make) {
     auto reader = open_replayed(options.capture);
     auto scripts = make(reader, parts.scene, cast);
@@ -196,6 +198,9 @@ Parts parts_of(const ReplayOptions& options, bool is_client, bool has_datagrams)
   };
   parts.scripts.tcp = read(replay::make_scripts);
   if (has_datagrams) parts.scripts.datagrams = read(replay::make_datagram_scripts);
+  // Without a connection there is no application.
+  if (!has_datagrams)
+    std::erase_if(parts.scripts.tcp, [](const auto& entry) { return !entry.second.us.initial; });
   if (parts.scripts.tcp.empty() && parts.scripts.datagrams.empty())
     fail(Exit::kUsage, "{}: no TCP connection with its handshake{}, to be played by its {}", options.capture,
          has_datagrams ? " and no exchange of datagrams" : "", is_client ? "client" : "server");
@@ -335,18 +340,10 @@ drivers::judge::JudgeOptions judge_options_of(const ReplayOptions& options,
   return judge;
 }
 
-}  // namespace
-
-int run_live_replay(const ReplayOptions& options, const std::vector<std::string>& command) {
-  const bool is_app = options.role == "app";
-  const std::string& end = is_app ? options.as : options.role;
-  if (end != "client" && end != "server")
-    fail(Exit::kUsage, "--as '{}': --role app takes the place of 'client' or 'server'", end);
-  const bool is_client = end == "client";
-  const Parts parts = parts_of(options, is_client, !is_app);
-  block_signals();
+// On a device, which is gone behind it. Sets `recorder` up.
+int run_on_device(const ReplayOptions& options, const Parts& parts, bool is_client,
+                  std::optional<replay::RunRecorder>& recorder, const std::vector<std::string>& command) {
   const Peer peer = parse_peer(options.peer);
-  std::optional<replay::RunRecorder> recorder;
   DeviceOptions device = options.device;
   if (!options.write.empty()) device.traces.push_back(options.write);
   LocalHost host(device, DefaultDevice::kPrivateTap,
@@ -373,8 +370,35 @@ int run_live_replay(const ReplayOptions& options, const std::vector<std::string>
     sockets::Session session(host.stack());
     recorder.emplace(judge_options_of(options, setup.local));
   }
-  return is_app ? play<replay::AppReplay>(options, parts, setup, host, is_client, *recorder, command)
-                : play<replay::LiveReplay>(options, parts, setup, host, is_client, *recorder, command);
+  return options.role == "app"
+             ? play<replay::AppReplay>(options, parts, setup, host, is_client, *recorder, command)
+             : play<replay::LiveReplay>(options, parts, setup, host, is_client, *recorder, command);
+}
+
+// The trace was written while it was not known yet.
+void add_findings(const std::string& path, const std::vector<drivers::judge::Finding>& findings) {
+  if (findings.empty()) return;
+  const std::string part = path + ".part.pcapng";
+  copy_with_findings(path, part, findings);
+  std::error_code error;
+  std::filesystem::rename(part, path, error);
+  if (error) fail(Exit::kUsage, "cannot write {}: {}", path, error.message());
+}
+
+}  // namespace
+
+int run_live_replay(const ReplayOptions& options, const std::vector<std::string>& command) {
+  const bool is_app = options.role == "app";
+  const std::string& end = is_app ? options.as : options.role;
+  if (end != "client" && end != "server")
+    fail(Exit::kUsage, "--as '{}': --role app takes the place of 'client' or 'server'", end);
+  const bool is_client = end == "client";
+  const Parts parts = parts_of(options, is_client, !is_app);
+  block_signals();
+  std::optional<replay::RunRecorder> recorder;
+  const int status = run_on_device(options, parts, is_client, recorder, command);
+  if (options.write.ends_with(".pcapng")) add_findings(options.write, recorder->findings());
+  return status;
 }
 
 }  // namespace transom::tools

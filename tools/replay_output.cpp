@@ -1,5 +1,6 @@
 #include "tools/replay_output.h"
 
+#include "tools/capture_copy.h"
 #include "tools/failure.h"
 #include "tools/golden_file.h"
 #include "tools/text_file.h"
@@ -32,6 +33,20 @@ bool is_golden(const ReplayOptions& options, const ReplayReport& report) {
 }  // namespace
 
 Likeness bar_of(const ReplayOptions& options) { return bar_named(options.fail_on.value_or("violation")); }
+
+void copy_with_findings(const std::string& input, const std::string& output,
+                        const std::vector<drivers::judge::Finding>& findings) {
+  auto next = findings.begin();
+  (void)copy_capture(
+      {.input = input, .output = output}, [&](const drivers::CapturedPacket& packet, const Emit& emit) {
+        drivers::CapturedPacket commented = packet;
+        for (; next != findings.end() && next->frame <= packet.number; ++next) {
+          commented.comments.push_back(
+              fmt::format("{}: {} [{}]", to_string(next->verdict), next->text, next->rule->section));
+        }
+        emit(commented);
+      });
+}
 
 bool put_out(const ReplayOptions& options, const ReplayReport& report) {
   if (!options.html.empty()) write_text_file(options.html, to_html(report), Exit::kUsage);

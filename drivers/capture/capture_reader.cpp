@@ -2,11 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "drivers/capture/capture_source.h"
 
 namespace transom::drivers {
 
+namespace {
+constexpr std::uint64_t kNowhere = std::numeric_limits<std::uint64_t>::max();  // it could not be opened
+}  // namespace
+
 std::string to_string(const CaptureError& error) {
+  if (error.offset == kNowhere) return error.message;
   return fmt::format("{}, at octet {}", error.message, error.offset);
 }
 
@@ -41,7 +48,7 @@ std::expected<CaptureReader, CaptureError> CaptureReader::read(InputFile file) {
 
 std::expected<CaptureReader, CaptureError> CaptureReader::open(const std::string& path) {
   auto file = InputFile::open(path);
-  if (!file) return std::unexpected(CaptureError{file.error()});
+  if (!file) return std::unexpected(CaptureError{file.error(), kNowhere});
   return read(std::move(*file));
 }
 

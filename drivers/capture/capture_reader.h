@@ -22,7 +22,7 @@ namespace transom::drivers {
 
 struct CaptureError {
   std::string message;       // one line: what, why, what to do
-  std::uint64_t offset = 0;  // octets from the start of the (uncompressed) file
+  std::uint64_t offset = 0;  // octets from the start of the (uncompressed) file; the largest: it has none
 };
 // "message, at octet 24"
 std::string to_string(const CaptureError& error);
