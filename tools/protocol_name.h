@@ -16,6 +16,8 @@ constexpr std::string_view protocol_name(IpProtocol protocol) {
       return "UDP";
     case IpProtocol::kIcmp:
       return "ICMP";
+    case IpProtocol::kIgmp:
+      return "IGMP";
     case IpProtocol::kIcmpv6:
       return "ICMPv6";
     default:

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 
 from harness import HOSTS, KERNELS, ROOT, TRANSOM, Program, Skipped, check, run, test, wait_until, work
-from recording import FAR, IN_FAR, record
+from recording import FAR, IN_FAR, fields, record
 
 CAPTURES = ROOT / "captures"
 
@@ -158,8 +158,8 @@ def what_was_said_to_a_group_is_answered_by_whoever_is_in_it():
         told = replay(CAPTURES / "multicast-udp" / "input.pcapng", "--role", "client", "--tap", "tap0", "--peer", KERNELS[4], "--ip", f"{HOSTS[4]}/24",
                       "--mask", "[^]{5}", "--pcap", seen)
     check("datagrams from the peer: equal (1 of 1 recorded" in told and "verdict: done" in told, "the member is not heard")
-    to_group = run("tshark", "-r", seen, "-Y", f"udp && ip.src == {HOSTS[4]} && ip.dst == {GROUP}", "-T", "fields", "-e", "eth.dst", "-e", "ip.ttl")
-    check(to_group.split() == ["01:00:5e:7c:00:01", "1"], f"it went to {to_group}")
+    to_group = fields(seen, f"udp && ip.src == {HOSTS[4]} && ip.dst == {GROUP}", "eth.dst", "ip.ttl")
+    check(to_group == [["01:00:5e:7c:00:01", "1"]], f"it went to {to_group}")
 
 
 @test()
@@ -174,12 +174,10 @@ def recorded_reports_of_groups_go_to_the_same_routers():
     seen = work() / "seen.pcap"
     told = replay(CAPTURES / "igmp-mld" / "input.pcapng", "--role", "client", "--tap", "tap0", "--pcap", seen)
     check("verdict: done" in told, "they did not go")
-    fields = ["-T", "fields", "-e", "eth.dst", "-e", "ip.ttl"]
-    reports = run("tshark", "-r", seen, "-Y", f"igmp && ip.src == {HOSTS[4]} && ip.dst == 224.0.0.22", *fields).splitlines()
-    check(len(reports) == 6 and set(reports) == {"01:00:5e:00:00:16\t1"}, f"{reports}")
-    check(len(run("tshark", "-r", seen, "-Y", "icmpv6.type == 143 && ipv6.src != fe80::ff:fe00:1 && eth.dst == 33:33:00:00:00:16").splitlines()) >= 5,
-          "MLD's did not go")
-    check(not run("tshark", "-r", seen, "-Y", "icmpv6.checksum.status == 0 || igmp.checksum.status == 0").strip(), "a checksum is wrong")
+    reports = fields(seen, f"igmp && ip.src == {HOSTS[4]} && ip.dst == 224.0.0.22", "eth.dst", "ip.ttl")
+    check(reports == [["01:00:5e:00:00:16", "1"]] * 6, f"{reports}")
+    check(len(fields(seen, "icmpv6.type == 143 && ipv6.src != fe80::ff:fe00:1 && eth.dst == 33:33:00:00:00:16")) >= 5, "MLD's did not go")
+    check(not fields(seen, "icmpv6.checksum.status == 0 || igmp.checksum.status == 0"), "a checksum is wrong")
 
 
 @test()

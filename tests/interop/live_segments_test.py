@@ -3,7 +3,7 @@
 import shutil
 
 from harness import HOSTS, KERNELS, ROOT, TRANSOM, Skipped, check, run, test, work
-from recording import in_fragments
+from recording import fields, in_fragments
 
 CAPTURES = ROOT / "captures"
 PAGE = bytes(33 + index % 90 for index in range(1100))
@@ -22,16 +22,16 @@ def a_server_that_was_recorded_in_fragments_is_played_in_the_same_ones():
     run(TRANSOM, "up", "--tap", "tap0", "--no-offload", "--serve", f"http=80:{directory}", "--pcap", whole, "--", *get)
     capture = in_fragments(whole, 400)
     fragments = "ip.proto == 6 && (ip.flags.mf == 1 || ip.frag_offset > 0)"
-    recorded = run("tshark", "-r", capture, "-Y", fragments, "-T", "fields", "-e", "ip.frag_offset").split()
+    recorded = fields(capture, fragments, "ip.frag_offset")
     check(len(recorded) == 4, f"{len(recorded)} fragments")
     (work() / "got").unlink()
     told = replay(capture, "--role", "server", "--tap", "tap0", "--fidelity", "exact", "--pcap", seen, "--", *get)
     check("octets from the peer: equal" in told and "verdict: done" in told, "the streams are not equal")
     check((work() / "got").read_bytes() == PAGE, "curl got something else")
-    now = run("tshark", "-r", seen, "-Y", fragments, "-T", "fields", "-e", "ip.frag_offset").split()
+    now = fields(seen, fragments, "ip.frag_offset")
     check(now == recorded, f"cut at {now}, recorded at {recorded}")
     told = replay(capture, "--role", "server", "--tap", "tap0", "--pcap", seen, "--", *get)
-    check("verdict: done" in told and not run("tshark", "-r", seen, "-Y", fragments).strip(), "it is not whole")
+    check("verdict: done" in told and not fields(seen, fragments), "it is not whole")
     for stack in ("server", "client"):
         told = replay(capture, "--as", stack)
         check("verdict: legal" in told, "fed, the fragments are not one segment")
@@ -51,7 +51,7 @@ def a_recorded_icmp_error_about_a_segment_is_believed_by_the_live_kernel():
 @test()
 def a_recorded_refusal_is_played_at_the_live_kernel():
     told = replay(CAPTURES / "tcp-refused-ipv4" / "input.pcapng", "--role", "server", "--tap", "tap0", "--", "sh", "-c",
-                  f"! nc -w 5 {HOSTS[4]} 80")
+                  f"! nc -w 5 {HOSTS[4]} 81")
     check("verdict: done" in told, "it is not as it was")
 
 

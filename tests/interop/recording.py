@@ -2,6 +2,7 @@
 
 import os
 import struct
+import subprocess
 import time
 
 from harness import Program, run, wait_until, work
@@ -38,6 +39,13 @@ def record(converse):
         run("ip", "link", "delete", "near", expect=None)
         run("ip", "netns", "delete", SPACE, expect=None)
     return capture
+
+
+def fields(capture, which, *names):
+    """tshark's fields of the packets that its filter takes: a list for each."""
+    words = [word for name in names or ["frame.number"] for word in ("-e", name)]
+    done = subprocess.run(["tshark", "-r", capture, "-Y", which, "-T", "fields", *words], stdout=subprocess.PIPE, check=True, timeout=60)
+    return [line.split("\t") for line in done.stdout.decode().splitlines()]
 
 
 def checksum(octets):
