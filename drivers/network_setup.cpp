@@ -1,6 +1,8 @@
 #include "drivers/network_setup.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
+#include <ifaddrs.h>
 #include <linux/if_addr.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -166,6 +168,33 @@ std::expected<MacAddress, DeviceError> link_mac(const std::string& interface) {
   if (auto read = control(SIOCGIFHWADDR, *request, what); !read) return std::unexpected(read.error());
   std::array<std::uint8_t, 6> octets{};
   std::memcpy(octets.data(), request->ifr_hwaddr.sa_data, octets.size());
+  return MacAddress(octets);
+}
+
+bool has_link_address(const std::string& interface, const IpAddress& address) {
+  ifaddrs* list = nullptr;
+  if (getifaddrs(&list) != 0) return false;
+  bool found = false;
+  for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
+    if (interface != entry->ifa_name || entry->ifa_addr == nullptr) continue;
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    const int family = entry->ifa_addr->sa_family;
+    if (family != AF_INET && family != AF_INET6) continue;
+    const void* const octets =
+        family == AF_INET
+            ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in*>(entry->ifa_addr)->sin_addr)
+            : &reinterpret_cast<const sockaddr_in6*>(entry->ifa_addr)->sin6_addr;
+    inet_ntop(family, octets, text.data(), text.size());
+    found |= IpAddress::parse(text.data()) == address;
+  }
+  freeifaddrs(list);
+  return found;
+}
+
+MacAddress derived_mac(const MacAddress& kernel) {
+  std::array<std::uint8_t, 6> octets = kernel.octets();
+  octets[0] = static_cast<std::uint8_t>((octets[0] | 0x02U) & ~0x01U);  // locally administered, not a group
+  octets[5] ^= 0x01;
   return MacAddress(octets);
 }
 

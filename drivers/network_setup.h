@@ -17,7 +17,12 @@ std::expected<void, DeviceError> set_link_mac(const std::string& interface, cons
 // error.
 std::expected<void, DeviceError> add_link_address(const std::string& interface, const IpPrefix& address);
 
+// Whether the kernel has this address on the interface.
+bool has_link_address(const std::string& interface, const IpAddress& address);
+
 std::expected<std::uint32_t, DeviceError> link_mtu(const std::string& interface);
 std::expected<MacAddress, DeviceError> link_mac(const std::string& interface);
+// For a Host on an interface whose own address is the kernel's: another one, the same each time.
+MacAddress derived_mac(const MacAddress& kernel);
 
 }  // namespace transom::drivers

@@ -12,15 +12,13 @@
 
 #include "drivers/file_descriptor.h"
 #include "drivers/network_setup.h"
+#include "drivers/spare_buffers.h"
 #include "drivers/vnet_header.h"
 #include "drivers/write_ring.h"
 
 namespace transom::drivers {
 
 namespace {
-
-// Below this a spare buffer's rest is not worth an entry in readv().
-constexpr std::size_t kMinSpareRoom = 4096;
 
 iovec piece(MutableBytes octets) { return {octets.data(), octets.size()}; }
 iovec piece(Bytes octets) { return {const_cast<std::uint8_t*>(octets.data()), octets.size()}; }
@@ -56,8 +54,6 @@ class TapDevice final : public Device {
     return setup_.tun ? link::LinkType::kPointToPoint : link::LinkType::kEthernet;
   }
   Read read_frame(BufferPool& pool, Packet& frame);
-  bool take_spares(Packet& frame, std::size_t octets);
-  void refill_spares(BufferPool& pool);
   // A frame as it is written: in front of it what is left to the kernel.
   struct Written {
     VnetHeader header{};
@@ -75,9 +71,7 @@ class TapDevice final : public Device {
   Setup setup_;
   DeviceStatistics statistics_;
   std::optional<DeviceError> failure_;
-  // Empty slices, each in front of the unused rest of a 64 KiB buffer. The second takes what the first has no
-  // room for.
-  std::array<Slice, 2> spares_;
+  SpareBuffers spares_;
   std::unique_ptr<WriteRing> ring_ = WriteRing::open();
   std::uint32_t lone_frames_ = 0;  // calls of receive() in a row that found one frame alone
 };
@@ -100,36 +94,17 @@ void TapDevice::fail(int error) {
   descriptor_.reset();
 }
 
-void TapDevice::refill_spares(BufferPool& pool) {
-  if (spares_[0].room() < kMinSpareRoom) spares_[0] = std::exchange(spares_[1], Slice());
-  for (Slice& spare : spares_) {
-    if (spare.room() < kMinSpareRoom) spare = pool.allocate_slice(BufferSize::kSuperFrame);
-  }
-}
-
-// The `octets` that were read into the spares become the frame's tail.
-bool TapDevice::take_spares(Packet& frame, std::size_t octets) {
-  for (Slice& spare : spares_) {
-    const std::size_t here = std::min(octets, spare.room());
-    if (here == 0) continue;
-    spare.claim(here);
-    if (!frame.append_slice(spare.subslice(0, here))) return false;
-    spare.trim_front(here);
-    octets -= here;
-  }
-  return octets == 0;
-}
-
 TapDevice::Read TapDevice::read_frame(BufferPool& pool, Packet& frame) {
   frame = pool.allocate();
   if (!frame) return Read::kNothing;  // frames wait in the kernel's bounded queue until memory is free
-  refill_spares(pool);
+  spares_.refill(pool);
 
   VnetHeader header{};
   const std::size_t header_size = setup_.vnet_header ? sizeof header : 0;
   const MutableBytes head = frame.append(frame.tail_room());
-  const std::array<iovec, 4> pieces{iovec{&header, header_size}, piece(head), piece(spares_[0].writable()),
-                                    piece(spares_[1].writable())};
+  const auto spares = spares_.room();
+  const std::array<iovec, 4> pieces{iovec{&header, header_size}, piece(head), piece(spares[0]),
+                                    piece(spares[1])};
   ssize_t got = 0;
   do {
     got = readv(descriptor_.get(), pieces.data(), static_cast<int>(pieces.size()));
@@ -143,14 +118,14 @@ TapDevice::Read TapDevice::read_frame(BufferPool& pool, Packet& frame) {
     return Read::kDropped;  // EINVAL: a kind of super-frame that the offload header has no name for
   }
 
-  const std::size_t room = header_size + head.size() + spares_[0].room() + spares_[1].room();
+  const std::size_t room = header_size + head.size() + spares_.size();
   const auto octets = static_cast<std::size_t>(got);
   // The kernel cuts silently what does not fit, so that a read which fills everything may have lost its end.
   if (octets < header_size || octets >= room) return Read::kDropped;
   const std::size_t length = octets - header_size;
   if (length < head.size()) {
     frame.trim_back(head.size() - length);
-  } else if (!take_spares(frame, length - head.size())) {
+  } else if (!spares_.take(frame, length - head.size())) {
     return Read::kDropped;
   }
   if (setup_.vnet_header && !apply_vnet_header(header, type(), frame)) return Read::kDropped;
@@ -310,15 +285,6 @@ bool request_offloads(int descriptor) {
          ioctl(descriptor, TUNSETOFFLOAD, kTcp) == 0;
 }
 
-// The kernel's end has the interface's own MAC address; ours is derived from it, so that it stays the same
-// for a persistent device.
-MacAddress peer_mac(const MacAddress& kernel) {
-  std::array<std::uint8_t, 6> octets = kernel.octets();
-  octets[0] = static_cast<std::uint8_t>((octets[0] | 0x02U) & ~0x01U);  // locally administered, not a group
-  octets[5] ^= 0x01;
-  return MacAddress(octets);
-}
-
 }  // namespace
 
 std::expected<std::unique_ptr<Device>, DeviceError> open_tap(const TapOptions& options) {
@@ -359,7 +325,7 @@ std::expected<std::unique_ptr<Device>, DeviceError> open_tap(const TapOptions& o
   if (!options.tun) {
     const auto mac = link_mac(setup.name);
     if (!mac) return std::unexpected(mac.error());
-    setup.mac = peer_mac(*mac);
+    setup.mac = derived_mac(*mac);
   }
   return std::make_unique<TapDevice>(std::move(descriptor), std::move(setup));
 }

@@ -15,7 +15,9 @@
 #include "drivers/fault_device.h"
 #include "drivers/fault_options.h"
 #include "drivers/network_setup.h"
+#include "drivers/packet_device.h"
 #include "drivers/tap_device.h"
+#include "drivers/xdp_device.h"
 #include "socket_api/socket.h"
 
 namespace transom::sockets {
@@ -62,7 +64,28 @@ OrError<std::unique_ptr<drivers::Device>> decorate(std::unique_ptr<drivers::Devi
                                                    }});
 }
 
+OrError<std::optional<MacAddress>> parse_mac(const transom_config& config) {
+  if (config.mac == nullptr) return std::nullopt;
+  const auto mac = parse<MacAddress>(config.mac, "a MAC address like 02:00:00:00:00:02");
+  if (!mac) return std::unexpected(mac.error());
+  if (mac->is_group())
+    return complain(EINVAL, fmt::format("'{}' is a group address: no host can have it", config.mac));
+  return *mac;
+}
+
+OrError<std::unique_ptr<drivers::Device>> open_interface(const transom_config& config) {
+  const auto mac = parse_mac(config);
+  if (!mac) return std::unexpected(mac.error());
+  if (config.packet == nullptr) return drivers::open_xdp({.interface = config.xdp, .mac = *mac});
+  return drivers::open_packet_device(
+      {.interface = config.packet, .mac = *mac, .offload = config.no_offload == 0});
+}
+
 OrError<std::unique_ptr<drivers::Device>> open_device(const transom_config& config) {
+  if (config.tap == nullptr && config.tun == nullptr) {
+    auto device = open_interface(config);
+    return device ? decorate(std::move(*device), config) : std::move(device);
+  }
   const auto addresses = parse_all<IpPrefix>(config.kernel_addresses, "an address like 10.9.0.1/24");
   if (!addresses) return std::unexpected(addresses.error());
   drivers::TapOptions options;
@@ -87,13 +110,9 @@ OrError<void> add_interface(Stack& stack, const transom_config& config) {
   const auto gateways = parse_all<IpAddress>(config.gateways, "an address like 10.9.0.1");
   if (!gateways) return std::unexpected(gateways.error());
   InterfaceOptions options{.conflict_detection = link::ConflictDetection::quick()};
-  if (config.mac != nullptr) {
-    const auto mac = parse<MacAddress>(config.mac, "a MAC address like 02:00:00:00:00:02");
-    if (!mac) return std::unexpected(mac.error());
-    if (mac->is_group())
-      return complain(EINVAL, fmt::format("'{}' is a group address: no host can have it", config.mac));
-    options.mac = *mac;
-  }
+  const auto mac = parse_mac(config);
+  if (!mac) return std::unexpected(mac.error());
+  options.mac = *mac;
   auto device = open_device(config);
   if (!device) return std::unexpected(device.error());
   const InterfaceId interface = stack.add_device(std::move(*device), options);
@@ -129,16 +148,17 @@ OrError<void> add_interface(Stack& stack, const transom_config& config) {
 }
 
 OrError<std::unique_ptr<transom_stack>> create(const transom_config& config) {
-  if (config.tap != nullptr && config.tun != nullptr)
-    return complain(EINVAL, "a stack has a TAP device or a TUN device, not both");
+  const auto devices = std::ranges::count_if(std::array{config.tap, config.tun, config.packet, config.xdp},
+                                             [](const char* name) { return name != nullptr; });
+  if (devices > 1) return complain(EINVAL, "a stack has one device: tap, tun, packet or xdp");
   StackConfig stack_config;
   stack_config.busy_poll = std::chrono::microseconds(config.busy_poll);
   if (config.seed != 0) stack_config.seed = seed_from_number(config.seed);
   auto stack = std::make_unique<Stack>(stack_config);
-  if (config.tap != nullptr || config.tun != nullptr) {
+  if (devices == 1) {
     if (const auto added = add_interface(*stack, config); !added) return std::unexpected(added.error());
   } else if (config.addresses != nullptr && *config.addresses != nullptr) {
-    return complain(EINVAL, "addresses need a device: set tap or tun");
+    return complain(EINVAL, "addresses need a device: set tap, tun, packet or xdp");
   }
   return std::make_unique<transom_stack>(std::move(stack));
 }

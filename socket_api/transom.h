@@ -40,7 +40,8 @@ extern "C" {
 typedef struct transom_stack transom_stack;
 
 /* What a stack is made of. Zero everything that is not wanted: `struct transom_config config = {0};`. Without
- * `tap` and `tun` the stack has its loopback interface alone. Lists end with a null pointer. */
+ * any of `tap`, `tun`, `packet` and `xdp` the stack has its loopback interface alone. Lists end with a null
+ * pointer. */
 struct transom_config {
   const char* tap;              /* name of a TAP device; made if it is missing, gone with the stack then */
   const char* tun;              /* or of a TUN device */
@@ -55,9 +56,11 @@ struct transom_config {
   const char* fault;    /* "loss=1% reorder=2% delay=10ms seed=7" */
   uint64_t seed;        /* of all that is random; 0: from the system. A known seed is not secure */
   int dhcp;             /* not 0: an IPv4 address, routes and name servers from a DHCP server */
-  int slaac;            /* not 0: the same of IPv6, from the routers of the link (TAP only, both) */
+  int slaac;            /* not 0: the same of IPv6, from the routers of the link (not on TUN, both) */
   unsigned
       busy_poll; /* microseconds that a waiting call looks at the device before it sleeps, at most; 0: none */
+  const char* packet; /* or an Ethernet interface that exists and is up, by a packet ring: docs/devices.md */
+  const char* xdp;    /* the same by AF_XDP */
 };
 
 /* Makes a stack, and waits until its addresses are usable (about 60 ms). Null on failure: then errno says

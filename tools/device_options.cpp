@@ -76,10 +76,26 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
   auto* tap = command.add_option("--tap", options.tap, "TAP (Ethernet) device; made if missing")
                   ->type_name("NAME")
                   ->group(group);
-  command.add_option("--tun", options.tun, "TUN (bare IP) device; made if missing")
-      ->type_name("NAME")
+  auto* tun = command.add_option("--tun", options.tun, "TUN (bare IP) device; made if missing")
+                  ->type_name("NAME")
+                  ->group(group)
+                  ->excludes(tap);
+  auto* packet =
+      command
+          .add_option(
+              "--packet", options.packet,
+              "Ethernet interface that exists, such as one end of a veth pair, beside the kernel there")
+          ->type_name("INTERFACE")
+          ->group(group)
+          ->excludes(tap)
+          ->excludes(tun);
+  command
+      .add_option("--xdp", options.xdp, "The same by AF_XDP, before the kernel; as root, without offloads")
+      ->type_name("INTERFACE")
       ->group(group)
-      ->excludes(tap);
+      ->excludes(tap)
+      ->excludes(tun)
+      ->excludes(packet);
   add_parsed_list(command, "--ip", options.addresses, parse_interface_address,
                   "Address of this host; repeatable (default 10.9.0.2/24 and fd09::2/64)")
       ->type_name("ADDR/LEN")

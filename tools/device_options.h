@@ -15,6 +15,8 @@ namespace transom::tools {
 struct DeviceOptions {
   std::string tap;
   std::string tun;
+  std::string packet;                      // an interface of the kernel, by a packet ring
+  std::string xdp;                         // the same by AF_XDP
   std::vector<IpPrefix> addresses;         // of the Host
   std::vector<IpPrefix> kernel_addresses;  // of the kernel's end of the device
   std::optional<MacAddress> mac;
@@ -33,8 +35,12 @@ struct DeviceOptions {
   std::string congestion_control;  // of connections that name none; empty: the standard one
   bool fast_open = false;          // of all listeners
 
-  // Neither --tap nor --tun: the device is made in a private namespace.
-  bool is_private() const { return tap.empty() && tun.empty(); }
+  // An interface of the kernel that exists; empty: a TAP or TUN device.
+  const std::string& interface() const { return packet.empty() ? xdp : packet; }
+  // None of them: the device is made in a private namespace.
+  bool is_private() const { return device().empty(); }
+  // As it was given; empty for a private one.
+  const std::string& device() const { return !tap.empty() ? tap : !tun.empty() ? tun : interface(); }
 };
 
 void add_device_options(CLI::App& command, DeviceOptions& options);

@@ -11,7 +11,9 @@
 
 #include "drivers/file_descriptor.h"
 #include "drivers/network_setup.h"
+#include "drivers/packet_device.h"
 #include "drivers/tap_device.h"
+#include "drivers/xdp_device.h"
 #include "tools/commands.h"
 #include "tools/control_socket.h"
 #include "tools/environment.h"
@@ -111,6 +113,36 @@ Finding look_at_tap() {
                       has_all ? "" : "; slower than it could be: use a newer kernel")};
 }
 
+// Opens another device on an interface of a private network, as --packet and --xdp do.
+template <typename Open>
+Finding look_at_interface(const std::string& subject, const std::string& good, Open open) {
+  const std::string said = in_child([&]() -> std::string {
+    enter_private_network();
+    const auto tap = drivers::open_tap({.name = "tap0"});
+    if (!tap) fail(Exit::kEnvironment, "{}", tap.error().message);
+    if (auto up = drivers::set_link_up("tap0"); !up) fail(Exit::kEnvironment, "{}", up.error().message);
+    const auto device = open("tap0");
+    if (!device) fail(Exit::kEnvironment, "{}", device.error().message);
+    return good;
+  });
+  if (said.empty()) return {subject, Verdict::kLimited, "cannot be tried; see the lines above"};
+  if (said.starts_with('!')) return {subject, Verdict::kLimited, said.substr(1)};
+  return {subject, Verdict::kGood, said};
+}
+
+Finding look_at_packet_ring() {
+  return look_at_interface("packet ring", "works (--packet)", [](const char* interface) {
+    return drivers::open_packet_device({.interface = interface});
+  });
+}
+
+Finding look_at_xdp() {
+  return look_at_interface(
+      "AF_XDP",
+      "works (--xdp); the peer must make checksums and cut segments: ethtool -K PEER tx off tso off gso off",
+      [](const char* interface) { return drivers::open_xdp({.interface = interface}); });
+}
+
 Finding look_at_control() {
   try {
     return {"control socket", Verdict::kGood, control_directory()};
@@ -136,6 +168,8 @@ int run(bool as_json) {
                                          look_at_tun_device(),
                                          look_at_namespaces(),
                                          look_at_tap(),
+                                         look_at_packet_ring(),
+                                         look_at_xdp(),
                                          look_at_control(),
                                          look_for_program("ip", "iproute2", "to look at the kernel's side"),
                                          look_for_program("curl", "curl", "for the examples"),

@@ -10,7 +10,9 @@
 #include "drivers/congestion_plugin.h"
 #include "drivers/fault_device.h"
 #include "drivers/network_setup.h"
+#include "drivers/packet_device.h"
 #include "drivers/tap_device.h"
+#include "drivers/xdp_device.h"
 #include "tools/environment.h"
 #include "tools/failure.h"
 
@@ -32,6 +34,12 @@ namespace {
     default:
       throw Failure(Exit::kFailed, error.message);
   }
+}
+
+const char* kind_of_device(const DeviceOptions& options) {
+  if (!options.packet.empty()) return "packet ring";
+  if (!options.xdp.empty()) return "AF_XDP";
+  return options.tun.empty() ? "TAP" : "TUN";
 }
 
 // The first address of the network that is not the host's own.
@@ -119,20 +127,44 @@ void LocalHost::choose_addresses(const DeviceOptions& options) {
   kernel_addresses_ = options.kernel_addresses;
 }
 
-std::unique_ptr<drivers::Device> LocalHost::open_device(const DeviceOptions& options) {
+// It exists, and is the kernel's, too.
+std::unique_ptr<drivers::Device> LocalHost::open_interface(const DeviceOptions& options) {
+  const std::string& name = options.interface();
+  if (!options.kernel_addresses.empty()) {
+    tools::fail(Exit::kUsage, "--kernel-ip is for a device that is made here; {} is set up already", name);
+  }
+  for (const IpPrefix& own : addresses_) {
+    if (!drivers::has_link_address(name, own.address)) continue;
+    tools::fail(Exit::kUsage,
+                "{} is the kernel's own address on {}; choose another, or try: ip address del {} dev {}",
+                own.address, name, own, name);
+  }
+  auto opened = options.packet.empty()
+                    ? drivers::open_xdp({.interface = name, .mac = options.mac})
+                    : drivers::open_packet_device(
+                          {.interface = name, .mac = options.mac, .offload = !options.no_offload});
+  if (!opened) fail(opened.error());
+  return std::move(*opened);
+}
+
+std::unique_ptr<drivers::Device> LocalHost::open_tap(const DeviceOptions& options) {
   const bool is_tun = !options.tun.empty();
-  std::string name = is_tun ? options.tun : options.tap;
-  if (name.empty()) name = "tap0";
+  std::string name = options.is_private() ? "tap0" : options.device();
   is_made_here_ = if_nametoindex(name.c_str()) == 0;
   drivers::TapOptions tap{.name = name, .tun = is_tun, .offload = !options.no_offload};
   if (is_made_here_) tap.mtu = options.mtu;
   auto opened = drivers::open_tap(tap);
   if (!opened) fail(opened.error());
-  std::unique_ptr<drivers::Device> device = std::move(*opened);
+  return std::move(*opened);
+}
+
+std::unique_ptr<drivers::Device> LocalHost::open_device(const DeviceOptions& options) {
+  std::unique_ptr<drivers::Device> device =
+      options.interface().empty() ? open_tap(options) : open_interface(options);
   const drivers::DeviceProperties properties = device->properties();
   device_name_ = properties.name;
   report_.push_back(
-      fmt::format("device    {} ({}, {}, MTU {}, {})", device_name_, is_tun ? "TUN" : "TAP",
+      fmt::format("device    {} ({}, {}, MTU {}, {})", device_name_, kind_of_device(options),
                   is_made_here_ ? "made here" : "existing", options.mtu.value_or(properties.mtu),
                   properties.offloads.checksum ? "checksum and segmentation offload" : "no offload"));
   if (options.faults) {

@@ -12,7 +12,7 @@
 
 namespace transom::tools {
 
-// What a host gets that is given neither --tap nor --tun.
+// What a host gets that is given no device.
 enum class DefaultDevice { kPrivateTap, kLoopbackAlone };
 
 class LocalHost {
@@ -39,6 +39,8 @@ class LocalHost {
  private:
   void choose_addresses(const DeviceOptions& options);
   std::unique_ptr<drivers::Device> open_device(const DeviceOptions& options);
+  std::unique_ptr<drivers::Device> open_interface(const DeviceOptions& options);
+  std::unique_ptr<drivers::Device> open_tap(const DeviceOptions& options);
   void open_traces(const DeviceOptions& options);
   void use_congestion_control(const std::string& text);
   void set_up_kernel_end(const DeviceOptions& options);

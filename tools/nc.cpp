@@ -395,7 +395,7 @@ void add_nc(CLI::App& app, Selection& selected) {
   command->add_flag("-6", options->only_v6, "IPv6 only");
   add_device_options(*command, options->device);
   command->footer(
-      "Without --tap or --tun: in a private network whose kernel is 10.9.0.1 and fd09::1.\n"
+      "Without a device: in a private network whose kernel is 10.9.0.1 and fd09::1.\n"
       "Example: transom nc --tap tap0 -l 5000 > received");
   command->callback([options, &selected] { selected.run = [options] { return run(*options); }; });
 }

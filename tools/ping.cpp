@@ -250,7 +250,7 @@ void add_ping(CLI::App& app, Selection& selected) {
   command->add_flag("--json", options->as_json, "The summary as JSON");
   add_device_options(*command, options->device);
   command->footer(
-      "Without --tap or --tun: in a private network whose kernel is 10.9.0.1 and fd09::1.\n"
+      "Without a device: in a private network whose kernel is 10.9.0.1 and fd09::1.\n"
       "Example: transom ping -c 3 10.9.0.1");
   command->callback([options, &selected] { selected.run = [options] { return run(*options); }; });
 }

@@ -36,11 +36,7 @@ struct RunOptions {
 constexpr Duration kDrain = std::chrono::seconds(30);
 
 GuestOptions guest_options(const RunOptions& options, const std::vector<std::string>& command) {
-  return {.command = command,
-          .interface = options.device.is_private()  ? ""
-                       : options.device.tap.empty() ? options.device.tun
-                                                    : options.device.tap,
-          .interception = options.interception()};
+  return {.command = command, .interface = options.device.device(), .interception = options.interception()};
 }
 
 GuestNetwork network_of(LocalHost& host) {
@@ -158,7 +154,7 @@ void add_run(CLI::App& app, Selection& selected) {
   command->add_flag("--preload", options->preload,
                     "Catch calls by a library instead of seccomp; not for static programs");
   command->footer(
-      "Without --tap or --tun: the loopback interface alone, shared by all that the program starts.\n"
+      "Without a device: the loopback interface alone, shared by all that the program starts.\n"
       "The exit status is the program's. When it ends, so does everything that it has started.\n"
       "Example: sudo transom run --tap tap0 --ip 10.9.0.2/24 -- curl http://10.9.0.1/");
   command->callback([options, &selected] {

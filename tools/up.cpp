@@ -86,7 +86,7 @@ void add_up(CLI::App& app, Selection& selected) {
   command->add_option("--name", options->name, "Name for ss --host and the like (default: host-PID)")
       ->type_name("NAME");
   command->footer(
-      "Without --tap or --tun: in a private network, no root needed.\n"
+      "Without a device: in a private network, no root needed.\n"
       "Behind '--': a command that runs there as a kernel neighbour; its exit status is the result.\n"
       "Example: transom up --serve http=80:. -- curl http://10.9.0.2/");
   command->callback([options, &selected] {

@@ -93,13 +93,13 @@ class Program:
 
 
 class Host:
-    """`transom up` on tap0 in this namespace. Ends with Ctrl-C, which must be clean."""
+    """`transom up` on tap0, or on another device, in this namespace. Ends with Ctrl-C, which must be clean."""
     count = 0
 
-    def __init__(self, *flags, capture=True, snap=None):
+    def __init__(self, *flags, device=("--tap", "tap0"), capture=True, snap=None):
         Host.count += 1
         self.capture = work() / f"host{Host.count}.pcap" if capture else None
-        self.command = [str(TRANSOM), "up", "--tap", "tap0", "--name", "host"] + [str(flag) for flag in flags]
+        self.command = [str(TRANSOM), "up", *device, "--name", "host"] + [str(flag) for flag in flags]
         if capture:
             self.command += ["--pcap", str(self.capture)] + (["--snap-length", str(snap)] if snap else [])
 
