@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "drivers/datagram_train.h"
 #include "drivers/file_descriptor.h"
 #include "drivers/network_setup.h"
 #include "drivers/packet_ring.h"
@@ -45,13 +46,14 @@ class PacketDevice final : public Device {
   std::size_t receive(BufferPool& pool, PacketQueue& frames, std::size_t limit, Instant now) override;
   void transmit(PacketQueue& frames, Instant now) override;
   int descriptor() const override { return socket_.get(); }
+  Instant next_deadline() const override { return waiting_.empty() ? kNever : Instant(); }
   DeviceStatistics statistics() const override;
   const DeviceError* failure() const override { return failure_ ? &*failure_ : nullptr; }
 
  private:
   enum class Read : std::uint8_t { kFrame, kDropped, kNoMemory };
 
-  Read take(BufferPool& pool, const PacketRing::Slot& slot, Packet& frame);
+  Read take(BufferPool& pool, const PacketRing::Slot& slot);
   Read take_from_queue(BufferPool& pool, Packet& frame, VnetHeader& offload);
   std::size_t send_batch(PacketQueue& frames);
   void notice_end();
@@ -60,6 +62,7 @@ class PacketDevice final : public Device {
   PacketRing ring_;
   Setup setup_;
   SpareBuffers spares_;
+  PacketQueue waiting_;  // datagrams that came in one frame
   mutable DeviceStatistics statistics_;
   std::optional<DeviceError> failure_;
 };
@@ -111,8 +114,10 @@ PacketDevice::Read PacketDevice::take_from_queue(BufferPool& pool, Packet& frame
   return Read::kFrame;
 }
 
-PacketDevice::Read PacketDevice::take(BufferPool& pool, const PacketRing::Slot& slot, Packet& frame) {
+// Puts the frame of the slot, or the datagrams that it stands for, behind what waits.
+PacketDevice::Read PacketDevice::take(BufferPool& pool, const PacketRing::Slot& slot) {
   VnetHeader offload = slot.offload;
+  Packet frame;
   if (slot.is_in_queue) {
     const Read read = take_from_queue(pool, frame, offload);
     if (read != Read::kFrame) return read;
@@ -122,30 +127,41 @@ PacketDevice::Read PacketDevice::take(BufferPool& pool, const PacketRing::Slot& 
     if (!frame) return Read::kNoMemory;
   }
   // The offsets of the offload header count without the tag.
-  if (!apply_vnet_header(offload, kEthernet, frame)) return Read::kDropped;
-  if (slot.tag && !insert_tag(frame, *slot.tag)) return Read::kDropped;
+  PacketQueue taken;
+  if (offload.gso_type == VnetHeader::kGsoUdp) {
+    if (!cut_datagrams(frame, kEthernet, offload.gso_size, taken)) return Read::kDropped;
+  } else {
+    if (!apply_vnet_header(offload, kEthernet, frame)) return Read::kDropped;
+    taken.push(std::move(frame));
+  }
+  for (std::size_t left = taken.size(); left > 0; --left) {
+    frame = taken.pop();
+    if (slot.tag && !insert_tag(frame, *slot.tag)) return Read::kDropped;
+    taken.push(std::move(frame));
+  }
+  waiting_.splice(taken);
   return Read::kFrame;
 }
 
 std::size_t PacketDevice::receive(BufferPool& pool, PacketQueue& frames, std::size_t limit, Instant) {
   std::size_t count = 0;
-  std::size_t seen = 0;
-  for (; seen < limit && socket_; ++seen) {
-    const auto slot = ring_.front();
-    if (!slot) break;
-    Packet frame;
-    const Read read = take(pool, *slot, frame);
-    if (read == Read::kNoMemory) return count;  // it waits in the ring until memory is free
-    ring_.pop();
-    if (read == Read::kDropped) {
-      ++statistics_.receive_drops;
+  bool is_empty = true;  // the ring
+  while (count < limit && socket_) {
+    if (!waiting_.empty()) {
+      frames.push(waiting_.pop());
+      ++count;
       continue;
     }
-    ++statistics_.received;
-    frames.push(std::move(frame));
-    ++count;
+    const auto slot = ring_.front();
+    if (!slot) break;
+    is_empty = false;
+    const Read read = take(pool, *slot);
+    if (read == Read::kNoMemory) break;  // it waits in the ring until memory is free
+    ring_.pop();
+    if (read == Read::kDropped) ++statistics_.receive_drops;
   }
-  if (seen == 0 && socket_) notice_end();
+  statistics_.received += count;
+  if (count == 0 && is_empty && socket_) notice_end();
   return count;
 }
 

@@ -15,6 +15,8 @@ struct VnetHeader {
   static constexpr std::uint8_t kGsoNone = 0;
   static constexpr std::uint8_t kGsoTcpv4 = 1;
   static constexpr std::uint8_t kGsoTcpv6 = 4;
+  static constexpr std::uint8_t kGsoUdp =
+      5;  // datagrams: never asked for, and sent along veth pairs all the same
   static constexpr std::uint8_t kGsoEcn = 0x80;  // added to the type: the first segment only keeps CWR
 
   std::uint8_t flags = 0;

@@ -192,6 +192,7 @@ std::string advice_for(int error) {
   switch (error) {
     case EPERM:
     case EACCES:
+    case ENOBUFS:  // the memory may not be locked
       return "run as root, outside of user namespaces; --packet needs less";
     case EBUSY:
     case EEXIST:

@@ -100,7 +100,24 @@ def a_tag_that_the_kernel_strips_is_put_back():
 
 
 
-@test()
+@test(each=[(4,), (6,)])
+def datagrams_that_come_in_one_frame_are_cut_apart(family):
+    """What QUIC does: one call, many datagrams, which a veth pair does not cut."""
+    udp_segment = 103
+    with on_veth("--serve", "echo=7"), socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, socket.SOCK_DGRAM) as client:
+        client.setsockopt(socket.IPPROTO_UDP, udp_segment, 1000)
+        client.settimeout(5)
+        client.connect((HOSTS[family], 7))
+        client.send(b"?")  # its neighbour is known from here on
+        check(client.recv(2000) == b"?", "no echo")
+        text = bytes(range(250)) * 70
+        client.send(text)
+        echoed = [client.recv(2000) for _ in range(18)]
+        check([len(part) for part in echoed] == [1000] * 17 + [500], f"lengths {[len(part) for part in echoed]}")
+        check(b"".join(echoed) == text, "the octets differ")
+
+
+@test(provokes=["Bad checksum"])
 def without_checksums_nothing_is_taken_by_xdp():
     """What docs/devices.md says of a peer that leaves them to the device: dropped and counted, not believed."""
     with on_veth(driver="xdp") as host:
