@@ -80,3 +80,30 @@ def two_hundred_connections_at_once_are_played_at_nginx(role):
         as_client = ["--as", "client"] if role == "app" else []
         told = replay(capture, "--role", role, *as_client, "--tap", "tap0", "--mask", "Date: [^\\r]*", "--context", 0)
     check(told.count("octets from the peer: equal") == 200 and "verdict: done" in told, "not all connections are as they were")
+
+
+# Reads a request, answers with six octets, and closes; of fast open, in its kernel's sense.
+FAST_OPEN_LISTENER = """
+import socket
+s = socket.socket(socket.AF_INET6)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 16)
+s.bind(("::", 80))
+s.listen()
+while True:
+    peer, _ = s.accept()
+    peer.recv(100)
+    peer.send(b"answer")
+    peer.close()
+"""
+
+
+@test()
+def a_recorded_application_that_opened_fast_opens_fast_at_the_kernel():
+    run("sysctl", "-qw", "net.ipv4.tcp_fastopen=3")
+    with Program("python3", "-c", FAST_OPEN_LISTENER):
+        wait_until(is_listening(), "the listener")
+        told = replay(CAPTURES / "tcp-fast-open" / "input.pcapng", "--role", "app", "--as", "client", "--tap", "tap0", "--mask", "[^]+")
+    check("verdict: done" in told, "it is not as it was")
+    taken = run("nstat", "-asz", "TcpExtTCPFastOpenPassive").split()
+    check(taken[taken.index("TcpExtTCPFastOpenPassive") + 1] == "1", "the kernel got no data with a SYN")

@@ -3,7 +3,7 @@
 import shutil
 
 from harness import HOSTS, KERNELS, ROOT, TRANSOM, Skipped, check, run, test, work
-from recording import fields, in_fragments
+from recording import FAR, IN_FAR, fields, in_fragments, record
 
 CAPTURES = ROOT / "captures"
 PAGE = bytes(33 + index % 90 for index in range(1100))
@@ -59,3 +59,24 @@ def a_recorded_refusal_is_played_at_the_live_kernel():
 def a_recorded_client_whose_port_is_still_closed_is_refused_as_it_was():
     told = replay(CAPTURES / "tcp-refused-ipv4" / "input.pcapng", "--role", "client", "--tap", "tap0", "--peer", KERNELS[4])
     check("verdict: done" in told, "it is not as it was")
+
+
+@test()
+def a_recorded_refusal_by_icmp_is_played_from_both_ends():
+    if shutil.which("nft") is None or shutil.which("nc") is None:
+        raise Skipped("nft or nc is not installed")
+    rules = work() / "rules"
+    rules.write_text("table ip t { chain c { type filter hook input priority 0; tcp dport 99 reject with icmp type port-unreachable; }; }")
+
+    def refused():
+        run(*IN_FAR, "nft", "-f", rules)
+        run("nc", "-w", "5", FAR[4], "99", expect=1)
+
+    capture, seen = record(refused), work() / "seen.pcap"
+    told = replay(capture, "--role", "server", "--tap", "tap0", "--pcap", seen, "--", "sh", "-c", f"! nc -w 5 {HOSTS[4]} 99")
+    check("verdict: done" in told, "the server's end is not as it was")
+    check(fields(seen, f"icmp.type == 3 && icmp.code == 3 && ip.src == {HOSTS[4]}"), "no error went")
+    check(not fields(seen, f"tcp.flags.reset == 1 && ip.src == {HOSTS[4]}"), "a reset went, too")
+    run("nft", "-f", rules)
+    told = replay(capture, "--role", "client", "--tap", "tap0", "--peer", KERNELS[4])
+    check("verdict: done" in told, "the client's end is not as it was")
