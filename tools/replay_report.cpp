@@ -255,7 +255,15 @@ void print_text(const ReplayReport& report, std::optional<std::size_t> context) 
   fmt::print("{}: {} packets, {} flows, role {}\n", report.capture, report.packets, report.flows.size(),
              report.role);
   for (const std::string& note : report.notes) fmt::print("  note       {}\n", note);
-  for (const FlowReport& flow : report.flows) print_flow(flow, context);
+  constexpr std::size_t kGoodShown = 50;  // more would hide the others
+  std::size_t good = 0;
+  for (const FlowReport& flow : report.flows) {
+    const bool is_good = flow.likeness() <= Likeness::kLegal && flow.tcp.stall.empty();
+    if (is_good && ++good > kGoodShown && context) continue;
+    print_flow(flow, context);
+  }
+  if (good > kGoodShown && context)
+    fmt::print("{} more flows are the same or legal; --all shows them\n", good - kGoodShown);
   if (!report.others.empty()) fmt::print("besides:\n");
   print_findings(report.others);
   if (report.waiting > 0) fmt::print("{} recorded connections: nobody came for them\n", report.waiting);

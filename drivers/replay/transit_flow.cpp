@@ -100,7 +100,7 @@ void TransitFlow::run(Instant now) {
     patience_ = std::min(2 * patience_, kMaxPatience);
     again_at_ = now + patience_;
   }
-  finish_if_done();
+  finish_if_done(now);
   if (state_ == LiveState::kRunning && stall_at() <= now) state_ = LiveState::kStalled;
 }
 
@@ -129,23 +129,26 @@ Instant TransitFlow::stall_at() const {
 
 Instant TransitFlow::next_deadline() const {
   if (state_ != LiveState::kRunning || anchor_ == kNever) return kNever;
-  Instant next = std::min(stall_at(), again_at_);
+  Instant next = std::min({stall_at(), again_at_, linger_until_});
   for (std::size_t side = 0; side < 2; ++side)
     if (sides_[side].next < sides_[side].order.size() && !is_blocked(side)) next = std::min(next, due(side));
   return next;
 }
 
-void TransitFlow::finish_if_done() {
+void TransitFlow::finish_if_done(Instant now) {
+  bool is_on_its_way = false;
   for (std::size_t side = 0; side < 2; ++side) {
     const Side& own = sides_[side];
     if (own.next < own.order.size()) return;
     for (std::size_t i = own.low; i < own.units.size(); ++i) {
       const bool may_miss = options_.fidelity != Fidelity::kExact && script_.units[side][i].is_pure_ack;
       if (!own.units[i].has_come_out && !may_miss) return;
+      is_on_its_way = is_on_its_way || !own.units[i].has_come_out;
     }
   }
-  // What is still on its way is waited for as long as it takes others.
-  state_ = LiveState::kDone;
+  // What may be lost is waited for a little, lest it come out among the packets of the next loop.
+  linger_until_ = is_on_its_way ? last_progress_ + kPatience : kNever;
+  if (!is_on_its_way || now >= linger_until_) state_ = LiveState::kDone;
 }
 
 // ---------------------------------------------------------------- in

@@ -82,7 +82,7 @@ class TransitFlow final : public LivePart {
   void advance(Side& from);
   void count(const Difference& difference, std::string line);
   void note(std::string line, Instant now);
-  void finish_if_done();
+  void finish_if_done(Instant now);
 
   const TransitScript& script_;
   const LiveOptions options_;
@@ -91,7 +91,7 @@ class TransitFlow final : public LivePart {
   PutIn put_in_call_;
   LiveState state_ = LiveState::kRunning;
   std::array<Side, 2> sides_;
-  Instant anchor_ = kNever, last_progress_{}, again_at_ = kNever;
+  Instant anchor_ = kNever, last_progress_{}, again_at_ = kNever, linger_until_ = kNever;
   Duration patience_{};
   std::size_t put_in_ = 0, came_out_ = 0;
   std::uint64_t again_ = 0;

@@ -181,6 +181,14 @@ def recorded_reports_of_groups_go_to_the_same_routers():
 
 
 @test()
+def many_loops_are_told_of_in_few_lines():
+    words = [CAPTURES / "icmp-echo-ipv4" / "input.pcapng", "--role", "client", "--tap", "tap0", "-t", "-l", "60"]
+    told = replay(*words)
+    check("10 more flows are the same or legal" in told and told.count("3 of 3 recorded steps") == 50, "not as few lines as it should be")
+    check(replay(*words, "--all").count("3 of 3 recorded steps") == 60, "--all leaves some out")
+
+
+@test()
 def one_packet_at_a_time_goes_for_each_line_that_is_typed():
     lines = work() / "lines"
     lines.write_text("\n2\n")

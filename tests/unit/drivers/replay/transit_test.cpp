@@ -185,6 +185,14 @@ TEST_F(Transit, AWireChangesNothing) {
   }
 }
 
+TEST_F(Transit, WhatALoopHasPutInLastComesOutOfItAndNotOfTheNext) {
+  LiveSetup setup;
+  setup.loops = 3;
+  play("curl-http", route, setup);
+  EXPECT_EQ(replay_->flows().size(), 3U);
+  expect_all(Likeness::kLegal);
+}
+
 TEST_F(Transit, ARouterLowersTheHopLimitAndThatIsLegal) {
   for (const auto* capture : {"curl-http", "dns", "icmp-echo-fragments", "ssh"}) {
     SCOPED_TRACE(capture);
