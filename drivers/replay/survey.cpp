@@ -19,6 +19,7 @@ void Survey::add(const CapturedPacket& packet) {
     scene_.link_type = packet.link_type;
   }
   scene_.end = std::max(scene_.end, packet.time);
+  scene_.octets += packet.octets.size();
   if (packet.is_cut()) ++scene_.cut;
   const auto view = PacketView::parse(packet);
   if (!view) {

@@ -63,6 +63,7 @@ struct Scene {
   std::set<IpAddress> broadcasts;           // addresses of all hosts of a network, as far as can be told
   LinkType link_type = LinkType::kEthernet;
   std::uint64_t packets = 0;
+  std::uint64_t octets = 0;  // that were kept of them
   std::uint64_t unfilled_checksums = 0;
   std::uint64_t cut = 0;            // by the snap length
   std::uint64_t super_packets = 0;  // longer than any link's MTU here: offload

@@ -8,11 +8,14 @@ namespace transom::drivers::replay {
 
 namespace {
 
-constexpr std::int64_t kMaxStream = std::int64_t{256} << 20;
+// Of one stream, and of all together: a few packets may speak of gigabytes.
+constexpr std::int64_t kMaxStream = std::int64_t{256} << 20, kFreeOctets = std::int64_t{64} << 20;
+constexpr std::int64_t kLargestCut = 1024;  // as much was on the wire for each octet that was kept
 
 class ScriptWriter {
  public:
-  ScriptWriter(const Flow& flow, const TcpFacts& facts, std::size_t ours, Duration begin)
+  // `room`: octets of streams that may still be kept.
+  ScriptWriter(const Flow& flow, const TcpFacts& facts, std::size_t ours, Duration begin, std::int64_t& room)
       : facts_(facts), ours_(ours) {
     script_.ours = flow.ends[ours];
     script_.theirs = flow.ends[1 - ours];
@@ -24,8 +27,8 @@ class ScriptWriter {
     script_.peer_closes = script_.peer.fin.has_value();
     for (std::size_t side = 0; side < 2; ++side)
       offsets_[side] = SequenceOffsets(facts.ends[side].initial.value_or(SeqNum()));
-    script_.stream.resize(octets_of(script_.us));
-    script_.expected.resize(octets_of(script_.peer));
+    script_.stream.resize(octets_of(script_.us, room));
+    script_.expected.resize(octets_of(script_.peer, room));
     known_.resize(script_.stream.size());
   }
 
@@ -99,9 +102,11 @@ class ScriptWriter {
     std::int64_t end;
   };
 
-  static std::size_t octets_of(const TcpEnd& end) {
-    const std::int64_t octets = end.end - 1 - (end.fin && *end.fin + 1 == end.end ? 1 : 0);
-    return static_cast<std::size_t>(std::clamp<std::int64_t>(octets, 0, kMaxStream));
+  static std::size_t octets_of(const TcpEnd& end, std::int64_t& room) {
+    std::int64_t octets = end.end - 1 - (end.fin && *end.fin + 1 == end.end ? 1 : 0);
+    octets = std::clamp<std::int64_t>(octets, 0, std::min(kMaxStream, room));
+    room -= octets;
+    return static_cast<std::size_t>(octets);
   }
 
   static void copy(Bytes payload, std::int64_t at, std::vector<std::uint8_t>& stream,
@@ -175,13 +180,15 @@ std::expected<std::map<std::size_t, TcpScript>, CaptureError> make_scripts(Captu
                                                                            const Cast& cast) {
   FlowTable table;
   SegmentJoiner joiner;
+  std::int64_t room = kFreeOctets + kLargestCut * static_cast<std::int64_t>(scene.octets);
   std::map<std::size_t, ScriptWriter> writers;
   // Null for what is not to be played.
   const auto writer_of = [&](std::size_t flow) -> ScriptWriter* {
     const auto ours = cast.ours(flow);
     const auto facts = scene.tcp.find(flow);
     if (!ours || facts == scene.tcp.end() || !facts->second.has_handshake()) return nullptr;
-    return &writers.try_emplace(flow, scene.flows[flow], facts->second, *ours, scene.begin).first->second;
+    return &writers.try_emplace(flow, scene.flows[flow], facts->second, *ours, scene.begin, room)
+                .first->second;
   };
   const auto read = for_each_placed(
       reader, table, [&](const CapturedPacket& packet, const PacketView& view, const Place& place) {

@@ -79,7 +79,8 @@ def two_hundred_connections_at_once_are_played_at_nginx(role):
         capture = record(lambda: run(*IN_FAR, "curl", "-sS", "-Z", "--parallel-immediate", "--parallel-max", 200, "-H", "Connection: close", "-K", urls))
         as_client = ["--as", "client"] if role == "app" else []
         told = replay(capture, "--role", role, *as_client, "--tap", "tap0", "--mask", "Date: [^\\r]*", "--context", 0)
-    check(told.count("octets from the peer: equal") == 200 and "verdict: done" in told, "not all connections are as they were")
+    check(told.count("octets from the peer: equal") == 50 and "150 more flows are the same or legal" in told and "verdict: done" in told,
+          "not all connections are as they were")
 
 
 # Reads a request, answers with six octets, and closes; of fast open, in its kernel's sense.
