@@ -72,6 +72,13 @@ class Differ {
         found_.push_back({difference->verdict,
                           fmt::format("flow {}: {}: was '{}', is now '{}' [{}]", number_, difference->title,
                                       text(rung.recorded), text(rung.actual), difference->section)});
+      // A record that was written without is held against nothing.
+      if (rung.recorded && rung.actual && rung.recorded->identification && rung.actual->identification &&
+          rung.recorded->identification != rung.actual->identification)
+        found_.push_back(
+            {Likeness::kLegal,
+             fmt::format("flow {}: '{}' had the identification {}, has now {} [RFC 6864 §4.1]", number_,
+                         text(rung.actual), *rung.recorded->identification, *rung.actual->identification)});
       // RFC 6298, RFC 9293 §3.8.6.3: timers differ between implementations, not between runs of one.
       if (rung.recorded && rung.actual && rung.recorded->time != rung.actual->time)
         found_.push_back(

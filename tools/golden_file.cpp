@@ -29,7 +29,7 @@ GoldenCheck check_golden(const std::string& path, const GoldenRun& run, bool acc
   GoldenCheck check;
   check.is_new = !std::filesystem::exists(path);
   if (check.is_new && !accepts) fail(Exit::kUsage, "{}: there is no golden record; --accept writes it", path);
-  Masks masks = run.masks.value_or(standard_masks());
+  Masks masks = run.masks.value_or(standard_masks(run.role));
   bool is_written = check.is_new;
   if (!check.is_new) {
     const GoldenRecord golden = read_golden(path);

@@ -17,8 +17,8 @@ using nlohmann::ordered_json;
 
 namespace {
 
-constexpr std::array<std::string_view, 6> kMaskNames{"time",      "isn",    "ports",
-                                                     "addresses", "octets", "windows"};
+constexpr std::array<std::string_view, 7> kMaskNames{"time",   "isn",     "ports",         "addresses",
+                                                     "octets", "windows", "identification"};
 constexpr std::size_t kMaxFlows = 1 << 20;
 constexpr std::string_view kFlagLetters = "SFRPUEW.";  // tcpdump's
 
@@ -60,6 +60,8 @@ ordered_json to_json(const PacketRecord& packet, std::size_t flow, const Masks& 
   if (packet.sack_permitted) line["sack_permitted"] = true;
   if (packet.has_timestamps) line["timestamps"] = true;
   if (packet.is_fragment) line["fragment"] = true;
+  if (packet.identification && !masked.contains("identification"))
+    line["identification"] = *packet.identification;
   if (packet.length > 0 && !masked.contains("octets")) line["octets"] = fmt::format("{:016x}", packet.digest);
   return line;
 }
@@ -166,6 +168,7 @@ PacketRecord parse_packet(const Line& line) {
   packet.sack_permitted = line.truth("sack_permitted");
   packet.has_timestamps = line.truth("timestamps");
   packet.is_fragment = line.truth("fragment");
+  if (line.has("identification")) packet.identification = line.number<std::uint32_t>("identification");
   if (line.has("octets")) {
     const std::string digits = line.text("octets");
     const auto [end, error] =
@@ -181,6 +184,7 @@ PacketRecord masked_packet(PacketRecord packet, const Masks& masked) {
   if (masked.contains("time")) packet.time = {};
   if (masked.contains("octets") || packet.length == 0) packet.digest = 0;
   if (masked.contains("windows") || packet.protocol != IpProtocol::kTcp) packet.window = 0;
+  if (masked.contains("identification")) packet.identification.reset();
   packet.is_whole = true;
   packet.number = 0;
   return packet;
@@ -223,7 +227,11 @@ void parse_line(GoldenRecord& record, std::string_view text, bool is_first) {
 
 }  // namespace
 
-Masks standard_masks() { return {"time", "isn", "ports"}; }
+Masks standard_masks(std::string_view role) {
+  Masks masks{"time", "isn", "ports"};
+  if (!role.starts_with("feed")) masks.emplace("identification");
+  return masks;
+}
 
 std::expected<Masks, std::string> parse_masks(std::string_view names) {
   Masks masks;

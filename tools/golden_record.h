@@ -19,11 +19,13 @@
 namespace transom::tools {
 
 // Names of fields that can be masked: "time" (since the beginning), "isn" (the initial sequence number),
-// "ports", "addresses", "octets" (the digest of what is carried), "windows".
+// "ports", "addresses", "octets" (the digest of what is carried), "windows", "identification" (of
+// IP).
 using Masks = std::set<std::string, std::less<>>;
 // "time,isn,ports", or "" for none. The error says which names there are.
 std::expected<Masks, std::string> parse_masks(std::string_view names);
-Masks standard_masks();  // time, isn, ports
+// time, isn, ports; but for a feed, where it is as recorded, the identification.
+Masks standard_masks(std::string_view role);
 
 struct GoldenFlow {
   std::string protocol, ours, theirs;

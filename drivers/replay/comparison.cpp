@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "drivers/capture/icmp_error.h"
 #include "drivers/capture/position_ranges.h"
 #include "drivers/replay/alignment.h"
 
@@ -39,6 +40,8 @@ constexpr Difference kNeighbour{"neighbour-discovery", Likeness::kLegal, "RFC 48
                                 "neighbours and groups are asked for at other times"};
 constexpr Difference kFragments{"fragments", Likeness::kLegal, "RFC 791 §3.2, RFC 8200 §4.5",
                                 "fragments that are cut elsewhere or numbered otherwise"};
+constexpr Difference kIdentification{"identification", Likeness::kLegal, "RFC 6864 §4.1",
+                                     "another IP identification"};
 constexpr Difference kNoReset{"reset-missing", Likeness::kUnknown, "RFC 9293 §3.10.7",
                               "the recorded end reset the connection, this one did not"};
 constexpr Difference kNotYet{"not-sent-yet", Likeness::kUnknown, "RFC 5681 §3.1",
@@ -62,11 +65,11 @@ constexpr Difference kEcho{"echo-reply", Likeness::kViolation, "RFC 1122 §3.2.2
 constexpr Difference kDatagram{"datagram", Likeness::kViolation, "RFC 768",
                                "a datagram was not sent as it was recorded"};
 
-constexpr std::array<const Difference*, 27> kAll{
+constexpr std::array<const Difference*, 28> kAll{
     &kAckPolicy,      &kWindow,  &kPush,       &kOptions,    &kSack,      &kEcn,       &kSegmentation,
     &kRetransmission, &kLater,   &kMoreResets, &kLateReset,  &kIcmpError, &kNeighbour, &kFragments,
     &kClosed,         &kNoReset, &kNotYet,     &kUnexpected, &kNoAnswer,  &kNotSent,   &kUnwritten,
-    &kOctets,         &kReset,   &kNoSyn,      &kSyn,        &kEcho,      &kDatagram};
+    &kOctets,         &kReset,   &kNoSyn,      &kSyn,        &kEcho,      &kDatagram,  &kIdentification};
 
 std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
   hash ^= value + 0x9e3779b97f4a7c15ULL + (hash << 6) + (hash >> 2);
@@ -124,7 +127,9 @@ class Comparer {
         actual_(actual),
         context_(context),
         recorded_coverage_(recorded),
-        actual_coverage_(actual) {}
+        actual_coverage_(actual) {
+    if (context_.compares_identifications) count_on();
+  }
 
   Comparison run() {
     std::size_t i = 0, j = 0;
@@ -176,6 +181,7 @@ class Comparer {
     const auto note = [&](bool differs, const Difference& difference) {
       if (differs) rung.differences.push_back(&difference);
     };
+    note(has_other_identification(a, j), kIdentification);
     if (a.protocol == IpProtocol::kTcp) {
       note(a.flags.ack && b.flags.ack && !a.flags.rst && a.acknowledgment != b.acknowledgment, kLater);
       note(!a.flags.rst && a.window != b.window, kWindow);
@@ -188,6 +194,24 @@ class Comparer {
       note(context_.compares_octets && a.digest != b.digest && a.is_whole && b.is_whole, kOctets);
     }
     add(std::move(rung));
+  }
+
+  // Where other packets were sent, a counter stands elsewhere: ours counts on from where the recorded one
+  // began.
+  void count_on() {
+    const auto has_number = [](const PacketRecord& record) { return record.identification.value_or(0) != 0; };
+    const auto first = std::ranges::find_if(recorded_, has_number);
+    auto next = static_cast<std::uint16_t>(first != recorded_.end() ? *first->identification : 0);
+    for (const PacketRecord& record : actual_)
+      counts_on_.push_back(record.protocol == IpProtocol::kTcp && has_number(record) &&
+                           *record.identification == next++);
+  }
+
+  bool has_other_identification(const PacketRecord& recorded, std::size_t j) const {
+    const PacketRecord& actual = actual_[j];
+    if (counts_on_.empty() || !recorded.identification || !actual.identification) return false;
+    if (recorded.identification == actual.identification) return false;
+    return !counts_on_[j] || *recorded.identification == 0;
   }
 
   void missing(const PacketRecord& record) { add({record, std::nullopt, {&why_missing(record)}}); }
@@ -240,15 +264,18 @@ class Comparer {
     return record.protocol == IpProtocol::kIcmpv6 && ((type >= 130 && type <= 137) || type == 143);
   }
 
+  // A redirect is one that hosts have no reason to send (RFC 1122 §3.2.2.2).
   static bool is_error(const PacketRecord& record) {
-    const int type = record.kind >> 8;
-    if (record.protocol == IpProtocol::kIcmp) return type == 3 || type == 11 || type == 12 || type == 4;
-    return record.protocol == IpProtocol::kIcmpv6 && type >= 1 && type <= 4;
+    constexpr std::uint8_t kRedirect = 5;
+    const auto type = static_cast<std::uint8_t>(record.kind >> 8);
+    return is_icmp_error(record.protocol, type) &&
+           !(record.protocol == IpProtocol::kIcmp && type == kRedirect);
   }
 
   std::span<const PacketRecord> recorded_, actual_;
   ComparisonContext context_;
   Coverage recorded_coverage_, actual_coverage_;
+  std::vector<bool> counts_on_;  // of those of the run
   Comparison result_;
 };
 

@@ -40,14 +40,16 @@ struct ComparisonContext {
   bool has_failed = false;  // the connection ended with an error, or the flow stalled
   // All was said and heard: a reset behind that only says that the application had gone.
   bool has_ended_well = false;
-  bool may_close = false;       // the application is another than the recorded one
-  bool compares_octets = true;  // else it is known from elsewhere which may be others
+  bool may_close = false;                 // the application is another than the recorded one
+  bool compares_octets = true;            // else it is known from elsewhere which may be others
+  bool compares_identifications = false;  // of IP: they were chosen as recorded
 };
 
 struct Comparison {
   std::vector<Rung> rungs;  // of our end only
   std::map<const Difference*, std::uint64_t> counts;
   std::uint64_t same = 0;
+  std::uint64_t left_out = 0;  // sent as recorded, and not among the rungs: far from all that is worth a look
 
   Likeness likeness() const;  // the worst
 };

@@ -34,6 +34,29 @@ std::optional<std::uint32_t> Feed::timestamp_offset(const tcp::FourTuple& tuple)
   return *end->first_timestamp - tcp::timestamp_ticks(then);
 }
 
+std::optional<std::uint32_t> Feed::identification(const ip::OutgoingDatagram& datagram) {
+  CapturedPacket packet;
+  packet.octets = datagram.transport;
+  PacketView view;
+  view.family = datagram.source.family();
+  view.source = datagram.source;
+  view.destination = datagram.destination;
+  view.protocol = datagram.protocol;
+  wire::Reader reader(datagram.transport);
+  if (view.protocol == IpProtocol::kTcp) {
+    if (const auto header = wire::TcpHeader::parse(reader)) view.tcp = *header;
+  } else if (view.protocol == IpProtocol::kUdp) {
+    if (const auto header = wire::UdpHeader::parse(reader)) view.udp = *header;
+  }
+  const auto number = flow_of_sent(packet, view);
+  const auto found = number ? flows_.find(*number) : flows_.end();
+  if (found == flows_.end()) return std::nullopt;
+  const auto chosen = view.tcp ? found->second.segment_identification(*view.tcp)
+                               : found->second.datagram_identification(playing_);
+  // RFC 6864 §4.1: only an atomic datagram goes without.
+  return chosen == 0 && !datagram.dont_fragment ? std::nullopt : chosen;
+}
+
 FeedFlow& Feed::flow(std::size_t number) {
   const auto [found, is_new] = flows_.try_emplace(number);
   FeedFlow& flow = found->second;
@@ -45,6 +68,7 @@ FeedFlow& Feed::flow(std::size_t number) {
   for (std::size_t side = 0; side < 2; ++side)
     flow.recorded[side] = SequenceOffsets(flow.facts->ends[side].initial.value_or(SeqNum()));
   flow.sent = flow.recorded[*flow.ours];
+  flow.numbering.emplace(flow.facts->ends[*flow.ours].identifications);
   flow.outcome.is_playable = flow.facts->has_handshake() || flow.facts->is_stray(*flow.ours);
   flow.player = std::make_unique<TcpPlayer>(host_, scene_.flows[number], *flow.facts, *flow.ours,
                                             [this](TcpPlayer& player) { woken_.push_back(&player); });

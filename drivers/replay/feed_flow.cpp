@@ -44,6 +44,30 @@ PacketRecord FeedFlow::record_of(std::size_t side, const CapturedPacket& packet,
   return make_record(packet, view, sequence, acknowledgment, facts->scale(side));
 }
 
+// In the order of the recording: what the Host sends by itself, as an answer, is still waiting there.
+std::optional<std::uint32_t> FeedFlow::datagram_identification(const HeldPacket* playing) {
+  constexpr std::size_t kFarthest = 64;
+  const auto take = [&](const HeldPacket& packet) {
+    repeated = packet.captured.number;
+    const bool has_one = packet.view->family == IpFamily::kIpv4 || packet.view->is_fragment;
+    return has_one ? std::optional(packet.view->identification) : std::nullopt;
+  };
+  if (playing != nullptr && playing->captured.number > repeated) return take(*playing);
+  for (std::size_t i = 0; i < waiting.size() && i < kFarthest; ++i) {
+    const HeldPacket& packet = *waiting[i];
+    if (packet.side == ours && packet.view && packet.view->fragment_offset == 0 &&
+        packet.captured.number > repeated)
+      return take(packet);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint32_t> FeedFlow::segment_identification(const wire::TcpHeader& header) {
+  if (!numbering) return std::nullopt;
+  return numbering->next(facts->kind_of(*ours, header.flags, sent.of(header.sequence),
+                                        recorded[1 - *ours].of(header.acknowledgment)));
+}
+
 void FeedFlow::write_rest(const HeldPacket& first) {
   constexpr Duration kOneWrite = std::chrono::milliseconds(1);
   if (first.view->payload_length == 0 || first.view->tcp->flags.psh) return;

@@ -30,6 +30,7 @@ struct FeedFlow {
   std::optional<std::size_t> ours;
   Instant blocked_since = kNever;
   bool is_stalled = false;
+  std::uint64_t repeated = 0;  // of ours: the last whose identification was sent again
   // --- TCP
   const TcpFacts* facts = nullptr;
   std::unique_ptr<TcpPlayer> player;
@@ -40,6 +41,7 @@ struct FeedFlow {
   std::int64_t fed_ack = 0;                // the highest that was fed
   std::optional<std::uint32_t> timestamp;  // of theirs, the latest
   std::int64_t right_edge = 0;             // that the peer has offered
+  std::optional<IdentificationNumbering> numbering;
   TcpOutcome outcome;
 
   bool is_blocked() const { return blocked_since != kNever; }
@@ -55,6 +57,12 @@ struct FeedFlow {
   // A packet of `side`; `own` counts its direction and remembers it, `other` what it acknowledges.
   PacketRecord record_of(std::size_t side, const CapturedPacket& packet, const PacketView& view,
                          SequenceOffsets& own, const SequenceOffsets& other) const;
+
+  // Which identification the Host's next datagram has; not of TCP. `playing`: of ours, now. nullopt: the
+  // recording does not tell.
+  std::optional<std::uint32_t> datagram_identification(const HeldPacket* playing);
+  // The same of a segment.
+  std::optional<std::uint32_t> segment_identification(const wire::TcpHeader& header);
 
   // --- Looking ahead in what is waiting; within Host::enter() and leave()
   // What followed `first` without an answer in between was one write: PSH goes to its last segment, as

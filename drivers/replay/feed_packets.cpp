@@ -34,7 +34,9 @@ void Feed::play_ours(std::size_t number, HeldPacket& packet) {
   listener_.recorded(number, record);
   host_.enter(now_);
   if (flow.facts == nullptr) {
+    playing_ = &packet;
     datagrams_.on_recorded(packet.captured, *packet.view);
+    playing_ = nullptr;
   } else if (packet.view->tcp && flow.outcome.is_playable) {
     flow.player->on_recorded(*packet.view, record.sequence);
     flow.write_rest(packet);

@@ -53,7 +53,8 @@ std::vector<FlowReport> FeedRecorder::reports(const Scene& scene, const Cast& ca
           report.tcp.error == Error::kConnectionReset && !scene.tcp.at(number).ends[*ours].outlived_reset;
       report.comparison = compare(
           records.ours_recorded, records.ours_actual,
-          {.has_failed = (report.tcp.error != Error::kNone && !was_reset) || !report.tcp.stall.empty()});
+          {.has_failed = (report.tcp.error != Error::kNone && !was_reset) || !report.tcp.stall.empty(),
+           .compares_identifications = true});
     }
     report.theirs = std::move(records.theirs);
     report.initial = records.initial;

@@ -7,12 +7,13 @@
 #include "drivers/replay/feed_flow.h"
 #include "drivers/replay/feed_host.h"
 #include "drivers/replay/fragment_joiner.h"
+#include "stack/ip/chosen_identifications.h"
 
 namespace transom::drivers::replay {
 
 inline constexpr std::size_t kLinkFlow = SIZE_MAX;  // packets that are in no flow
 
-class Feed final : public tcp::ChosenNumbers {
+class Feed final : public tcp::ChosenNumbers, public ip::ChosenIdentifications {
  public:
   Feed(CaptureReader& reader, const Scene& scene, const Cast& cast, const FeedOptions& options,
        FeedListener& listener)
@@ -28,14 +29,20 @@ class Feed final : public tcp::ChosenNumbers {
         host_(stand_in_.host()),
         datagrams_(host_) {
     host_.tcp().choose_numbers(this);
+    host_.ip().choose_identifications(this);
   }
-  ~Feed() { host_.tcp().choose_numbers(nullptr); }
+  ~Feed() {
+    host_.tcp().choose_numbers(nullptr);
+    host_.ip().choose_identifications(nullptr);
+  }
 
   std::expected<FeedOutcome, CaptureError> run();
 
   // tcp::ChosenNumbers
   std::optional<SeqNum> initial_sequence(const tcp::FourTuple& tuple) override;
   std::optional<std::uint32_t> timestamp_offset(const tcp::FourTuple& tuple) override;
+  // ip::ChosenIdentifications
+  std::optional<std::uint32_t> identification(const ip::OutgoingDatagram& datagram) override;
 
  private:
   FeedFlow& flow(std::size_t number);
@@ -78,6 +85,7 @@ class Feed final : public tcp::ChosenNumbers {
   std::map<FragmentKey, std::size_t> sent_fragments_;  // of datagrams of ours: their flows
   Agenda agenda_;
   std::vector<TcpPlayer*> woken_;
+  const HeldPacket* playing_ = nullptr;  // a datagram of ours
   Instant now_{};
   std::size_t held_ = 0;
   std::size_t blocked_ = 0;  // of those held, behind a blocked packet

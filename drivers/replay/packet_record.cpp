@@ -7,9 +7,6 @@
 
 namespace transom::drivers::replay {
 
-namespace {
-
-// Not against an attacker: to see whether two packets of one run carry the same.
 std::uint64_t digest_of(Bytes octets) {
   std::uint64_t hash = 14695981039346656037ULL;
   std::size_t i = 0;
@@ -22,8 +19,6 @@ std::uint64_t digest_of(Bytes octets) {
   return hash;
 }
 
-}  // namespace
-
 PacketRecord make_record(const CapturedPacket& packet, const PacketView& view, std::int64_t sequence,
                          std::int64_t acknowledgment, std::uint8_t scale) {
   PacketRecord record;
@@ -31,6 +26,7 @@ PacketRecord make_record(const CapturedPacket& packet, const PacketView& view, s
   record.number = packet.number;
   record.is_fragment = view.is_fragment;
   record.is_whole = !packet.is_cut();
+  if (view.family == IpFamily::kIpv4 || view.is_fragment) record.identification = view.identification;
   if (view.tcp) {
     const wire::TcpHeader& header = *view.tcp;
     record.length = view.payload_length;

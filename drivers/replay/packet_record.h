@@ -16,7 +16,8 @@ struct PacketRecord {
   std::uint32_t length = 0;  // octets of TCP or UDP payload, else of what follows the IP header
   std::uint64_t digest = 0;  // of those octets
   bool is_fragment = false;
-  bool is_whole = true;  // they were all captured
+  bool is_whole = true;                         // they were all captured
+  std::optional<std::uint32_t> identification;  // of IPv4, and of fragments of IPv6
   // --- TCP
   wire::TcpFlags flags;
   std::int64_t sequence = 0;        // offset: 0 is the SYN
@@ -38,6 +39,9 @@ struct PacketRecord {
 // TCP.
 PacketRecord make_record(const CapturedPacket& packet, const PacketView& view, std::int64_t sequence,
                          std::int64_t acknowledgment, std::uint8_t scale);
+
+// Not against an attacker: to see whether two packets carry the same.
+std::uint64_t digest_of(Bytes octets);
 
 // As tcpdump -S would, with relative numbers: "P. 1:1461(1460) ack 1 win 512".
 std::string describe(const PacketRecord& record);

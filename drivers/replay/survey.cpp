@@ -60,6 +60,16 @@ void Survey::add_macs(const CapturedPacket& packet, const PacketView& view) {
   }
 }
 
+IdentificationPattern::Kind TcpFacts::kind_of(std::size_t side, const wire::TcpFlags& flags,
+                                              std::int64_t sequence, std::int64_t acknowledgment) const {
+  using Kind = IdentificationPattern::Kind;
+  if (flags.rst) return flags.ack ? Kind::kResetAck : Kind::kReset;
+  if (flags.syn) return flags.ack ? Kind::kSynAck : Kind::kOther;
+  const auto &own = ends[side].fin, &other = ends[1 - side].fin;
+  const bool is_last = own && other && flags.ack && sequence > *own && acknowledgment > *other;
+  return is_last ? Kind::kLastAcknowledgment : Kind::kOther;
+}
+
 void Survey::add_tcp(const PacketView& view, const Place& place, Duration time) {
   TcpFacts& facts = scene_.tcp[place.flow];
   if (facts.packets++ == 0) facts.begin = time;
@@ -67,6 +77,11 @@ void Survey::add_tcp(const PacketView& view, const Place& place, Duration time) 
   TcpEnd& end = facts.ends[place.side];
   TcpEnd& other = facts.ends[1 - place.side];
   const wire::TcpHeader& header = *view.tcp;
+  if (view.family == IpFamily::kIpv4 && !view.is_fragment) {
+    const auto kind = facts.kind_of(place.side, header.flags, end.offsets.of(header.sequence),
+                                    other.offsets.of(header.acknowledgment));
+    end.identifications.add(kind, static_cast<std::uint16_t>(view.identification), view.payload_length);
+  }
   if (header.flags.rst) {
     if (other.initial && !end.initial && !end.has_reset) end.refused = true;
     end.has_reset = true;

@@ -9,6 +9,7 @@
 
 #include "drivers/capture/capture_reader.h"
 #include "drivers/replay/flow_table.h"
+#include "drivers/replay/identification_pattern.h"
 #include "drivers/replay/segment_joiner.h"
 #include "drivers/replay/sequence_offsets.h"
 
@@ -35,6 +36,7 @@ struct TcpEnd {
   std::int64_t acknowledged_at_fin = 0;                   // the same when its FIN was first seen
   bool acknowledged_syn_data = false;                     // fast open: its SYN-ACK covered more than the SYN
   std::optional<std::uint32_t> keep_idle, keep_interval;  // seconds, where it sent keep-alive probes
+  IdentificationPattern identifications;                  // IPv4
   bool took_data_after_fin() const { return fin && acknowledged > acknowledged_at_fin + 1; }
 };
 
@@ -49,6 +51,9 @@ struct TcpFacts {
   }
   // The end answered with resets only, or not at all: no connection of its own is needed.
   bool is_stray(std::size_t side) const { return !ends[side].initial && ends[side].end == 0; }
+  // What the numbering of IPv4 packets may depend on: of a segment of this side, by offsets.
+  IdentificationPattern::Kind kind_of(std::size_t side, const wire::TcpFlags& flags, std::int64_t sequence,
+                                      std::int64_t acknowledgment) const;
   std::uint8_t scale(std::size_t side) const {  // of the windows that this end sends
     const auto &ours = ends[side].syn_options.window_scale, &theirs = ends[1 - side].syn_options.window_scale;
     return ours && theirs ? std::min<std::uint8_t>(*ours, 14) : 0;

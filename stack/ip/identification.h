@@ -5,8 +5,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "stack/base/siphash.h"
+#include "stack/ip/chosen_identifications.h"
 #include "stack/ip/destination.h"
 
 namespace transom::ip {
@@ -14,6 +16,12 @@ namespace transom::ip {
 class Identification {
  public:
   explicit Identification(const SipKey& key) : key_(key) {}
+
+  // Outlives the layer, or is taken away before (nullptr).
+  void choose(ChosenIdentifications* chosen) { chosen_ = chosen; }
+  std::optional<std::uint32_t> chosen(const OutgoingDatagram& datagram) const {
+    return chosen_ != nullptr ? chosen_->identification(datagram) : std::nullopt;
+  }
 
   std::uint16_t next_v4(Destination& destination) const;
   std::uint32_t next_v6(Destination& destination) const;
@@ -24,6 +32,7 @@ class Identification {
   std::uint32_t permute(std::uint32_t value, int half_bits, const IpAddress& tweak) const;
 
   SipKey key_;
+  ChosenIdentifications* chosen_ = nullptr;
 };
 
 }  // namespace transom::ip

@@ -179,6 +179,10 @@ Result<void> IpLayer::send(Destination& destination, const IpAddress& source, Ip
   return implementation_->output.send(destination, source, protocol, std::move(packet), options);
 }
 
+void IpLayer::choose_identifications(ChosenIdentifications* chosen) {
+  implementation_->output.choose_identifications(chosen);
+}
+
 void IpLayer::confirm_reachable(Destination& destination) {
   if (destination.is_local || destination.is_multicast || destination.is_broadcast) return;
   implementation_->link.confirm_reachable(*destination.interface, destination.next_hop,

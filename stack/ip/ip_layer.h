@@ -56,6 +56,7 @@ struct SendOptions {
   bool stay_on_host = false;  // nothing but that copy: what a multicast TTL of 0 means
 };
 
+class ChosenIdentifications;
 class Groups;
 class RawReceivers;
 class RouterDiscovery;
@@ -100,6 +101,9 @@ class IpLayer final : public link::NetworkReceiver {
   // options that may not be sent; kNoBuffers.
   Result<void> send(Destination& destination, const IpAddress& source, IpProtocol protocol, Packet packet,
                     const SendOptions& options = {});
+
+  // Who says what identifications datagrams get; nullptr for the stack itself. See chosen_identifications.h.
+  void choose_identifications(ChosenIdentifications* chosen);
 
   // Forward progress, or the lack of it, as seen by a transport.
   void confirm_reachable(Destination& destination);

@@ -109,6 +109,9 @@ Result<void> Output::send_ipv4(Destination& destination, const IpAddress& source
   if (segment_size != 0) {
     const auto segments = static_cast<std::uint32_t>(packet.size() / segment_size + 1);
     header.identification = Identification::next_run(destination, segments);
+  } else if (const auto chosen = identification_.chosen(
+                 {source, destination.address, protocol, dont_fragment, packet.head()})) {
+    header.identification = static_cast<std::uint16_t>(*chosen);
   } else if (!dont_fragment) {
     header.identification = identification_.next_v4(destination);
   }  // else zero: RFC 6864 §4.1, an atomic datagram needs none
@@ -166,8 +169,12 @@ Result<void> Output::send_ipv6(Destination& destination, const IpAddress& source
     constexpr std::size_t kFragmentAtLeast = wire::Ipv6Header::kSize + wire::Ipv6FragmentHeader::kSize + 8;
     if (kFragmentAtLeast + chain.unfragmentable > mtu) return too_long(false);
     complete_transport_checksum(packet);
+    std::optional<std::uint32_t> identification;
+    if (options.extension_headers == nullptr)
+      identification = identification_.chosen({source, destination.address, protocol, false, packet.head()});
+    if (!identification) identification = identification_.next_v6(destination);
     PacketQueue fragments;
-    if (!fragment_ipv6(header, identification_.next_v6(destination), packet, mtu, fragments, chain)) {
+    if (!fragment_ipv6(header, *identification, packet, mtu, fragments, chain)) {
       context_.drop(DropReason::kNoBuffers, Counter::kIp6FragFails);
       return std::unexpected(Error::kNoBuffers);
     }

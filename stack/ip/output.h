@@ -29,6 +29,9 @@ class Output {
   // A packet of somebody else's, whole with its header, that fits the link.
   void forward(Destination& destination, Packet packet) { transmit(destination, std::move(packet)); }
 
+  // See IpLayer::choose_identifications.
+  void choose_identifications(ChosenIdentifications* chosen) { identification_.choose(chosen); }
+
   // True while send() or forward() runs: the link layer may call back from inside it.
   bool is_sending() const { return sending_ > 0; }
 

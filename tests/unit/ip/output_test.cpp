@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "stack/ip/chosen_identifications.h"
 #include "tests/unit/ip/ip_fixture.h"
 
 namespace transom::test {
@@ -108,6 +109,37 @@ TEST_P(Output, IdentificationsCannotBeGuessed) {  // R6864-02, R7739-01, ATK-IPV
   }
   EXPECT_GT(steps.size(), 95U);  // no counter in sight, neither by one destination nor between two
   EXPECT_GT(differences.size(), 95U);
+}
+
+TEST_P(Output, ChosenIdentificationsAreSent) {
+  class Chosen final : public ip::ChosenIdentifications {
+   public:
+    std::optional<std::uint32_t> identification(const ip::OutgoingDatagram& datagram) override {
+      asked.emplace_back(datagram.destination, datagram.dont_fragment);
+      first_octet = datagram.transport[0];
+      return value;
+    }
+    std::optional<std::uint32_t> value = 4711;
+    std::vector<std::pair<IpAddress, bool>> asked;
+    int first_octet = 0;
+  } chosen;
+  ip_.choose_identifications(&chosen);
+  const auto send_it = [&](std::size_t size, bool dont_fragment) {
+    EXPECT_TRUE(send(peer(), pattern(size), {.dont_fragment = dont_fragment}));
+    return sent();
+  };
+  for (const Octets& fragment : send_it(2000, false)) EXPECT_EQ(parse(fragment).id, 4711U);
+  ASSERT_EQ(chosen.asked, (std::vector{std::pair(peer(), false)}));
+  EXPECT_EQ(chosen.first_octet, pattern(1)[0]);
+  const auto whole = send_it(100, true);  // IPv6 has no field for it
+  EXPECT_EQ(parse(whole.front()).id, is_v4() ? 4711U : 0U);
+  EXPECT_EQ(chosen.asked.size(), is_v4() ? 2U : 1U);
+  chosen.value.reset();
+  EXPECT_EQ(parse(send_it(100, true).front()).id, 0U);
+  ip_.choose_identifications(nullptr);
+  const std::size_t before = chosen.asked.size();
+  (void)send_it(2000, false);
+  EXPECT_EQ(chosen.asked.size(), before);
 }
 
 TEST_P(Output, InterfaceMtuCountsAtOnce) {

@@ -25,6 +25,7 @@ PacketRecord segment(std::int64_t sequence, std::uint32_t length) {
   packet.length = length;
   packet.digest = 77;
   packet.window = 65535;
+  packet.identification = static_cast<std::uint32_t>(100 + sequence);
   return packet;
 }
 
@@ -40,8 +41,10 @@ FlowReport flow_of(const std::vector<PacketRecord>& packets, Port port = Port{80
   return flow;
 }
 
-GoldenRecord record_of(const FlowReport& flow, Masks masks = standard_masks()) {
-  return GoldenRecord::of("feed as server", {&flow, 1}, std::move(masks));
+constexpr std::string_view kRole = "feed as server";
+
+GoldenRecord record_of(const FlowReport& flow, Masks masks = standard_masks(kRole)) {
+  return GoldenRecord::of(std::string(kRole), {&flow, 1}, std::move(masks));
 }
 
 TEST(GoldenRecord, HoldsWhatALivePeerSentToo) {
@@ -60,7 +63,7 @@ TEST(GoldenRecord, HoldsWhatALivePeerSentToo) {
 }
 
 TEST(GoldenRecord, IsReadAsItWasWritten) {
-  for (const Masks& masks : {Masks{}, standard_masks(), Masks{"addresses", "octets", "windows"}}) {
+  for (const Masks& masks : {Masks{}, standard_masks(kRole), Masks{"addresses", "octets", "windows"}}) {
     const GoldenRecord record = record_of(flow_of({segment(1, 100), segment(101, 0)}), masks);
     const auto again = GoldenRecord::parse(record.text());
     ASSERT_TRUE(again) << again.error().message;
@@ -77,6 +80,22 @@ TEST(GoldenRecord, DoesNotKeepWhatIsMasked) {
   const auto found =
       differences(record_of(flow_of({segment(1, 100)}), {}), record_of(flow_of({later}, Port{81}), {}));
   EXPECT_EQ(found.size(), 3U);  // port, initial number, time
+}
+
+TEST(GoldenRecord, KeepsIdentificationsWhereTheyAreThoseOfTheRecording) {
+  auto other = segment(1, 100);
+  other.identification = 9;
+  const auto held_against = [&](std::string_view role) {
+    return differences(record_of(flow_of({segment(1, 100)}), standard_masks(role)),
+                       record_of(flow_of({other}), standard_masks(role)));
+  };
+  ASSERT_EQ(held_against("feed as server").size(), 1U);
+  EXPECT_EQ(worst_of(held_against("feed as server")), Likeness::kLegal);
+  EXPECT_TRUE(held_against("client").empty());  // chance, on both sides
+  // A record that was written without.
+  auto without = segment(1, 100);
+  without.identification.reset();
+  EXPECT_TRUE(differences(record_of(flow_of({without})), record_of(flow_of({other}))).empty());
 }
 
 TEST(GoldenRecord, GivesEachDifferenceItsVerdict) {

@@ -72,6 +72,29 @@ TEST(Comparison, SendingAgainAtOtherTimesIsLegal) {
   EXPECT_EQ(ids(compare(actual, kRecorded)), Ids{"retransmission"});
 }
 
+TEST(Comparison, IdentificationsCountOnFromWhereTheRecordedOnesBegan) {
+  auto recorded = kRecorded;
+  recorded[0].identification = 0;
+  for (std::size_t i = 1; i < recorded.size(); ++i)
+    recorded[i].identification = static_cast<std::uint32_t>(99 + i);
+  const auto compared = [&](const std::vector<PacketRecord>& actual) {
+    return ids(compare(recorded, actual, {.compares_identifications = true}));
+  };
+  EXPECT_EQ(compared(recorded), Ids{});
+  auto fewer = recorded;  // the acknowledgment is not sent, so the others have its number and the next
+  fewer.erase(fewer.begin() + 1);
+  fewer[1].identification = 100;
+  fewer[2].identification = 101;
+  EXPECT_EQ(compared(fewer), Ids{"acknowledgment-policy"});
+  auto other = recorded;
+  other[2].identification = 7;
+  EXPECT_EQ(compared(other), Ids{"identification"});
+  other = recorded;
+  other[0].identification = 100;  // the SYN-ACK had none
+  EXPECT_EQ(compared(other), Ids{"identification"});
+  EXPECT_EQ(ids(compare(recorded, other)), Ids{});
+}
+
 TEST(Comparison, OtherOctetsAtTheSamePlaceAreAViolation) {
   auto actual = kRecorded;
   actual[2].digest = 1;

@@ -1,0 +1,31 @@
+// Identifications that are not left to chance, for a run that must repeat another one: the replay of a
+// capture (see tcp::ChosenNumbers).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "stack/base/address.h"
+#include "stack/base/bytes.h"
+
+namespace transom::ip {
+
+// One that has an identification: each of IPv4, of IPv6 what goes in fragments.
+struct OutgoingDatagram {
+  IpAddress source, destination;
+  IpProtocol protocol;
+  bool dont_fragment = false;  // IPv4: DF
+  Bytes transport;             // its header, and perhaps some of what follows
+};
+
+// Asked once per datagram that a transport sends; not for super-segments, which a device cuts.
+class ChosenIdentifications {
+ public:
+  // nullopt leaves it to the stack. Of IPv4 the lower 16 bits count.
+  virtual std::optional<std::uint32_t> identification(const OutgoingDatagram& datagram) = 0;
+
+ protected:
+  ~ChosenIdentifications() = default;
+};
+
+}  // namespace transom::ip
