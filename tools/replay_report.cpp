@@ -103,12 +103,12 @@ json to_json(const std::vector<Finding>& findings) {
 
 // How many packets an end sent, then and now.
 std::string count_of(const Comparison& sent) {
-  std::size_t recorded = 0, actual = 0;
+  std::size_t recorded = sent.left_out, actual = sent.left_out;
   for (const Rung& rung : sent.rungs) {
     recorded += rung.recorded ? 1 : 0;
     actual += rung.actual ? 1 : 0;
   }
-  return fmt::format("{} (recorded {}), {} the same", actual, recorded, sent.same);
+  return fmt::format("{} (recorded {}), {} the same", actual, recorded, sent.same + sent.left_out);
 }
 
 void print_flow(const FlowReport& flow, std::optional<std::size_t> context) {
@@ -286,6 +286,11 @@ json rungs_to_json(const Comparison& sent) {
   return rungs;
 }
 
+// Packets that are not in the ladder.
+std::uint64_t left_out_of(const FlowReport& flow) {
+  return flow.comparison.left_out + (flow.peer ? flow.peer->left_out : 0);
+}
+
 json to_json(const FlowReport& flow) {
   json differences = json::array();
   for (const auto& [difference, count] : differences_of(flow)) {
@@ -306,6 +311,7 @@ json to_json(const FlowReport& flow) {
               {"stall", flow.tcp.stall},
               {"partial_acknowledgments", flow.tcp.partial_acks},
               {"same", flow.comparison.same + (flow.peer ? flow.peer->same : 0)},
+              {"left_out", left_out_of(flow)},
               {"findings", to_json(flow.findings)},
               {"differences", std::move(differences)},
               {"packets", rungs_to_json(flow.comparison)}};
@@ -319,7 +325,10 @@ json to_json(const FlowReport& flow) {
 
 json to_json(const ReplayReport& report) {
   json flows = json::array();
-  for (const FlowReport& flow : report.flows) flows.push_back(to_json(flow));
+  for (std::size_t i = 0; i < report.flows.size(); ++i) {
+    flows.push_back(to_json(report.flows[i]));
+    if (i < report.words.size()) flows.back().update(report.words[i]);
+  }
   json object{{"schema", 1},
               {"capture", report.capture},
               {"role", report.role},

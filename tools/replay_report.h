@@ -20,6 +20,7 @@ struct ReplayReport {
   std::optional<bool> is_done{};                      // live: all that was recorded was played and heard
   std::string end{};                                  // what has passed, in a line; empty: nothing
   nlohmann::json numbers = nlohmann::json::object();  // of the whole, for programs
+  std::vector<nlohmann::json> words{};                // the same of each flow, or none
 
   drivers::replay::Likeness likeness() const;
 };

@@ -8,21 +8,20 @@
 #include "drivers/fault_device.h"
 #include "drivers/network_setup.h"
 #include "drivers/replay/transit_replay.h"
+#include "drivers/replay/transit_report.h"
 #include "drivers/tap_device.h"
 #include "socket_api/stack_instance.h"
 #include "tools/child.h"
 #include "tools/environment.h"
 #include "tools/failure.h"
-#include "tools/junit.h"
+#include "tools/replay_output.h"
 #include "tools/replay_session.h"
-#include "tools/text_file.h"
 
 namespace transom::tools {
 
 namespace {
 
 namespace replay = drivers::replay;
-using replay::Likeness;
 using replay::TransitFlow;
 
 [[noreturn]] void fail_device(const drivers::DeviceError& error) {
@@ -126,12 +125,6 @@ class TwoPorts {
   std::unique_ptr<sockets::Stack> stack_;
 };
 
-std::string_view protocol_of(const TransitFlow& flow) {
-  return flow.script().protocol == IpProtocol::kTcp   ? "TCP"
-         : flow.script().protocol == IpProtocol::kUdp ? "UDP"
-                                                      : "ICMP";
-}
-
 std::string_view state_of(const TransitFlow& flow) {
   switch (flow.state()) {
     case replay::LiveState::kDone:
@@ -143,60 +136,34 @@ std::string_view state_of(const TransitFlow& flow) {
   }
 }
 
-std::string title_of(const TransitFlow& flow) {
+nlohmann::json words_of(const TransitFlow& flow) {
   const replay::Ends seen = flow.seen(0);
-  std::string title = fmt::format("{} {} - {}", protocol_of(flow), flow.ends()[0], flow.ends()[1]);
-  if (seen.ours != flow.ends()[0] || seen.theirs != flow.ends()[1])
-    title += fmt::format(" (at port 2: {} - {})", seen.ours, seen.theirs);
-  return title;
-}
-
-void print(const TransitFlow& flow) {
-  fmt::print("{}: {}, {}\n", title_of(flow), state_of(flow), to_string(flow.likeness()));
-  fmt::print("  put in {} packets, came out {}; {} put in again, {} not put in\n", flow.put_in(),
-             flow.came_out(), flow.again(), flow.left());
-  for (const auto& [difference, number] : flow.counts())
-    fmt::print("  {:9} {:>6}  {}{}{}\n", to_string(difference->verdict), number, difference->title,
-               difference->section.empty() ? "" : "  ", difference->section);
-  for (const std::string& line : flow.lines()) fmt::print("    {}\n", line);
-  if (flow.state() == replay::LiveState::kDone) return;
-  fmt::print("  awaited: {}\n  last packets:\n", flow.awaited());
-  for (const std::string& line : flow.last_packets()) fmt::print("    {}\n", line);
-}
-
-nlohmann::json to_json(const TransitFlow& flow) {
-  nlohmann::json differences = nlohmann::json::array();
-  for (const auto& [difference, number] : flow.counts())
-    differences.push_back({{"id", difference->id},
-                           {"verdict", to_string(difference->verdict)},
-                           {"rule", difference->section},
-                           {"title", difference->title},
-                           {"count", number}});
-  const replay::Ends seen = flow.seen(0);
-  return {{"protocol", protocol_of(flow)},
-          {"ends", {to_string(flow.ends()[0]), to_string(flow.ends()[1])}},
+  nlohmann::json shifts = nlohmann::json::array();
+  for (std::size_t side = 0; side < 2; ++side) shifts.push_back(flow.shift(side).value_or(0));
+  return {{"ends", {to_string(flow.ends()[0]), to_string(flow.ends()[1])}},
           {"seen_at_port_2", {to_string(seen.ours), to_string(seen.theirs)}},
+          {"sequence_shifts", std::move(shifts)},
           {"state", state_of(flow)},
-          {"verdict", to_string(flow.likeness())},
           {"put_in", flow.put_in()},
           {"came_out", flow.came_out()},
           {"again", flow.again()},
           {"left", flow.left()},
-          {"differences", std::move(differences)},
           {"lines", flow.lines()},
           {"awaited", flow.state() == replay::LiveState::kDone ? "" : flow.awaited()},
           {"last_packets", flow.last_packets()}};
 }
 
-std::string to_junit(const ReplayOptions& options, const replay::TransitReplay& live, Likeness bar) {
-  JunitSuite suite{.name = options.capture};
+ReplayReport report_of(const ReplayOptions& options, const replay::Scene& scene,
+                       const replay::TransitReplay& live) {
+  ReplayReport report{.capture = options.capture, .role = "both", .packets = scene.packets};
   for (const auto& flow : live.flows()) {
-    JunitCase& test = suite.cases.emplace_back(JunitCase{.classname = "both", .name = title_of(*flow)});
-    if (flow->likeness() >= bar)
-      test.failure = {.message =
-                          fmt::format("{}: {}", to_string(flow->likeness()), fmt::join(flow->lines(), "; "))};
+    report.flows.push_back(replay::report_of(*flow));
+    report.words.push_back(words_of(*flow));
   }
-  return tools::to_junit("transom replay", {suite});
+  if (live.strangers() > 0)
+    report.end = fmt::format("{} packets came out that belong to nothing that was put in", live.strangers());
+  report.numbers = {{"strangers", live.strangers()}};
+  return report;
 }
 
 // A command that sets the device up is waited for; one that is the device goes on.
@@ -250,32 +217,10 @@ int run_transit_replay(const ReplayOptions& options, const std::vector<std::stri
   (void)end_child(child, true);
 
   sockets::Session session(ports.stack());
-  const std::string bar_name = options.fail_on.value_or("unknown");
-  const Likeness bar = bar_name == "any"         ? Likeness::kLegal
-                       : bar_name == "violation" ? Likeness::kViolation
-                                                 : Likeness::kUnknown;
-  Likeness worst = Likeness::kSame;
-  for (const auto& flow : live->flows()) worst = std::max(worst, flow->likeness());
-  if (!options.junit.empty()) write_text_file(options.junit, to_junit(options, *live, bar), Exit::kUsage);
-  if (options.as_json) {
-    nlohmann::json flows = nlohmann::json::array();
-    for (const auto& flow : live->flows()) flows.push_back(to_json(*flow));
-    fmt::print("{}\n", nlohmann::json({{"schema", 1},
-                                       {"capture", options.capture},
-                                       {"role", "both"},
-                                       {"verdict", to_string(worst)},
-                                       {"strangers", live->strangers()},
-                                       {"flows", std::move(flows)}})
-                           .dump(2));
-  } else if (!options.is_quiet) {
-    for (const auto& flow : live->flows()) print(*flow);
-    if (live->strangers() > 0)
-      fmt::print("{} packets came out that belong to nothing that was put in\n", live->strangers());
-    fmt::print("verdict: {}\n", to_string(worst));
-  }
+  const bool is_good = put_out(options, report_of(options, scene, *live));
   std::fflush(stdout);
   live.reset();
-  return static_cast<int>(worst >= bar ? Exit::kFailed : Exit::kGood);
+  return static_cast<int>(is_good ? Exit::kGood : Exit::kFailed);
 }
 
 }  // namespace transom::tools

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "drivers/capture/edit/octets_in_place.h"
+#include "drivers/capture/icmp_error.h"
 #include "drivers/replay/flow_table.h"
 #include "drivers/replay/ip_octets.h"
 
@@ -20,6 +21,10 @@ const Difference kTransitRemapped{"remapped", Likeness::kViolation, "RFC 4787 §
                                   "the translation became another in mid-conversation"};
 const Difference kTransitOrder{"order", Likeness::kLegal, "RFC 791 §1.2, RFC 9293 §3.10.7.4",
                                "overtook a packet of its conversation"};
+const Difference kTransitShifted{"sequence-shift", Likeness::kLegal, "RFC 6528 §3, RFC 2979 §2",
+                                 "the sequence numbers of this direction are all shifted by the same amount"};
+const Difference kTransitReshifted{"sequence-shift-changed", Likeness::kViolation, "RFC 9293 §3.4",
+                                   "the sequence number is shifted by another amount than those before"};
 const Difference kTransitOctets{"other-octets", Likeness::kViolation, "RFC 2979 §2",
                                 "other octets at the same place of the stream"};
 
@@ -53,6 +58,11 @@ constexpr Difference kMss{"maximum-segment-size", Likeness::kUnknown, "RFC 9293 
 constexpr Difference kTcpOptions{"tcp-options", Likeness::kUnknown, "RFC 9293 §3.2", "other TCP options"};
 constexpr Difference kNumbers{"tcp-numbers", Likeness::kUnknown, "RFC 9293 §3.4",
                               "other sequence or acknowledgment numbers"};
+constexpr Difference kAcknowledgment{"acknowledgment-shift", Likeness::kViolation,
+                                     "RFC 9293 §3.10.7.4, RFC 2979 §2",
+                                     "acknowledges numbers that their end did not send: not shifted back"};
+constexpr Difference kSackBlocks{"sack-shift", Likeness::kViolation, "RFC 2018 §3, RFC 2979 §2",
+                                 "SACK blocks name numbers that their end did not send: not shifted back"};
 constexpr Difference kFlags{"tcp-flags", Likeness::kUnknown, "RFC 9293 §3.1, RFC 3168 §6.1",
                             "other TCP flags"};
 constexpr Difference kWindow{"window", Likeness::kUnknown, "RFC 9293 §3.8.6", "another window"};
@@ -62,8 +72,8 @@ constexpr Difference kPayload{"payload", Likeness::kViolation, "RFC 2979 §2", "
 
 constexpr std::size_t kTcpFlagsAt = 13;
 
-bool is_icmp_error(Bytes message) {
-  return message[0] < 128 && message[0] != 0 && message[0] != 8 && message[0] != 13 && message[0] != 14;
+bool is_error(IpProtocol protocol, Bytes message) {
+  return is_icmp(protocol) && is_icmp_error(protocol, message[0]);
 }
 
 // Ends of an options list, of a header that is whole.
@@ -119,9 +129,15 @@ void compare_network(Bytes in, Bytes out, std::vector<const Difference*>& found)
   }
 }
 
-void compare_tcp(Bytes in, Bytes out, std::vector<const Difference*>& found) {
+bool has_other_sack_blocks(const wire::TcpOptions& in, const wire::TcpOptions& out) {
+  return in.sack_count == out.sack_count && in.sack_blocks != out.sack_blocks;
+}
+
+void compare_tcp(Bytes in, Bytes out, bool is_acknowledging_shifted, std::vector<const Difference*>& found) {
   if (!equal_from(in, out, 0, 4)) found.push_back(&kTranslated);
-  if (!equal_from(in, out, 4, 12)) found.push_back(&kNumbers);
+  const bool is_same_place = equal_from(in, out, 4, 8);
+  if (!is_same_place || !equal_from(in, out, 8, 12))
+    found.push_back(is_same_place && is_acknowledging_shifted ? &kAcknowledgment : &kNumbers);
   if (in[kTcpFlagsAt] != out[kTcpFlagsAt] || (in[12] & 0xfU) != (out[12] & 0xfU)) found.push_back(&kFlags);
   if (!equal_from(in, out, 14, 16)) found.push_back(&kWindow);
   if (!equal_from(in, out, 18, 20)) found.push_back(&kUrgent);
@@ -129,6 +145,10 @@ void compare_tcp(Bytes in, Bytes out, std::vector<const Difference*>& found) {
   if (options_in.size() == options_out.size() && equal_from(options_in, options_out, 20)) return;
   wire::Reader reader_in(in), reader_out(out);
   const auto before = wire::TcpHeader::parse(reader_in), after = wire::TcpHeader::parse(reader_out);
+  if (is_acknowledging_shifted && before && after && has_other_sack_blocks(before->options, after->options)) {
+    found.push_back(&kSackBlocks);
+    return;
+  }
   const bool is_mss =
       before && after && before->options.maximum_segment_size != after->options.maximum_segment_size;
   found.push_back(is_mss ? &kMss : &kTcpOptions);
@@ -146,7 +166,7 @@ bool is_same(const Carried& in, const Carried& out) {
   if (protocol == IpProtocol::kUdp) return equal_from(a, b, 4, 6) && equal_from(a, b, 8);
   if (!is_icmp(protocol)) return equal_from(a, b, 0);
   if (!equal_from(a, b, 0, 2)) return false;
-  if (is_icmp_error(a)) return is_icmp_error(b) && equal_from(a, b, 4, 8);  // quotes are translated
+  if (is_error(protocol, a)) return is_error(protocol, b) && equal_from(a, b, 4, 8);  // quotes are translated
   return equal_from(a, b, 6);
 }
 
@@ -160,11 +180,27 @@ bool is_alike(const Carried& in, const Carried& out) {
   if (protocol == IpProtocol::kTcp)
     return equal_from(a, b, 4, 8) && ((a[kTcpFlagsAt] ^ b[kTcpFlagsAt]) & kSynFinReset) == 0 &&
            payload_of(protocol, a).size() == payload_of(protocol, b).size();
-  if (is_icmp(protocol)) return equal_from(a, b, 0, 2) && (is_icmp_error(a) || equal_from(a, b, 6, 8));
+  if (is_icmp(protocol)) return equal_from(a, b, 0, 2) && (is_error(protocol, a) || equal_from(a, b, 6, 8));
   return true;
 }
 
-std::vector<const Difference*> changes_of(const Carried& in, const Carried& out) {
+bool is_shifted(const Carried& in, const Carried& out, bool may_acknowledge_other) {
+  const Bytes a(in.transport), b(out.transport);
+  if (in.protocol != IpProtocol::kTcp || out.protocol != IpProtocol::kTcp || in.is_fragment ||
+      out.is_fragment || a.size() != b.size() || !has_header(in.protocol, a) || !has_header(in.protocol, b))
+    return false;
+  return equal_from(a, b, may_acknowledge_other ? 12 : 8, 16) && equal_from(a, b, 18);
+}
+
+std::uint32_t shift_of(const Carried& in, const Carried& out) {
+  const auto number = [](const Carried& carried) {
+    return wire::Reader(Bytes(carried.transport).subspan(4)).u32();
+  };
+  return number(out) - number(in);
+}
+
+std::vector<const Difference*> changes_of(const Carried& in, const Carried& out,
+                                          bool is_acknowledging_shifted) {
   const IpProtocol protocol = in.protocol;
   std::vector<const Difference*> found;
   if (in.header.empty() || out.header.empty() || in.header[0] >> 4 != out.header[0] >> 4) {
@@ -182,15 +218,14 @@ std::vector<const Difference*> changes_of(const Carried& in, const Carried& out)
   const Bytes a(in.transport), b(out.transport);
   if (!in.is_fragment && has_header(protocol, a) && has_header(protocol, b)) {
     if (protocol == IpProtocol::kTcp) {
-      compare_tcp(a, b, found);
+      compare_tcp(a, b, is_acknowledging_shifted, found);
     } else if (protocol == IpProtocol::kUdp
                    ? !equal_from(a, b, 0, 4)
-                   : is_icmp(protocol) && !is_icmp_error(a) && !equal_from(a, b, 4, 6)) {
+                   : is_icmp(protocol) && !is_error(protocol, a) && !equal_from(a, b, 4, 6)) {
       found.push_back(&kTranslated);
     }
     const Bytes carried = payload_of(protocol, a), now = payload_of(protocol, b);
-    const bool is_error = is_icmp(protocol) && is_icmp_error(a);
-    if (!is_error && (carried.size() != now.size() || !equal_from(carried, now, 0)))
+    if (!is_error(protocol, a) && (carried.size() != now.size() || !equal_from(carried, now, 0)))
       found.push_back(&kPayload);
   }
   if (in.packets == 1 && out.packets == 1 && checksum_of(in) == ChecksumVerdict::kGood &&

@@ -21,8 +21,16 @@ bool is_same(const Carried& in, const Carried& out);
 // The same place of a connection, perhaps with other octets or options; never of other protocols.
 bool is_alike(const Carried& in, const Carried& out);
 
-// How `out` differs from `in`.
-std::vector<const Difference*> changes_of(const Carried& in, const Carried& out);
+// The same segment of TCP, but for its sequence number and what else is_same() passes over; perhaps but for
+// what it acknowledges, too.
+bool is_shifted(const Carried& in, const Carried& out, bool may_acknowledge_other = false);
+// What was added to the sequence number of a segment; not of one without a whole header.
+std::uint32_t shift_of(const Carried& in, const Carried& out);
+
+// How `out` differs from `in`. `is_acknowledging_shifted`: the device changes the sequence numbers of the
+// other direction, and that has been taken off what `out` acknowledges.
+std::vector<const Difference*> changes_of(const Carried& in, const Carried& out,
+                                          bool is_acknowledging_shifted = false);
 
 // What no pair of packets shows.
 extern const Difference kTransitLost;        // was not let through
@@ -32,6 +40,8 @@ extern const Difference kTransitTwice;       // came out again
 extern const Difference kTransitRefused;     // an ICMP error, or a reset, of the device itself
 extern const Difference kTransitRemapped;    // another translation in mid-conversation
 extern const Difference kTransitOrder;       // overtook another one of its conversation
+extern const Difference kTransitShifted;     // sequence numbers are all as much higher
+extern const Difference kTransitReshifted;   // or this one is not
 extern const Difference kTransitOctets;      // other octets of the stream (fidelity stream)
 
 }  // namespace transom::drivers::replay

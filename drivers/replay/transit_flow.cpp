@@ -6,6 +6,7 @@
 
 #include "drivers/capture/edit/octets_in_place.h"
 #include "drivers/replay/ip_octets.h"
+#include "drivers/replay/shifted_numbers.h"
 #include "stack/wire/checksum.h"
 
 namespace transom::drivers::replay {
@@ -16,6 +17,7 @@ constexpr Duration kPatience = std::chrono::milliseconds(250);  // doubled each 
 constexpr Duration kMaxPatience = std::chrono::seconds(1);
 constexpr std::size_t kKeptPackets = 10;
 constexpr std::size_t kKeptLines = 20;
+constexpr std::size_t kKeptExtras = 4096;
 constexpr std::size_t kWindow = 4096;  // of units that what comes out is looked for in
 
 // The identifier of an echo as the other end has it; the editor maps ports alone.
@@ -163,7 +165,11 @@ void TransitFlow::put_in(const TransitPacket& packet, Instant now) {
   if (script_.protocol == IpProtocol::kIcmp || script_.protocol == IpProtocol::kIcmpv6)
     set_echo_identifier(octets, live.theirs.port);
 
-  const auto view = PacketView::parse(captured(octets));
+  auto view = PacketView::parse(captured(octets));
+  if (view && view->tcp && sides_[1 - side].shift.value_or(0) != 0) {  // the end has seen other numbers
+    shift_numbers(MutableBytes(octets).subspan(view->transport_offset), 0, *sides_[1 - side].shift);
+    view = PacketView::parse(captured(octets));
+  }
   Unit& unit = sides_[side].units[packet.unit];
   const bool is_joined = script_.units[side][packet.unit].is_joined;
   if (view) {
@@ -178,13 +184,13 @@ void TransitFlow::put_in(const TransitPacket& packet, Instant now) {
     unit.in.protocol = view->protocol;
     unit.in.packets = script_.units[side][packet.unit].packets.size();
     unit.in.is_fragment = view->is_fragment && !is_joined;
-    if (is_stream() && view->tcp) {
+    if (view->tcp) {
       Side& own = sides_[side];
-      if (view->tcp->flags.syn && own.offsets.highest() == 0)
-        own.offsets = SequenceOffsets(view->tcp->sequence);
-      const std::int64_t at = own.offsets.of(view->tcp->sequence) + (view->tcp->flags.syn ? 1 : 0);
-      own.offsets.see(view->tcp->sequence + view->sequence_length());
-      if (at >= 1)
+      // Of a connection that had begun before, the first octet that is seen is the first of all.
+      if (!own.offsets) own.offsets = SequenceOffsets(view->tcp->sequence - (view->tcp->flags.syn ? 0 : 1));
+      const std::int64_t at = own.offsets->of(view->tcp->sequence) + (view->tcp->flags.syn ? 1 : 0);
+      if (!view->tcp->flags.rst) own.offsets->see(view->tcp->sequence + view->sequence_length());
+      if (is_stream() && at >= 1)
         own.stream.add(StreamCheck::Side::kRecorded, static_cast<std::uint64_t>(at - 1), view->payload);
     }
   }
@@ -223,6 +229,17 @@ std::optional<std::size_t> TransitFlow::find(const Side& from, const Carried& ou
   return alike;
 }
 
+std::optional<std::size_t> TransitFlow::find_shifted(std::size_t side, const Carried& out,
+                                                     Shifted which) const {
+  const Side& from = sides_[side];
+  for (std::size_t i = from.low; i < std::min(from.units.size(), from.low + kWindow); ++i) {
+    if (!from.units[i].was_put_in || from.units[i].has_come_out) continue;
+    if (which == Shifted::kText && script_.units[side][i].is_pure_ack) continue;
+    if (is_shifted(from.units[i].in, out, which == Shifted::kAnyAcknowledgment)) return i;
+  }
+  return std::nullopt;
+}
+
 bool TransitFlow::is_awaiting(std::size_t side, const Carried& out) const {
   const Side& from = sides_[side];
   for (std::size_t i = from.low; i < std::min(from.units.size(), from.low + kWindow); ++i)
@@ -231,32 +248,73 @@ bool TransitFlow::is_awaiting(std::size_t side, const Carried& out) const {
   return false;
 }
 
+bool TransitFlow::is_awaiting_shifted(std::size_t side, const Ends& seen, const Carried& out) const {
+  return !sides_[side].shift && seen.theirs == this->seen(side).theirs &&
+         find_shifted(side, out, Shifted::kAny);
+}
+
+// What a device has added to sequence numbers is taken off again: of the packet's own, and of those that it
+// acknowledges. The first of a direction tells how much that is.
+Carried TransitFlow::in_numbers_put_in(std::size_t side, const Carried& out) {
+  Carried plain = out;
+  if (out.protocol != IpProtocol::kTcp || out.is_fragment) return plain;
+  Side& from = sides_[side];
+  shift_numbers(plain.transport, 0 - from.shift.value_or(0), sides_[1 - side].shift.value_or(0));
+  if (from.shift) return plain;
+  if (find(from, plain)) {
+    from.shift = 0;
+    return plain;
+  }
+  auto found = find_shifted(side, plain, Shifted::kAny);
+  if (!found) found = find_shifted(side, plain, Shifted::kAnyAcknowledgment);
+  if (found) {
+    from.shift = shift_of(from.units[*found].in, plain);
+    shift_numbers(plain.transport, 0 - *from.shift, 0);
+  }
+  return plain;
+}
+
 void TransitFlow::came_out(std::size_t side, const Ends& seen, const Carried& out, Instant now) {
   Side& from = sides_[side];
   note(fmt::format("< port {}: {} octets", 2 - side, out.header.size() + out.transport.size()), now);
   ++came_out_;
-  if (from.seen && (from.seen->ours != seen.ours || from.seen->theirs != seen.theirs))
-    count(kTransitRemapped, fmt::format("the ends are {} and {} now", seen.ours, seen.theirs));
+  const bool is_remapped = from.seen && (from.seen->ours != seen.ours || from.seen->theirs != seen.theirs);
+  if (is_remapped) count(kTransitRemapped, fmt::format("the ends are {} and {} now", seen.ours, seen.theirs));
   from.seen = seen;
-  if (is_stream()) take_stream(from, out);
-  const auto found = find(from, out);
+  Carried plain = in_numbers_put_in(side, out);
+  if (is_stream()) take_stream(from, plain);
+  auto found = find(from, plain);
+  bool is_reshifted = false;
+  if (!found && from.shift && (found = find_shifted(side, plain, Shifted::kText))) {
+    is_reshifted = true;
+    shift_numbers(plain.transport, 0 - shift_of(from.units[*found].in, plain), 0);
+  }
   if (!found) {
     const bool is_again = std::ranges::any_of(
-        from.units, [&](const Unit& unit) { return unit.has_come_out && is_same(unit.in, out); });
+        from.units, [&](const Unit& unit) { return unit.has_come_out && is_same(unit.in, plain); });
     if (is_stream()) return run(now);    // in whatever segments: the stream tells
     if (is_again && again_ > 0) return;  // both have come through
     const Difference& difference = is_again ? kTransitTwice : kTransitAdded;
+    if (from.extras.size() < kKeptExtras)
+      from.extras.push_back(
+          {from.low, {std::nullopt, record_of(side, plain, 0, now - anchor_), {&difference}}});
     return count(difference, fmt::format("{} octets at port {}: {}", out.header.size() + out.transport.size(),
                                          2 - side, difference.title));
   }
   Unit& unit = from.units[*found];
   const std::uint64_t number = script_.packets[script_.units[side][*found].packets.front()].number;
-  if (*found + 1 < from.reached && again_ == 0 && !is_stream())
-    count(kTransitOrder, fmt::format("packet {}: {}", number, kTransitOrder.title));
-  for (const Difference* change : changes_of(unit.in, out)) {
-    const bool is_worth_a_line = change->verdict != Likeness::kLegal;
-    count(*change, is_worth_a_line ? fmt::format("packet {}: {}", number, change->title) : "");
-  }
+  const auto add = [&](const Difference& change, bool is_worth_a_line) {
+    unit.differences.push_back(&change);
+    count(change, is_worth_a_line ? fmt::format("packet {}: {}", number, change.title) : "");
+  };
+  if (is_remapped) unit.differences.push_back(&kTransitRemapped);
+  if (is_reshifted) add(kTransitReshifted, true);
+  if (!is_reshifted && from.shift.value_or(0) != 0) add(kTransitShifted, false);
+  if (*found + 1 < from.reached && again_ == 0 && !is_stream()) add(kTransitOrder, true);
+  const bool is_acknowledging_shifted = sides_[1 - side].shift.value_or(0) != 0;
+  for (const Difference* change : changes_of(unit.in, plain, is_acknowledging_shifted))
+    add(*change, change->verdict != Likeness::kLegal);
+  unit.out = record_of(side, plain, number, now - anchor_);
   unit.has_come_out = true;
   from.reached = std::max(from.reached, *found + 1);
   advance(from);
@@ -272,7 +330,8 @@ void TransitFlow::take_stream(Side& from, const Carried& out) {
   whole.insert(whole.end(), out.transport.begin(), out.transport.end());
   const auto view = PacketView::parse(captured(whole));
   if (!view || !view->tcp || view->tcp->flags.rst) return;
-  const std::int64_t at = from.offsets.of(view->tcp->sequence) + (view->tcp->flags.syn ? 1 : 0);
+  if (!from.offsets) return;  // nothing was put in yet
+  const std::int64_t at = from.offsets->of(view->tcp->sequence) + (view->tcp->flags.syn ? 1 : 0);
   if (at >= 1) from.stream.add(StreamCheck::Side::kActual, static_cast<std::uint64_t>(at - 1), view->payload);
   const auto reached = static_cast<std::int64_t>(from.stream.length(StreamCheck::Side::kActual)) + 1;
   const std::size_t side = &from == &sides_[0] ? 0 : 1;
@@ -304,14 +363,18 @@ void TransitFlow::count(const Difference& difference, std::string line) {
   if (!line.empty() && lines_.size() < kKeptLines) lines_.push_back(std::move(line));
 }
 
+// Why nothing stands beside what was put in; nullptr where something does, or nothing was.
+const Difference* TransitFlow::missing(std::size_t side, std::size_t unit) const {
+  if (!sides_[side].units[unit].was_put_in || sides_[side].units[unit].has_come_out) return nullptr;
+  const bool may_miss = options_.fidelity != Fidelity::kExact && script_.units[side][unit].is_pure_ack;
+  return may_miss ? &kTransitAckMissing : &kTransitLost;
+}
+
 std::map<const Difference*, std::uint64_t> TransitFlow::counts() const {
   auto counts = counts_;
   for (std::size_t side = 0; side < 2; ++side) {
-    for (std::size_t i = sides_[side].low; i < sides_[side].units.size(); ++i) {
-      if (!sides_[side].units[i].was_put_in || sides_[side].units[i].has_come_out) continue;
-      const bool is_ack = options_.fidelity != Fidelity::kExact && script_.units[side][i].is_pure_ack;
-      ++counts[is_ack ? &kTransitAckMissing : &kTransitLost];
-    }
+    for (std::size_t i = sides_[side].low; i < sides_[side].units.size(); ++i)
+      if (const Difference* const why = missing(side, i)) ++counts[why];
     if (sides_[side].stream.different() > 0) counts[&kTransitOctets] += sides_[side].stream.different();
   }
   return counts;
@@ -321,15 +384,57 @@ std::vector<std::string> TransitFlow::lines() const {
   std::vector<std::string> lines = lines_;
   for (std::size_t side = 0; side < 2; ++side) {
     for (std::size_t i = sides_[side].low; i < sides_[side].units.size() && lines.size() < kKeptLines; ++i) {
-      const Unit& unit = sides_[side].units[i];
-      const bool may_miss = options_.fidelity != Fidelity::kExact && script_.units[side][i].is_pure_ack;
-      if (unit.was_put_in && !unit.has_come_out && !may_miss)
+      if (missing(side, i) == &kTransitLost)
         lines.push_back(fmt::format("packet {}: {}",
                                     script_.packets[script_.units[side][i].packets.front()].number,
                                     kTransitLost.title));
     }
   }
   return lines;
+}
+
+PacketRecord TransitFlow::record_of(std::size_t side, const Carried& carried, std::uint64_t number,
+                                    Duration time) const {
+  std::vector<std::uint8_t> whole = carried.header;
+  whole.insert(whole.end(), carried.transport.begin(), carried.transport.end());
+  const CapturedPacket packet = captured(whole);
+  PacketRecord record;
+  if (const auto view = PacketView::parse(packet)) {
+    std::int64_t sequence = 0, acknowledgment = 0;
+    const auto &own = sides_[side].offsets, &other = sides_[1 - side].offsets;
+    if (view->tcp && own) sequence = own->of(view->tcp->sequence);
+    if (view->tcp && view->tcp->flags.ack && other)
+      acknowledgment = other->of(view->tcp->acknowledgment - sides_[1 - side].shift.value_or(0));
+    record = make_record(packet, *view, sequence, acknowledgment, 0);
+  }
+  if (carried.packets > 1) {  // the header is that of the first fragment
+    record.is_fragment = true;
+    record.length = static_cast<std::uint32_t>(carried.transport.size());
+    record.digest = digest_of(carried.transport);
+  }
+  record.protocol = carried.protocol;
+  record.number = number;
+  record.time = script_.begin + time;
+  record.is_ours = side == 0;
+  return record;
+}
+
+std::vector<Rung> TransitFlow::rungs(std::size_t side) const {
+  std::vector<Rung> rungs;
+  const Side& from = sides_[side];
+  auto extra = from.extras.begin();
+  for (std::size_t i = 0; i <= from.units.size(); ++i) {
+    for (; extra != from.extras.end() && extra->before == i; ++extra) rungs.push_back(extra->rung);
+    if (i == from.units.size()) break;
+    if (script_.units[side][i].packets.empty()) continue;  // a later fragment
+    const Unit& unit = from.units[i];
+    const TransitPacket& packet = script_.packets[script_.units[side][i].packets.front()];
+    if (!unit.was_put_in) continue;
+    Rung& rung = rungs.emplace_back(
+        Rung{record_of(side, unit.in, packet.number, packet.time), unit.out, unit.differences});
+    if (const Difference* const why = missing(side, i)) rung.differences.push_back(why);
+  }
+  return rungs;
 }
 
 Likeness TransitFlow::likeness() const {

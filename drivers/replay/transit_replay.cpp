@@ -186,10 +186,16 @@ TransitFlow* TransitReplay::flow_of(std::size_t side, IpProtocol protocol, const
                                     const Carried& out) {
   const Key key{side, protocol, ends.ours, ends.theirs};
   if (const auto found = current_.find(key); found != current_.end()) return found->second;
-  for (const auto& flow : flows_) {
-    if (flow->script().protocol != protocol || !flow->is_awaiting(side, out)) continue;
-    current_.insert_or_assign(key, flow.get());
-    return flow.get();
+  const auto awaits = [&](const TransitFlow& flow, bool is_shifted) {
+    if (flow.script().protocol != protocol) return false;
+    return is_shifted ? flow.is_awaiting_shifted(side, ends, out) : flow.is_awaiting(side, out);
+  };
+  for (const bool is_shifted : {false, true}) {
+    for (const auto& flow : flows_) {
+      if (!awaits(*flow, is_shifted)) continue;
+      current_.insert_or_assign(key, flow.get());
+      return flow.get();
+    }
   }
   return nullptr;
 }

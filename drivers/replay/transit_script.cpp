@@ -44,6 +44,7 @@ class ScriptWriter {
                std::uint32_t mtu)
       : mtu_(mtu), begin_(time), last_(time) {
     const Flow& flow = scene.flows[number];
+    script_.flow = number;
     script_.protocol = flow.protocol;
     script_.ends = {flow.ends[first_port], flow.ends[1 - first_port]};
     script_.begin = time - scene.begin;

@@ -30,6 +30,7 @@ struct TransitUnit {
 };
 
 struct TransitScript {
+  std::size_t flow = 0;  // in the capture
   IpProtocol protocol{};
   std::array<Endpoint, 2> ends;  // by side
   Duration begin{};              // of the flow, since the beginning of the capture

@@ -79,6 +79,19 @@ def a_bridge_between_two_devices_changes_nothing():
 
 
 @test()
+def what_came_out_is_written_for_people_and_held_against_a_golden_record():
+    html, golden = work() / "both.html", work() / "both.jsonl"
+    words = [TRANSOM, "replay", CAPTURES / "curl-http" / "input.pcapng", "--role", "both", "-t", "--golden", golden]
+    told = run(*words, "--accept", "--all", "--html", html)
+    check("recorded" in told and "legal: hop-limit" in told and "verdict: legal" in told, "the ladder is not shown")
+    text = html.read_text()
+    check("<table>" in text and "hop-limit" in text and "http://" not in text and "src=" not in text, "the page lacks something")
+    check(f"{golden}: the same" in run(*words), "the same device does something else")
+    told = run(*words, *nft("table ip t { chain f { type filter hook forward priority 0; tcp flags syn tcp option maxseg size set 1000; }; }"), expect=1)
+    check("was 'S 0:0(0)" in told and "mss 1000" in told, "another device is no difference")
+
+
+@test()
 def what_a_device_lacks_is_told():
     told = run(TRANSOM, "replay", CAPTURES / "curl-http" / "input.pcapng", "--role", "both", "--intf1", "left", expect=2)
     check("--intf1 and --intf2" in told, "it does not say what is missing")

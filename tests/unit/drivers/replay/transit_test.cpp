@@ -5,6 +5,7 @@
 
 #include "drivers/capture/edit/octets_in_place.h"
 #include "drivers/replay/transit_replay.h"
+#include "drivers/replay/transit_report.h"
 #include "tests/unit/drivers/replay/collection.h"
 
 namespace transom::drivers::replay {
@@ -76,6 +77,32 @@ class Nat final : public PacketChanges {
   std::uint16_t inside_port_ = 0;
   bool is_out_ = false;
   int calls_ = 0;
+};
+
+// Adds to the sequence numbers of each port's packets, and takes it off what acknowledges them.
+struct Randomiser {
+  std::array<std::uint32_t, 2> added{0x12345678, 0xfedcba98};  // by port
+  bool minds_acknowledgments = true, minds_sack = true;
+
+  std::vector<Out> operator()(std::size_t port, Octets packet) const {
+    const PacketView view = view_of(packet);
+    if (!view.tcp) return route(port, std::move(packet));
+    const auto add = [&](std::size_t at, std::uint32_t value) {
+      const MutableBytes field = MutableBytes(packet).subspan(view.transport_offset + at, 4);
+      const std::uint32_t before = wire::Reader(field).u32();
+      wire::Writer(field).u32(before + value);
+    };
+    add(4, added[port]);
+    const std::uint32_t back = 0 - added[1 - port];
+    if (view.tcp->flags.ack && minds_acknowledgments) add(8, back);
+    for (std::size_t at = 20; minds_sack && at + 2 < view.payload_offset - view.transport_offset;) {
+      const std::uint8_t kind = packet[view.transport_offset + at];
+      const std::size_t length = kind <= 1 ? 1 : packet[view.transport_offset + at + 1];
+      for (std::size_t edge = at + 2; kind == 5 && edge < at + length; edge += 4) add(edge, back);
+      at += length;
+    }
+    return route(port, std::move(packet));
+  }
 };
 
 class Transit : public testing::Test {
@@ -220,6 +247,93 @@ TEST_F(Transit, ATranslationThatBecomesAnotherIsAViolation) {
   });
   EXPECT_GT(count("remapped"), 0U);
   EXPECT_EQ(replay_->flows().front()->likeness(), Likeness::kViolation);
+}
+
+TEST_F(Transit, AShiftOfSequenceNumbersIsFollowedAndIsLegal) {
+  for (const auto* capture :
+       {"curl-http", "tcp-loss-sack", "ssh", "tcp-half-close", "tcp-close-linger-zero"}) {
+    SCOPED_TRACE(capture);
+    for (const Fidelity fidelity : {Fidelity::kExact, Fidelity::kSegment, Fidelity::kStream}) {
+      LiveSetup setup;
+      setup.options.fidelity = fidelity;
+      const Randomiser device;
+      play(capture, device, setup);
+      expect_all(Likeness::kLegal);
+      EXPECT_GT(count("sequence-shift"), 0U);
+      for (std::size_t side = 0; side < 2; ++side)
+        EXPECT_EQ(replay_->flows().front()->shift(side), device.added[side]);
+    }
+  }
+}
+
+TEST_F(Transit, AShiftOfOneDirectionAndATranslationAreFollowedTogether) {
+  Nat nat;
+  const Randomiser device{.added = {77, 0}};
+  play("tcp-loss-sack", [&](std::size_t port, Octets packet) {
+    packet = device(port, std::move(packet)).front().packet;
+    packet[8] += 1;  // one device, one hop
+    return nat(port, std::move(packet));
+  });
+  expect_all(Likeness::kLegal);
+  EXPECT_EQ(replay_->flows().front()->shift(0), 77U);
+  EXPECT_EQ(replay_->flows().front()->shift(1), 0U);
+  EXPECT_GT(count("translated"), 0U);
+}
+
+TEST_F(Transit, AShiftThatBecomesAnotherIsAViolation) {
+  int packets = 0;
+  play("curl-http", [&](std::size_t port, Octets packet) {
+    const Randomiser before, after{.added = {0x12345679, 0xfedcba98}};
+    return (++packets < 5 ? before : after)(port, std::move(packet));
+  });
+  EXPECT_GT(count("sequence-shift-changed"), 0U);
+  EXPECT_EQ(replay_->flows().front()->likeness(), Likeness::kViolation);
+}
+
+TEST_F(Transit, AcknowledgmentsThatAreNotShiftedBackAreAViolation) {
+  play("curl-http", Randomiser{.minds_acknowledgments = false});
+  EXPECT_GT(count("acknowledgment-shift"), 0U);
+  EXPECT_EQ(replay_->flows().front()->likeness(), Likeness::kViolation);
+}
+
+TEST_F(Transit, SackBlocksThatAreNotShiftedBackAreAViolation) {
+  play("tcp-loss-sack", Randomiser{.minds_sack = false});
+  EXPECT_GT(count("sack-shift"), 0U);
+  EXPECT_EQ(count("acknowledgment-shift"), 0U);
+  EXPECT_EQ(replay_->flows().front()->likeness(), Likeness::kViolation);
+}
+
+TEST_F(Transit, TheReportHasWhatWasPutInBesideWhatCameOut) {
+  play("curl-http", Randomiser());
+  const FlowReport good = report_of(*replay_->flows().front());
+  EXPECT_EQ(good.likeness(), Likeness::kLegal);
+  ASSERT_TRUE(good.peer);
+  for (const auto* direction : {&good.comparison, &*good.peer}) {
+    EXPECT_FALSE(direction->rungs.empty());
+    for (const Rung& rung : direction->rungs) {
+      ASSERT_TRUE(rung.recorded && rung.actual);
+      EXPECT_EQ(describe(*rung.recorded), describe(*rung.actual));  // without what was added
+      EXPECT_EQ(rung.likeness(), Likeness::kLegal);
+    }
+  }
+  EXPECT_EQ(describe(*good.comparison.rungs[0].actual).substr(0, 6), "S 0:0(");
+  EXPECT_NE(describe(*good.peer->rungs[0].actual).find("ack 1 "), std::string::npos);
+
+  play("udp-request-response-ipv4", [](std::size_t, Octets) { return std::vector<Out>{}; });
+  const FlowReport lost = report_of(*replay_->flows().front());
+  ASSERT_EQ(lost.comparison.rungs.size(), 1U);
+  EXPECT_FALSE(lost.comparison.rungs[0].actual);
+  EXPECT_EQ(lost.comparison.rungs[0].differences, std::vector{&kTransitLost});
+  EXPECT_TRUE(lost.peer->rungs.empty());  // never put in
+
+  play("udp-request-response-ipv4", [](std::size_t port, Octets packet) {
+    return std::vector<Out>{{1 - port, packet}, {1 - port, packet}};
+  });
+  const FlowReport twice = report_of(*replay_->flows().front());
+  std::size_t added = 0;
+  for (const Rung& rung : twice.comparison.rungs)
+    if (!rung.recorded) ++added;
+  EXPECT_GT(added, 0U);
 }
 
 TEST_F(Transit, OtherOctetsAreAViolation) {
