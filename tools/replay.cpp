@@ -1,11 +1,12 @@
 // transom replay: a capture is played at a stack, and what that answers is held against the recording.
 #include <unistd.h>
 
+#include <functional>
 #include <set>
 
 #include "drivers/capture/capture_writer.h"
 #include "drivers/replay/feed_report.h"
-#include "drivers/replay/run_report.h"
+#include "drivers/replay/observation.h"
 #include "drivers/trace/trace_sinks.h"
 #include "tools/commands.h"
 #include "tools/failure.h"
@@ -126,27 +127,32 @@ int run_feed(const ReplayOptions& options) {
   return static_cast<int>(put_out(options, report) ? Exit::kGood : Exit::kFailed);
 }
 
-// Nothing is sent: both sides go through the judge's state machines.
+// Calls `take` with each packet of the capture; the packets that its writer says it has missed.
+std::uint64_t read_all(const ReplayOptions& options, const char* doing,
+                       const std::function<void(const drivers::CapturedPacket&)>& take) {
+  auto reader = open_replayed(options.capture);
+  Progress progress(doing);
+  for (std::uint64_t count = 1;; ++count) {
+    const auto packet = reader.next();
+    if (!packet) fail_reading(options.capture, packet.error());
+    if (!*packet) return reader.dropped();
+    take(**packet);
+    if (count % 16384 == 0) progress(count, 0);
+  }
+}
+
+// Nothing is sent: both sides go through the judge's state machines. Then what stands around each finding is
+// looked for; all of it is kept where all is to be shown, or written to a golden record.
 int run_observe(const ReplayOptions& options) {
   drivers::judge::Judge judge;
-  drivers::replay::FlowRecords records;
-  {
-    auto reader = open_replayed(options.capture);
-    Progress progress("reading");
-    std::optional<Duration> begin;
-    for (std::uint64_t count = 1;; ++count) {
-      const auto packet = reader.next();
-      if (!packet) fail_reading(options.capture, packet.error());
-      if (!*packet) break;
-      judge.take(**packet);
-      if (!begin) begin = (*packet)->time;
-      if (const auto view = drivers::PacketView::parse(**packet))
-        records.add(**packet, *view, (*packet)->time - *begin);
-      if (count % 16384 == 0) progress(count, 0);
-    }
-    judge.missed(reader.dropped());
-  }
+  judge.missed(read_all(options, "judging", [&](const auto& packet) { judge.take(packet); }));
   judge.end();
+  drivers::replay::ObservationOptions kept;
+  // One more than is shown, so that it shows where something is left out.
+  kept.context = options.context + 1;
+  if (options.shows_all || !options.golden.empty()) kept = {.context = std::nullopt, .max_flows = SIZE_MAX};
+  drivers::replay::Observation observation(judge, kept);
+  read_all(options, "looking", [&](const auto& packet) { observation.add(packet); });
   if (!options.write.empty()) {
     if (drivers::CaptureWriter::format_of(options.write) != drivers::CaptureFormat::kPcapng)
       fail(Exit::kUsage, "{} has no room for comments; end it in .pcapng", options.write);
@@ -155,8 +161,12 @@ int run_observe(const ReplayOptions& options) {
   ReplayReport report{.capture = options.capture,
                       .role = "observe",
                       .packets = judge.counts().packets,
-                      .flows = drivers::replay::reports_of(records, judge),
                       .numbers = {{"connections", judge.counts().connections}}};
+  if (observation.of_later_flows() > 0)
+    report.notes.push_back(
+        fmt::format("{} packets are of flows beyond the first {}: what is found in them is below",
+                    observation.of_later_flows(), kept.max_flows));
+  report.flows = std::move(observation).reports();
   std::set<std::uint64_t> known;  // frames
   for (const auto& flow : report.flows)
     for (const auto& finding : flow.findings) known.insert(finding.frame);
@@ -262,10 +272,9 @@ void add_replay(CLI::App& app, Selection& selected) {
   command->add_flag("--accept", options->accepts, "Show what differs, and write the golden record anew")
       ->needs(golden);
   command
-      ->add_option(
-          "--golden-mask", options->golden_masks,
-          "Fields that a new golden record does not keep (default: time,isn,ports); also: addresses, "
-          "octets, windows")
+      ->add_option("--golden-mask", options->golden_masks,
+                   "Fields that a new golden record does not keep (default: time,isn,ports; and "
+                   "identification, but for feed); also: addresses, octets, windows")
       ->type_name("NAMES")
       ->needs(golden);
   add_live_options(*command, *options);

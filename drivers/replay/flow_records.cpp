@@ -4,22 +4,24 @@
 
 namespace transom::drivers::replay {
 
-void FlowRecords::add(const CapturedPacket& packet, const PacketView& view, Duration time) {
+std::optional<FlowRecords::Placed> FlowRecords::place(const CapturedPacket& packet, const PacketView& view,
+                                                      Duration time) {
   const Place place = table_.place(packet, view);
   if (place.flow == flows_.size()) {
     flows_.push_back({.flow = table_.flows()[place.flow], .sent = {}, .initial = {}});
     counting_.emplace_back();
   }
-  const auto keep = [&](PacketRecord record) {
-    record.time = time;
-    flows_[place.flow].sent[place.side].push_back(record);
-  };
+  Placed placed{place.flow, place.side, {}};
   if (SegmentJoiner::is_wanted(view)) {
-    if (const auto whole = joiner_.add(packet, view))
-      keep(tcp_record(place.flow, place.side, whole->packet, whole->view));
+    const auto whole = joiner_.add(packet, view);
+    if (!whole) return std::nullopt;
+    placed.record = tcp_record(place.flow, place.side, whole->packet, whole->view);
   } else {
-    keep(view.tcp ? tcp_record(place.flow, place.side, packet, view) : make_record(packet, view, 0, 0, 0));
+    placed.record =
+        view.tcp ? tcp_record(place.flow, place.side, packet, view) : make_record(packet, view, 0, 0, 0);
   }
+  placed.record.time = time;
+  return placed;
 }
 
 PacketRecord FlowRecords::tcp_record(std::size_t flow, std::size_t side, const CapturedPacket& packet,

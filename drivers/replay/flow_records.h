@@ -17,8 +17,22 @@ class FlowRecords {
     std::array<std::optional<SeqNum>, 2> initial;   // of their SYNs
   };
 
+  struct Placed {
+    std::size_t flow = 0, side = 0;
+    PacketRecord record;
+  };
+
   // `time`: since the beginning. Of TCP in fragments there is one record when all of them are there.
-  void add(const CapturedPacket& packet, const PacketView& view, Duration time);
+  void add(const CapturedPacket& packet, const PacketView& view, Duration time) {
+    if (const auto placed = place(packet, view, time)) keep(*placed);
+  }
+  // The same in two steps: what is not kept has been counted all the same.
+  std::optional<Placed> place(const CapturedPacket& packet, const PacketView& view, Duration time);
+  void keep(const Placed& placed) { flows_[placed.flow].sent[placed.side].push_back(placed.record); }
+  // Would place() begin a flow for it?
+  bool begins_flow(const CapturedPacket& packet, const PacketView& view) const {
+    return table_.begins_flow(packet, view);
+  }
 
   // In the order of their first packets: the numbers of a Scene of the same packets.
   const std::vector<Entry>& flows() const { return flows_; }

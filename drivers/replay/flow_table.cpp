@@ -58,17 +58,27 @@ std::optional<std::size_t> FlowTable::find(const Flow& flow) const {
   return found != current_.end() ? std::optional(found->second.flow) : std::nullopt;
 }
 
+bool FlowTable::begins_flow(const CapturedPacket& packet, const PacketView& view) const {
+  if (view.is_fragment && view.fragment_offset != 0 && find(packet, view)) return false;
+  const auto [source, destination] = ends_of(packet, view);
+  const auto found =
+      current_.find({view.protocol, std::min(source, destination), std::max(source, destination)});
+  return found == current_.end() || begins_again(found->second, source, view.tcp ? &*view.tcp : nullptr);
+}
+
+bool FlowTable::begins_again(const Current& current, const Endpoint& source,
+                             const wire::TcpHeader* tcp) const {
+  if (tcp == nullptr || !tcp->flags.syn || tcp->flags.ack || !current.is_over()) return false;
+  return current.syn[flows_[current.flow].ends[0] == source ? 0 : 1] != tcp->sequence;
+}
+
 Place FlowTable::place(IpProtocol protocol, const Endpoint& source, const Endpoint& destination,
                        const wire::TcpHeader* tcp) {
   const Key key{protocol, std::min(source, destination), std::max(source, destination)};
   auto found = current_.find(key);
-  const bool opens = tcp != nullptr && tcp->flags.syn && !tcp->flags.ack;
-  if (found != current_.end() && opens && found->second.is_over()) {
-    const std::size_t side = flows_[found->second.flow].ends[0] == source ? 0 : 1;
-    if (found->second.syn[side] != tcp->sequence) {
-      current_.erase(found);
-      found = current_.end();
-    }
+  if (found != current_.end() && begins_again(found->second, source, tcp)) {
+    current_.erase(found);
+    found = current_.end();
   }
   if (found == current_.end()) {
     found = current_.emplace(key, Current{.flow = flows_.size(), .syn = {}}).first;

@@ -39,6 +39,9 @@ class FlowTable {
   // the old connection was closed or reset.
   Place place(const CapturedPacket& packet, const PacketView& view);
 
+  // Would place() begin a flow for it?
+  bool begins_flow(const CapturedPacket& packet, const PacketView& view) const;
+
   // The flow of a packet that is not of the capture; nullopt when it is in none.
   std::optional<std::size_t> find(const CapturedPacket& packet, const PacketView& view) const;
   // The latest flow between these ends, whichever was heard first.
@@ -69,6 +72,7 @@ class FlowTable {
 
   Place place(IpProtocol protocol, const Endpoint& source, const Endpoint& destination,
               const wire::TcpHeader* tcp);
+  bool begins_again(const Current& current, const Endpoint& source, const wire::TcpHeader* tcp) const;
 
   std::vector<Flow> flows_;
   std::map<Key, Current> current_;

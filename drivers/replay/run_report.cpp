@@ -61,22 +61,4 @@ std::vector<FlowReport> RunRecorder::reports(const FlowRecords& recorded, std::v
   return reports;
 }
 
-std::vector<FlowReport> reports_of(const FlowRecords& recorded, const judge::Judge& judge) {
-  std::vector<FlowReport> reports;
-  for (const FlowRecords::Entry& entry : recorded.flows()) {
-    FlowReport& report = reports.emplace_back();
-    report.number = reports.size() - 1;
-    report.flow = entry.flow;
-    report.is_tcp = entry.flow.protocol == IpProtocol::kTcp;
-    report.tcp.is_playable = true;
-    report.comparison = compare(entry.sent[0], entry.sent[0]);
-    report.peer = compare(entry.sent[1], entry.sent[1]);
-    report.initial = entry.initial[0];
-    report.findings = findings_about(judge, entry.flow, {true, true});
-    for (const judge::Finding& finding : report.findings)
-      report.least = std::max(report.least, likeness_of(finding.verdict));
-  }
-  return reports;
-}
-
 }  // namespace transom::drivers::replay

@@ -45,8 +45,4 @@ class RunRecorder {
   Duration first_{}, last_{};
 };
 
-// Of a capture, as if all of it had happened once more: each flow is as it was, both ends are under test.
-// `judge` has seen all of it.
-std::vector<FlowReport> reports_of(const FlowRecords& recorded, const judge::Judge& judge);
-
 }  // namespace transom::drivers::replay

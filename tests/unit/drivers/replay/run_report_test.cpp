@@ -190,18 +190,5 @@ TEST(RunReport, OfAConnectionThatNobodyHadAllIsMissing) {
   EXPECT_EQ(report.peer->rungs.size(), 4U);
 }
 
-TEST(RunReport, OfACaptureAloneHasBothEndsAndWhatIsFoundOfThem) {
-  auto segments = conversation(Port{4000}, 1000);
-  segments.back().acknowledgment += 1000;
-  judge::Judge judge;
-  for (const Segment& segment : segments) judge.take(test::tcp(segment).captured());
-  judge.end();
-  const auto reports = reports_of(recorded(segments), judge);
-  ASSERT_EQ(reports.size(), 1U);
-  EXPECT_EQ(reports[0].comparison.same + reports[0].peer->same, 6U);
-  ASSERT_EQ(reports[0].findings.size(), 1U);
-  EXPECT_EQ(reports[0].likeness(), likeness_of(reports[0].findings[0].verdict));
-}
-
 }  // namespace
 }  // namespace transom::drivers::replay
