@@ -247,6 +247,7 @@ void Connection::judge(const Scene& scene) {
   congestion_.judge(scene);
   ecn_.judge(scene);
   accurate_ecn_.judge(scene);
+  accurate_ecn_octets_.judge(scene);
 }
 
 // One that was damaged on its way says nothing about who sent it; but nobody is so unlucky four times.

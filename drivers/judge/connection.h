@@ -3,6 +3,7 @@
 
 #include <deque>
 
+#include "drivers/judge/accurate_ecn_octets.h"
 #include "drivers/judge/accurate_ecn_rules.h"
 #include "drivers/judge/acknowledgment_rules.h"
 #include "drivers/judge/challenge_rules.h"
@@ -97,6 +98,7 @@ class Connection {
   CongestionRules congestion_;
   EcnRules ecn_;
   AccurateEcnRules accurate_ecn_;
+  AccurateEcnOctets accurate_ecn_octets_;
 };
 
 }  // namespace transom::drivers::judge

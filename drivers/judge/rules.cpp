@@ -102,6 +102,7 @@ constexpr std::array kAll{
     &rule::kEceIgnored,
     &rule::kAceHandshake,
     &rule::kAceCount,
+    &rule::kAceOctets,
 };
 
 }  // namespace

@@ -226,6 +226,8 @@ inline constexpr Rule kAceHandshake{"rfc9768-3.1.1-handshake-mark", "RFC 9768 §
                                     "the handshake does not say how the peer's packet was marked", kMust};
 inline constexpr Rule kAceCount{"rfc9768-3.2.2-mark-count", "RFC 9768 §3.2.2",
                                 "counts other marks of congestion than have come", kMust};
+inline constexpr Rule kAceOctets{"rfc9768-3.2.3-octet-count", "RFC 9768 §3.2.3",
+                                 "the option counts other octets of a mark than have come", kMust};
 
 }  // namespace rule
 

@@ -71,6 +71,15 @@ void open_accurate(Talk& talk, const char* answer = "SAW", const char* third = "
   talk.first({.flags = third});
 }
 
+// Its option, which says how many octets came with ECT(0), CE and ECT(1).
+Octets octets_seen(std::uint32_t ect0, std::uint32_t ce, std::uint32_t ect1, bool ect1_first = false) {
+  Octets option{static_cast<std::uint8_t>(ect1_first ? 174 : 172), 11};
+  for (const std::uint32_t field : {ect1_first ? ect1 : ect0, ce, ect1_first ? ect0 : ect1})
+    for (const int shift : {16, 8, 0}) option.push_back(static_cast<std::uint8_t>(field >> shift));
+  option.push_back(1);
+  return option;
+}
+
 const Planted kPlanted[] = {
     // --- TCP: retransmission and congestion
     {"NoBackOff", "rfc6298-5.5-no-back-off", kViolation,
@@ -228,6 +237,49 @@ const Planted kPlanted[] = {
        talk.second({.flags = "AaW"});
      },
      at_second_without_offload()},
+    {"OctetsCountedThatDidNotCome", "rfc9768-3.2.3-octet-count", kViolation,
+     [](Talk& talk) {
+       open_accurate(talk);
+       talk.first({.flags = "AaE", .length = 500, .ecn = 2});
+       talk.second({.flags = "AaE", .options = octets_seen(502, 0, 1)});
+     },
+     [](Talk& talk) {
+       open_accurate(talk);
+       talk.first({.flags = "AaE", .length = 500, .ecn = 2});
+       talk.second({.flags = "AaE", .options = octets_seen(501, 0, 1)});
+       talk.first({.flags = "AaE", .length = 300, .ecn = 1});
+       talk.second({.flags = "AaE", .options = octets_seen(501, 0, 301, true)});
+     },
+     at_second()},
+    {"MarkedOctetsNotCounted", "rfc9768-3.2.3-octet-count", kViolation,
+     [](Talk& talk) {
+       open_accurate(talk);
+       talk.first({.flags = "AaE", .length = 500, .ecn = 3});
+       talk.second({.flags = "AaW", .options = octets_seen(1, 499, 1)});
+     },
+     [](Talk& talk) {  // out of order, counted when it came; the rest when it comes again
+       open_accurate(talk);
+       talk.first({.flags = "AaE", .length = 500, .ecn = 2});
+       talk.first({.flags = "AaE", .length = 500, .ecn = 3});
+       talk.second({.flags = "AaW", .ack = 1, .options = octets_seen(1, 500, 1)});
+       talk.first({.flags = "AaE", .seq = 1, .length = 500, .ecn = 2});
+       talk.second({.flags = "AaW", .options = octets_seen(501, 500, 1)});
+     },
+     at_second_without_offload()},
+    {"OctetCountGoesBack", "rfc9768-3.2.3-octet-count", kViolation,
+     [](Talk& talk) {
+       open_accurate(talk);
+       talk.first({.flags = "AaE", .length = 500, .ecn = 2});
+       talk.second({.flags = "AaE", .ack = 1, .options = octets_seen(501, 0, 1)});
+       talk.second({.flags = "AaE", .ack = 1, .options = octets_seen(1, 0, 1)});
+     },
+     [](Talk& talk) {  // with fields left out
+       open_accurate(talk);
+       talk.first({.flags = "AaE", .length = 500, .ecn = 2});
+       talk.second({.flags = "AaE", .ack = 1, .options = {172, 5, 0, 1, 0xf5, 1, 1, 1}});
+       talk.second({.flags = "AaE", .ack = 1, .options = {172, 2, 1, 1}});
+     },
+     at_second()},
 };
 
 }  // namespace
