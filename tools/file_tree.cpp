@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <map>
 
+#include "drivers/markup.h"
 #include "tools/failure.h"
 #include "tools/http_message.h"
 
@@ -141,10 +142,11 @@ std::string FileTree::list(const std::string& path) const {
   std::string page = fmt::format(
       "<!doctype html>\n<meta charset=\"utf-8\">\n<title>Index of {0}</title>\n<h1>Index of "
       "{0}</h1>\n<pre>\n",
-      html_escape(path));
+      drivers::escape_markup(path));
   if (path != "/") page += "<a href=\"../\">../</a>\n";
   for (const auto& [name, size] : entries) {
-    page += fmt::format("<a href=\"{}\">{}</a>  {}\n", percent_encode(name), html_escape(name), size);
+    page +=
+        fmt::format("<a href=\"{}\">{}</a>  {}\n", percent_encode(name), drivers::escape_markup(name), size);
   }
   return page + "</pre>\n";
 }

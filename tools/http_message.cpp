@@ -158,29 +158,6 @@ std::string percent_encode(std::string_view text) {
   return encoded;
 }
 
-std::string html_escape(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:
-        escaped.push_back(c);
-    }
-  }
-  return escaped;
-}
-
 bool is_safe_path(std::string_view path) {
   if (!path.starts_with('/')) return false;
   path.remove_prefix(1);

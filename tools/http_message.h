@@ -35,7 +35,6 @@ std::expected<HttpRequest, int> parse_http_head(std::string_view head);
 // "%41" to "A" and so on; nullopt for a malformed escape or an encoded NUL.
 std::optional<std::string> percent_decode(std::string_view text);
 std::string percent_encode(std::string_view text);
-std::string html_escape(std::string_view text);
 
 // True for a path that stays where it is: begins with '/', has no empty, "." or ".." component besides a
 // trailing '/'.

@@ -2,38 +2,17 @@
 
 #include <fmt/format.h>
 
+#include "drivers/markup.h"
+
 namespace transom::drivers::judge {
 
 namespace {
 
 constexpr int kLeft = 260, kRight = 860, kWidth = 1080, kRow = 26, kHead = 44, kNote = 15;
 
-std::string escaped(std::string_view text) {
-  std::string result;
-  for (const char letter : text) {
-    switch (letter) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      default:
-        result += static_cast<unsigned char>(letter) < 0x20 ? ' ' : letter;
-    }
-  }
-  return result;
-}
-
 std::string text_at(int x, int y, std::string_view anchor, std::string_view style, std::string_view text) {
   return fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"{}\" class=\"{}\">{}</text>\n", x, y, anchor,
-                     style, escaped(text));
+                     style, escape_markup(text));
 }
 
 int height_of(const Ladder& ladder) {
@@ -108,7 +87,7 @@ std::string ladder_html(const std::vector<Ladder>& ladders, std::string_view tit
       "<style>body{{font-family:sans-serif;margin:1em}}</style>\n<h1>{0}</h1>\n"
       "<p>Numbers from the SYN on; states as if all that passed had arrived. Red: sent "
       "again.</p>\n{1}</html>\n",
-      escaped(title), ladder_svg(ladders));
+      escape_markup(title), ladder_svg(ladders));
 }
 
 }  // namespace transom::drivers::judge

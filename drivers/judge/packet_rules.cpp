@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "drivers/capture/icmp_error.h"
 #include "stack/wire/checksum.h"
 #include "stack/wire/icmp.h"
 
@@ -19,11 +20,6 @@ std::uint64_t hash_of(Bytes octets) {  // FNV-1a
 
 // RFC 1122 §3.2.1.3: what no host may have as its own address.
 bool is_no_host(const IpAddress& address) { return address.is_multicast() || address.is_limited_broadcast(); }
-
-bool is_icmp_error(bool is_v4, std::uint8_t type) {
-  if (!is_v4) return type < 128;
-  return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
-}
 
 bool is_whole(const CapturedPacket& packet, const PacketView& view) {
   return !packet.is_cut() && packet.octets.size() >= view.transport_offset + view.transport_length;
@@ -177,7 +173,7 @@ void PacketRules::judge_icmp(const CapturedPacket& packet, const PacketView& vie
   const bool is_v4 = view.protocol == IpProtocol::kIcmp;
   const std::size_t there = std::min<std::size_t>(
       reader.remaining(), view.transport_length - std::min<std::uint32_t>(view.transport_length, 8));
-  if (is_icmp_error(is_v4, header->type)) {
+  if (is_icmp_error(view.protocol, header->type)) {
     judge_icmp_error(packet, view, reader.bytes(there));
     if ((is_v4 && header->type == 3 && header->code == 4) || (!is_v4 && header->type == 2))
       judge_mtu(packet, view, is_v4 ? header->rest & 0xffff : header->rest);
@@ -222,7 +218,7 @@ void PacketRules::judge_icmp_error(const CapturedPacket& packet, const PacketVie
   const bool inner_is_icmp =
       inner->protocol == (is_v4 ? IpProtocol::kIcmp : IpProtocol::kIcmpv6) && inner->fragment_offset == 0;
   constexpr std::uint8_t kRedirect = 5, kTooBig = 2, kParameterProblem = 4;
-  if (inner_is_icmp && quote.size() > inner->transport_offset && is_icmp_error(is_v4, type) &&
+  if (inner_is_icmp && quote.size() > inner->transport_offset && is_icmp_error(view.protocol, type) &&
       !(is_v4 && own_type == kRedirect))
     hooks_.found(rule::kIcmpAboutError, Verdict::kViolation, packet, view,
                  fmt::format("about an ICMP error of type {}", type));

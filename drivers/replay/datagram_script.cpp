@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "drivers/capture/icmp_error.h"
 #include "drivers/replay/fragment_joiner.h"
 #include "drivers/replay/group_flows.h"
 #include "stack/wire/icmp.h"
@@ -14,11 +15,6 @@ namespace {
 
 constexpr std::size_t kMaxOrphans = 4096;
 constexpr std::uint16_t kDns = 53, kLlmnr = 5355;
-
-bool is_icmp_error(IpProtocol protocol, std::uint8_t type) {
-  if (protocol == IpProtocol::kIcmpv6) return type < 128;
-  return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
-}
 
 bool is_of_the_link(IpProtocol protocol, std::uint8_t type) {
   return protocol == IpProtocol::kIcmpv6 && type >= 130 && type != 139 && type != 140;

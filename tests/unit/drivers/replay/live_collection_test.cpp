@@ -12,16 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 
 LiveScripts scripts_of(std::string_view capture, std::string_view role) {
-  const std::string path = input_of(capture);
-  auto first = CaptureReader::open(path);
-  const auto scene = survey(*first);
-  EXPECT_TRUE(scene);
-  const Cast cast(*scene, *Role::parse(role));
-  auto reader = CaptureReader::open(path);
-  auto made = make_scripts(*reader, *scene, cast);
-  EXPECT_TRUE(made);
-  EXPECT_FALSE(made->empty());
-  return {.tcp = std::move(*made), .datagrams = {}};
+  return {.tcp = scripts_of_case(capture, role, make_scripts), .datagrams = {}};
 }
 
 class Collection : public testing::Test {

@@ -15,17 +15,11 @@ namespace {
 using namespace std::chrono_literals;
 
 LiveScripts scripts_of(std::string_view capture, std::string_view role) {
-  const std::string path = input_of(capture);
-  auto first = CaptureReader::open(path);
-  const auto scene = survey(*first);
-  EXPECT_TRUE(scene);
-  const Cast cast(*scene, *Role::parse(role), true);
-  auto reader = CaptureReader::open(path);
-  auto made = make_datagram_scripts(*reader, *scene, cast);
-  EXPECT_TRUE(made);
-  std::erase_if(*made, [&](const auto& entry) { return entry.second.is_opener != (role == "client"); });
-  EXPECT_FALSE(made->empty());
-  return {.tcp = {}, .datagrams = std::move(*made)};
+  LiveScripts scripts{.tcp = {}, .datagrams = scripts_of_case(capture, role, make_datagram_scripts, true)};
+  std::erase_if(scripts.datagrams,
+                [&](const auto& entry) { return entry.second.is_opener != (role == "client"); });
+  EXPECT_FALSE(scripts.datagrams.empty());
+  return scripts;
 }
 
 // Two hosts, either of which may play its end.
