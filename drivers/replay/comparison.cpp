@@ -197,14 +197,18 @@ class Comparer {
   }
 
   // Where other packets were sent, a counter stands elsewhere: ours counts on from where the recorded one
-  // began.
+  // began. Behind a super-segment it may have left some out.
   void count_on() {
+    constexpr std::uint16_t kMostLeftOut = 4;
     const auto has_number = [](const PacketRecord& record) { return record.identification.value_or(0) != 0; };
     const auto first = std::ranges::find_if(recorded_, has_number);
     auto next = static_cast<std::uint16_t>(first != recorded_.end() ? *first->identification : 0);
-    for (const PacketRecord& record : actual_)
-      counts_on_.push_back(record.protocol == IpProtocol::kTcp && has_number(record) &&
-                           *record.identification == next++);
+    for (const PacketRecord& record : actual_) {
+      const auto number = static_cast<std::uint16_t>(record.identification.value_or(0));
+      const auto ahead = static_cast<std::uint16_t>(number - next);
+      counts_on_.push_back(record.protocol == IpProtocol::kTcp && number != 0 && ahead <= kMostLeftOut);
+      if (counts_on_.back()) next = static_cast<std::uint16_t>(number + 1);
+    }
   }
 
   bool has_other_identification(const PacketRecord& recorded, std::size_t j) const {

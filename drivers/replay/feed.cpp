@@ -51,7 +51,7 @@ std::optional<std::uint32_t> Feed::identification(const ip::OutgoingDatagram& da
   const auto number = flow_of_sent(packet, view);
   const auto found = number ? flows_.find(*number) : flows_.end();
   if (found == flows_.end()) return std::nullopt;
-  const auto chosen = view.tcp ? found->second.segment_identification(*view.tcp)
+  const auto chosen = view.tcp ? found->second.segment_identification(*view.tcp, datagram.packets)
                                : found->second.datagram_identification(playing_);
   // RFC 6864 §4.1: only an atomic datagram goes without.
   return chosen == 0 && !datagram.dont_fragment ? std::nullopt : chosen;

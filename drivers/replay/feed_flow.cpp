@@ -62,10 +62,12 @@ std::optional<std::uint32_t> FeedFlow::datagram_identification(const HeldPacket*
   return std::nullopt;
 }
 
-std::optional<std::uint32_t> FeedFlow::segment_identification(const wire::TcpHeader& header) {
+std::optional<std::uint32_t> FeedFlow::segment_identification(const wire::TcpHeader& header,
+                                                              std::uint32_t packets) {
   if (!numbering) return std::nullopt;
   return numbering->next(facts->kind_of(*ours, header.flags, sent.of(header.sequence),
-                                        recorded[1 - *ours].of(header.acknowledgment)));
+                                        recorded[1 - *ours].of(header.acknowledgment)),
+                         packets);
 }
 
 void FeedFlow::write_rest(const HeldPacket& first) {

@@ -62,7 +62,7 @@ struct FeedFlow {
   // recording does not tell.
   std::optional<std::uint32_t> datagram_identification(const HeldPacket* playing);
   // The same of a segment.
-  std::optional<std::uint32_t> segment_identification(const wire::TcpHeader& header);
+  std::optional<std::uint32_t> segment_identification(const wire::TcpHeader& header, std::uint32_t packets);
 
   // --- Looking ahead in what is waiting; within Host::enter() and leave()
   // What followed `first` without an answer in between was one write: PSH goes to its last segment, as

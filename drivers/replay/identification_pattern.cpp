@@ -13,7 +13,11 @@ void IdentificationPattern::add(Kind kind, std::uint16_t identification, std::ui
     of_kind.has_zero = true;
     return;
   }
-  if (!of_kind.has_zero) ++of_kind.numbered;
+  if (of_kind.has_zero) {
+    of_kind.is_numbered_again = true;
+  } else {
+    ++of_kind.numbered;
+  }
   if (!first_) {
     first_ = identification;
   } else {
@@ -29,14 +33,17 @@ std::optional<std::uint16_t> IdentificationPattern::step() const {
   return other_ == 0 ? std::optional(std::uint16_t{0}) : std::nullopt;
 }
 
-std::optional<std::uint16_t> IdentificationNumbering::next(IdentificationPattern::Kind kind) {
+std::optional<std::uint16_t> IdentificationNumbering::next(IdentificationPattern::Kind kind,
+                                                           std::uint32_t packets) {
   const auto index = static_cast<std::size_t>(kind);
   const auto& of_kind = pattern_->kinds_[index];
-  if (of_kind.has_zero && sent_[index]++ >= of_kind.numbered) return std::uint16_t{0};
-  if (!pattern_->first_) return std::nullopt;
+  const bool is_counted = of_kind.is_numbered_again && packets > 1;
+  if (of_kind.has_zero && !is_counted && sent_[index]++ >= of_kind.numbered) return std::uint16_t{0};
   const auto step = pattern_->step();
-  if (!step) return std::nullopt;
-  return static_cast<std::uint16_t>(*pattern_->first_ + *step * counted_++);
+  if (!pattern_->first_ || !step) return std::nullopt;
+  const auto number = static_cast<std::uint16_t>(*pattern_->first_ + counted_);
+  counted_ = static_cast<std::uint16_t>(counted_ + *step * packets);
+  return number;
 }
 
 }  // namespace transom::drivers::replay

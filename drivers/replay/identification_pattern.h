@@ -1,7 +1,7 @@
 // How a recorded end numbered the IPv4 packets of one TCP connection, so that a stack in its place can do the
 // same. Linux counts per connection from where chance began, and sends zero, which with DF is no number
 // (RFC 6864 §4.1), where no socket speaks: SYN-ACKs, resets, acknowledgments in TIME-WAIT. Others send zero
-// or the same value always.
+// or the same value always, or number only what a device cuts out of super-segments, as we do.
 #pragma once
 
 #include <array>
@@ -28,6 +28,7 @@ class IdentificationPattern {
   struct OfKind {
     std::uint32_t numbered = 0;  // in front of the first zero
     bool has_zero = false;
+    bool is_numbered_again = false;  // behind it
   };
   // Of the numbers that are not zero; nullopt: neither a counter nor always the same.
   std::optional<std::uint16_t> step() const;
@@ -43,8 +44,8 @@ class IdentificationNumbering {
  public:
   explicit IdentificationNumbering(const IdentificationPattern& pattern) : pattern_(&pattern) {}
 
-  // Of the next packet; nullopt where the recording does not tell.
-  std::optional<std::uint16_t> next(IdentificationPattern::Kind kind);
+  // Of the next packet, or the first of so many that go in a row; nullopt where the recording does not tell.
+  std::optional<std::uint16_t> next(IdentificationPattern::Kind kind, std::uint32_t packets = 1);
 
  private:
   const IdentificationPattern* pattern_;

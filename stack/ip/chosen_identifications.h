@@ -16,9 +16,10 @@ struct OutgoingDatagram {
   IpProtocol protocol;
   bool dont_fragment = false;  // IPv4: DF
   Bytes transport;             // its header, and perhaps some of what follows
+  std::uint32_t packets = 1;   // a super-segment: what it will be cut into at most, with numbers in a row
 };
 
-// Asked once per datagram that a transport sends; not for super-segments, which a device cuts.
+// Asked once per datagram that a transport sends.
 class ChosenIdentifications {
  public:
   // nullopt leaves it to the stack. Of IPv4 the lower 16 bits count.

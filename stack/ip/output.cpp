@@ -106,12 +106,13 @@ Result<void> Output::send_ipv4(Destination& destination, const IpAddress& source
   header.protocol = protocol;
   header.source = source;
   header.destination = destination.address;
-  if (segment_size != 0) {
-    const auto segments = static_cast<std::uint32_t>(packet.size() / segment_size + 1);
-    header.identification = Identification::next_run(destination, segments);
-  } else if (const auto chosen = identification_.chosen(
-                 {source, destination.address, protocol, dont_fragment, packet.head()})) {
+  const std::uint32_t packets =
+      segment_size != 0 ? static_cast<std::uint32_t>(packet.size() / segment_size + 1) : 1;
+  if (const auto chosen = identification_.chosen(
+          {source, destination.address, protocol, dont_fragment, packet.head(), packets})) {
     header.identification = static_cast<std::uint16_t>(*chosen);
+  } else if (segment_size != 0) {
+    header.identification = Identification::next_run(destination, packets);
   } else if (!dont_fragment) {
     header.identification = identification_.next_v4(destination);
   }  // else zero: RFC 6864 §4.1, an atomic datagram needs none

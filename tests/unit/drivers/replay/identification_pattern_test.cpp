@@ -48,6 +48,19 @@ TEST(IdentificationPattern, DuplicatesAndForgeriesDoNotHideACounter) {
   EXPECT_EQ(next_three(pattern_of({5, 8, 11, 14}, 3 * 1448)), (Numbers{5, 6, 7}));  // super-packets
 }
 
+TEST(IdentificationPattern, SuperSegmentsMayBeNumberedAlone) {  // as we do
+  const IdentificationPattern pattern = pattern_of({0, 0, 300, 301, 0, 302, 303, 0});
+  IdentificationNumbering numbering(pattern);
+  EXPECT_EQ(numbering.next(Kind::kOther), 0);
+  EXPECT_EQ(numbering.next(Kind::kOther, 3), 300);
+  EXPECT_EQ(numbering.next(Kind::kOther), 0);
+  EXPECT_EQ(numbering.next(Kind::kOther, 2), 303);
+  const IdentificationPattern counter = pattern_of({40, 41, 42});
+  IdentificationNumbering all(counter);
+  EXPECT_EQ(all.next(Kind::kOther, 3), 40);
+  EXPECT_EQ(all.next(Kind::kOther), 43);
+}
+
 TEST(IdentificationPattern, SynAcksAndResetsMayHaveNone) {  // as Linux
   IdentificationPattern pattern;
   pattern.add(Kind::kSynAck, 0, 0);
