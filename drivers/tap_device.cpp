@@ -20,6 +20,10 @@ namespace transom::drivers {
 
 namespace {
 
+// What is received at once: no more than stays in the processor's cache until it is copied to the
+// application.
+constexpr std::size_t kBatchOctets = std::size_t{512} * 1024;
+
 iovec piece(MutableBytes octets) { return {octets.data(), octets.size()}; }
 iovec piece(Bytes octets) { return {const_cast<std::uint8_t*>(octets.data()), octets.size()}; }
 
@@ -138,7 +142,8 @@ bool TapDevice::reads_on() const { return lone_frames_ < 4 || lone_frames_ % 16 
 
 std::size_t TapDevice::receive(BufferPool& pool, PacketQueue& frames, std::size_t limit, Instant) {
   std::size_t count = 0;
-  for (std::size_t reads = 0; reads < limit && descriptor_; ++reads) {
+  std::size_t octets = 0;
+  for (std::size_t reads = 0; reads < limit && octets < kBatchOctets && descriptor_; ++reads) {
     if (count == 1 && !reads_on()) {
       ++lone_frames_;
       return count;
@@ -153,6 +158,7 @@ std::size_t TapDevice::receive(BufferPool& pool, PacketQueue& frames, std::size_
         break;
       case Read::kFrame:
         ++statistics_.received;
+        octets += frame.size();
         frames.push(std::move(frame));
         if (++count > 1) lone_frames_ = 0;
         break;

@@ -74,6 +74,9 @@ class EventLoop {
   virtual Instant now() = 0;
   // Until `waiter` is woken or `deadline` has passed. The lock is given away meanwhile.
   virtual void wait(Lock& lock, Waiter& waiter, Instant deadline) = 0;
+  // What is ready now is served, without sleeping, unless another thread is at it. For a thread that has more
+  // to do and lets the devices have their turn. The lock may be given away meanwhile.
+  virtual void serve(Lock& lock, Waiter& waiter) = 0;
   // After a thread has changed something and does not wait: sends, and sees to it that somebody serves the
   // next deadline.
   virtual void settle(Instant now) = 0;

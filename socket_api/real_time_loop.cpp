@@ -91,6 +91,10 @@ void RealTimeLoop::wait(Lock& lock, Waiter& waiter, Instant deadline) {
   if (driver_ == nullptr) pass_on();
 }
 
+void RealTimeLoop::serve(Lock& lock, Waiter& waiter) {
+  if (driver_ == nullptr) drive(lock, waiter, drivers::monotonic_now());
+}
+
 void RealTimeLoop::drive(Lock& lock, Waiter& waiter, Instant deadline) {
   driver_ = &waiter;
   ++drives_;

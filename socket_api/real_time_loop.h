@@ -43,6 +43,7 @@ class RealTimeLoop final : public EventLoop {
 
   Instant now() override;
   void wait(Lock& lock, Waiter& waiter, Instant deadline) override;
+  void serve(Lock& lock, Waiter& waiter) override;
   void settle(Instant now) override;
   void interrupt() override;
 

@@ -156,4 +156,11 @@ void Session::wait(Waiter& waiter, Instant deadline) {
   stack_.host_.enter(stack_.loop_->now());
 }
 
+void Session::serve(Waiter& waiter) {
+  stack_.host_.leave();
+  stack_.pump_.transmit(now());
+  stack_.loop_->serve(lock_, waiter);
+  stack_.host_.enter(stack_.loop_->now());
+}
+
 }  // namespace transom::sockets

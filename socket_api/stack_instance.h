@@ -113,6 +113,8 @@ class Session {
   // Gives the lock away until `waiter` is woken or `deadline` has passed. Everything may have changed
   // afterwards.
   void wait(Waiter& waiter, Instant deadline);
+  // Lets the devices have their turn, without sleeping. Everything may have changed afterwards.
+  void serve(Waiter& waiter);
 
  private:
   Stack& stack_;

@@ -35,13 +35,13 @@ class HttpConversation final : public Conversation {
  public:
   explicit HttpConversation(FileTree& files) : files_(files) {}
 
-  bool proceed(tcp::Connection& connection) override {
+  Turn proceed(tcp::Connection& connection) override {
     while (true) {
       switch (send(connection)) {
         case Progress::kBroken:
-          return false;
+          return Turn::kIsOver;
         case Progress::kBlocked:
-          return true;
+          return Turn::kWaits;
         case Progress::kDone:
           break;
       }
@@ -49,9 +49,9 @@ class HttpConversation final : public Conversation {
       if (use_input()) continue;
       switch (receive(connection)) {
         case Progress::kBroken:
-          return false;
+          return Turn::kIsOver;
         case Progress::kBlocked:
-          return true;
+          return Turn::kWaits;
         case Progress::kDone:
           break;
       }

@@ -50,7 +50,9 @@ class ServiceLoop::Client final : public Member {
   }
 
   bool work() override {
-    is_over_ = !conversation_->proceed(connection_);
+    const Turn turn = conversation_->proceed(connection_);
+    is_over_ = turn == Turn::kIsOver;
+    if (turn == Turn::kHasMore) on_readiness();
     return !is_over_;
   }
 
@@ -158,8 +160,11 @@ void ServiceLoop::run() {
   while (!is_stopping_) {
     waiter.reset();
     work();
-    // What was made ready by this very work has woken the waiter already.
-    session.wait(waiter, kNever);
+    if (ready_.empty()) {
+      session.wait(waiter, kNever);
+    } else {
+      session.serve(waiter);
+    }
   }
   waiter_ = nullptr;
 }

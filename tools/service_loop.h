@@ -17,13 +17,20 @@
 
 namespace transom::tools {
 
+// How far a conversation has got.
+enum class Turn : std::uint8_t {
+  kWaits,    // until the connection is ready for more
+  kHasMore,  // to do at once, but others come first
+  kIsOver,   // the connection is to be closed
+};
+
 // What is done with one accepted connection.
 class Conversation {
  public:
   virtual ~Conversation() = default;
-  // Goes on as far as it can without waiting. False when the conversation is over: the connection is then
-  // closed.
-  virtual bool proceed(tcp::Connection& connection) = 0;
+  // Goes on without waiting, but not for so long that others have to: what a turn moves should stay in the
+  // processor's cache until the device has it.
+  virtual Turn proceed(tcp::Connection& connection) = 0;
 };
 
 using ConversationFactory = std::function<std::unique_ptr<Conversation>()>;

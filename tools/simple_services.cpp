@@ -8,6 +8,9 @@ namespace transom::tools {
 
 namespace {
 
+// Octets that a turn moves: eight super-frames of 45 segments of 1448 octets, so that none is sent half full.
+constexpr std::size_t kTurn = std::size_t{8} * 45 * 1448;
+
 // Sends from the front of `pending`. False when the connection is broken.
 bool send_some(tcp::Connection& connection, Bytes& pending) {
   while (!pending.empty()) {
@@ -20,22 +23,28 @@ bool send_some(tcp::Connection& connection, Bytes& pending) {
 
 class Echo final : public Conversation {
  public:
-  bool proceed(tcp::Connection& connection) override {
+  Turn proceed(tcp::Connection& connection) override {
     Bytes rest = kept_;
-    if (!send_some(connection, rest)) return false;
+    if (!send_some(connection, rest)) return Turn::kIsOver;
     std::array<std::uint8_t, 65536> buffer;  // NOLINT: filled before it is read
-    while (rest.empty()) {
+    Turn turn = Turn::kWaits;
+    for (std::size_t moved = 0; rest.empty();) {
+      if (moved >= kTurn) {
+        turn = Turn::kHasMore;
+        break;
+      }
       const auto received = connection.receive(buffer);
       if (received && *received == 0)
-        return false;  // the peer has finished, and everything is on its way back
-      if (!received && received.error() != Error::kWouldBlock) return false;
+        return Turn::kIsOver;  // the peer has finished, and everything is on its way back
+      if (!received && received.error() != Error::kWouldBlock) return Turn::kIsOver;
       if (!received) break;
+      moved += *received;
       rest = Bytes(buffer).first(*received);
-      if (!send_some(connection, rest)) return false;
+      if (!send_some(connection, rest)) return Turn::kIsOver;
     }
     // Reading waits for writing: what is not taken stays with the peer.
     kept_ = std::vector(rest.begin(), rest.end());
-    return true;
+    return turn;
   }
 
  private:
@@ -44,13 +53,15 @@ class Echo final : public Conversation {
 
 class Discard final : public Conversation {
  public:
-  bool proceed(tcp::Connection& connection) override {
+  Turn proceed(tcp::Connection& connection) override {
     std::array<std::uint8_t, 65536> buffer;  // NOLINT: only written
-    while (true) {
+    for (std::size_t moved = 0; moved < kTurn;) {
       const auto received = connection.receive(buffer);
-      if (!received) return received.error() == Error::kWouldBlock;
-      if (*received == 0) return false;
+      if (!received) return received.error() == Error::kWouldBlock ? Turn::kWaits : Turn::kIsOver;
+      if (*received == 0) return Turn::kIsOver;
+      moved += *received;
     }
+    return Turn::kHasMore;
   }
 };
 
@@ -75,19 +86,26 @@ const std::vector<std::uint8_t>& chargen_text() {
 
 class Chargen final : public Conversation {
  public:
-  bool proceed(tcp::Connection& connection) override {
+  Turn proceed(tcp::Connection& connection) override {
     std::array<std::uint8_t, 4096> thrown_away;  // NOLINT: only written
     while (true) {
       const auto received = connection.receive(thrown_away);
-      if (!received && received.error() != Error::kWouldBlock) return false;
+      if (!received && received.error() != Error::kWouldBlock) return Turn::kIsOver;
       if (!received) break;
-      if (*received == 0) return false;
+      if (*received == 0) return Turn::kIsOver;
     }
-    while (true) {
+    for (std::size_t left = kTurn; left > 0;) {
       if (pending_.empty()) pending_ = chargen_text();
-      if (!send_some(connection, pending_)) return false;
-      if (!pending_.empty()) return true;
+      Bytes part = pending_.first(std::min(pending_.size(), left));
+      left -= part.size();
+      pending_ = pending_.subspan(part.size());
+      if (!send_some(connection, part)) return Turn::kIsOver;
+      if (!part.empty()) {
+        pending_ = Bytes(part.data(), part.size() + pending_.size());
+        return Turn::kWaits;
+      }
     }
+    return Turn::kHasMore;
   }
 
  private:

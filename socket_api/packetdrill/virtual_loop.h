@@ -41,6 +41,7 @@ class VirtualLoop final : public EventLoop {
   // --- EventLoop
   Instant now() override { return now_; }
   void wait(Lock& lock, Waiter& waiter, Instant deadline) override;
+  void serve(Lock&, Waiter&) override { run_devices(); }
   void settle(Instant now) override { pump_.transmit(now); }
   void interrupt() override {}
 

@@ -31,6 +31,7 @@ class StandingLoop final : public EventLoop {
 
   Instant now() override { return now_; }
   void wait(Lock&, Waiter&, Instant) override { std::abort(); }  // every call is one that does not wait
+  void serve(Lock&, Waiter&) override { std::abort(); }
   void settle(Instant now) override { pump_.transmit(now); }
   void interrupt() override {}
 
