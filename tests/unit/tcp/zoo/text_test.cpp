@@ -10,7 +10,7 @@ TEST(Zoo, OneOctetPerSegmentArrivesAndCostsLittle) {
   HostUnderTest world;
   TinySender peer(world);
   const std::size_t before = world.pool().in_use(BufferSize::kFrame);
-  const std::string text = pattern(20000);
+  const std::string text = letters(20000);
   peer.dribble(text);
   EXPECT_LE(world.pool().in_use(BufferSize::kFrame) - before, 64U);
   EXPECT_EQ(read_all(world, *peer.connection), text);
@@ -21,7 +21,7 @@ TEST(Zoo, EveryOtherOctetForEverIsBounded) {
   tcp::Options options;
   options.receive_buffer = 60000;
   TinySender peer(world, {.maximum_segment_size = ZooPeer::kMss}, 65535, options);
-  const std::string text = pattern(60000);
+  const std::string text = letters(60000);
   const std::size_t before = world.pool().in_use(BufferSize::kFrame);
   for (int round = 0; round < 2; ++round) peer.dribble(text, 2, 1);  // the first octet never comes
   constexpr std::size_t kRuns = 512;                                 // of the reassembly queue
