@@ -10,7 +10,7 @@ using std::chrono::seconds;
 TEST(Zoo, AckDivisionEarnsNoMoreThanTheOctets) {  // RFC 5681 §3.1, RFC 3465
   HostUnderTest world;
   AckDivider peer(world);
-  write(world, *peer.connection, pattern(60000));
+  write(world, *peer.connection, letters(60000));
   peer.watch();
   const std::uint64_t before = peer.info().cwnd;
   peer.acknowledge_in_pieces(0, 1000, 500);
@@ -22,7 +22,7 @@ TEST(Zoo, AckDivisionEarnsNoMoreThanTheOctets) {  // RFC 5681 §3.1, RFC 3465
 TEST(Zoo, WhatWasNeverSentCannotBeAcknowledged) {  // RFC 9293 §3.10.7.4, RFC 5961 §5
   HostUnderTest world;
   ZooPeer peer(world);
-  write(world, *peer.connection, pattern(3000));
+  write(world, *peer.connection, letters(3000));
   peer.watch();
   const std::uint64_t cwnd = peer.info().cwnd;
   for (std::uint32_t i = 0; i < 1000; ++i) peer.acknowledge(3001 + i * 1000);
@@ -38,7 +38,7 @@ TEST(Zoo, OptimisticAcksDoNotOpenMoreThanTheWindow) {
   ZooPeer peer(world, {.maximum_segment_size = ZooPeer::kMss}, 20000);
   std::uint32_t acknowledged = 0;
   for (int round = 0; round < 50; ++round) {
-    write(world, *peer.connection, pattern(60000));
+    write(world, *peer.connection, letters(60000));
     peer.watch();
     EXPECT_LE(peer.highest, acknowledged + 20000U);
     acknowledged = peer.highest;  // whether it came or not
@@ -50,7 +50,7 @@ TEST(Zoo, OptimisticAcksDoNotOpenMoreThanTheWindow) {
 TEST(Zoo, LiesInSackMoveNothing) {  // RFC 2018 §5, RFC 2883, CVE-2019-11477
   HostUnderTest world;
   SackLiar peer(world);
-  write(world, *peer.connection, pattern(10000));
+  write(world, *peer.connection, letters(10000));
   peer.watch();
   const std::uint64_t in_flight = peer.info().in_flight;
   const std::uint64_t cwnd = peer.info().cwnd;
@@ -73,7 +73,7 @@ TEST(Zoo, LiesInSackMoveNothing) {  // RFC 2018 §5, RFC 2883, CVE-2019-11477
 TEST(Zoo, ManyHonestTinySackBlocksDoNotSplitTheQueue) {  // CVE-2019-11478
   HostUnderTest world;
   SackLiar peer(world);
-  write(world, *peer.connection, pattern(10000));
+  write(world, *peer.connection, letters(10000));
   peer.watch();
   for (std::uint32_t i = 1; i < 9999; i += 2) peer.report(0, i, i + 1);
   EXPECT_GE(peer.info().in_flight + 1000, peer.info().send_queue) << "less than one segment is no report";
@@ -84,7 +84,7 @@ TEST(Zoo, ManyHonestTinySackBlocksDoNotSplitTheQueue) {  // CVE-2019-11478
 TEST(Zoo, ARenegingPeerGetsEverythingAgain) {  // RFC 2018 §8
   HostUnderTest world;
   SackLiar peer(world);
-  write(world, *peer.connection, pattern(10000));
+  write(world, *peer.connection, letters(10000));
   peer.watch();
   peer.report(0, 1000, 10000);
   peer.watch();
@@ -107,7 +107,7 @@ TEST(Zoo, ARenegingPeerGetsEverythingAgain) {  // RFC 2018 §8
 TEST(Zoo, AStormOfDuplicateAcksRetransmitsOnce) {  // RFC 5681 §3.2, RFC 6582
   HostUnderTest world;
   ZooPeer peer(world, {.maximum_segment_size = ZooPeer::kMss}, 30000);
-  write(world, *peer.connection, pattern(60000));
+  write(world, *peer.connection, letters(60000));
   peer.watch();
   std::size_t first_again = 0;
   for (int i = 0; i < 10000; ++i) {
@@ -122,7 +122,7 @@ TEST(Zoo, AStormOfDuplicateAcksRetransmitsOnce) {  // RFC 5681 §3.2, RFC 6582
 TEST(Zoo, DuplicateAcksDoNotAddUp) {
   HostUnderTest world;
   ZooPeer peer(world);
-  write(world, *peer.connection, pattern(60000));
+  write(world, *peer.connection, letters(60000));
   peer.watch();
   EXPECT_EQ(peer.highest, 10000U);
   for (std::uint32_t acknowledged = 0; acknowledged <= 4000; acknowledged += 1000) {
@@ -138,11 +138,11 @@ TEST(Zoo, DuplicateAcksDoNotAddUp) {
 TEST(Zoo, AnOldEchoIsNoRoundTripTime) {  // RFC 6298 §3
   HostUnderTest world;
   ZooPeer peer(world, {.maximum_segment_size = ZooPeer::kMss, .timestamps = wire::TcpTimestamps{1, 0}});
-  write(world, *peer.connection, pattern(100));
+  write(world, *peer.connection, letters(100));
   peer.watch();
   world.advance(milliseconds(10));
   peer.acknowledge(100);
-  write(world, *peer.connection, pattern(100));
+  write(world, *peer.connection, letters(100));
   peer.watch();
   const std::uint32_t first_copy = peer.timestamp_echo;
   for (int i = 0; i < 6; ++i) {  // each answer is lost

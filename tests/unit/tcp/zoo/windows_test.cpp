@@ -10,7 +10,7 @@ using std::chrono::seconds;
 TEST(Zoo, AShrunkWindowStopsNewDataAndNotTheConnection) {  // RFC 9293 SHLD-14 to SHLD-18, MUST-34
   HostUnderTest world;
   ZooPeer peer(world, {.maximum_segment_size = ZooPeer::kMss}, 10000);
-  write(world, *peer.connection, pattern(20000));
+  write(world, *peer.connection, letters(20000));
   peer.watch();
   ASSERT_EQ(peer.highest, 10000U);
   peer.acknowledge(1000, 10);  // the right edge goes from 10000 to 1010
@@ -34,7 +34,7 @@ TEST(Zoo, AShrunkWindowStopsNewDataAndNotTheConnection) {  // RFC 9293 SHLD-14 t
 TEST(Zoo, AWindowThatIsShutForEverIsProbedLessAndLess) {  // RFC 9293 MUST-36, MUST-37, SHLD-29, SHLD-30
   HostUnderTest world;
   ShutWindow peer(world, 1000);
-  write(world, *peer.connection, pattern(5000));
+  write(world, *peer.connection, letters(5000));
   peer.watch();
   peer.acknowledge(1000, 0);
   const std::size_t first_minute = peer.answer_for(minutes(1), 1000);
@@ -50,7 +50,7 @@ TEST(Zoo, ASilentShutWindowEndsAtTheUserTimeout) {
   tcp::Options options;
   options.user_timeout = 30'000;
   ShutWindow peer(world, 1000, options);
-  write(world, *peer.connection, pattern(5000));
+  write(world, *peer.connection, letters(5000));
   peer.watch();
   peer.acknowledge(1000, 0);
   world.advance(minutes(3));
@@ -75,7 +75,7 @@ TEST(Zoo, ShuttingTheReceivingSideLeavesWhatIsQueued) {
   tcp::Options options;
   options.receive_buffer = 2000;
   ZooPeer peer(world, {.maximum_segment_size = ZooPeer::kMss}, 65535, options);
-  const std::string text = pattern(2000);
+  const std::string text = letters(2000);
   peer.send_next(".", std::string_view(text).substr(0, 1000));
   peer.send_next(".", std::string_view(text).substr(1000));
   world.advance(seconds(1));
