@@ -15,6 +15,7 @@ namespace transom::sockets {
 namespace {
 
 constexpr Duration kGrace = std::chrono::milliseconds(1);
+constexpr Duration kVisitInterval = std::chrono::microseconds(50);
 constexpr Duration kLongestGrace = std::chrono::milliseconds(8);
 
 drivers::FileDescriptor make_event() {
@@ -132,10 +133,20 @@ void RealTimeLoop::pass_on() {
 void RealTimeLoop::settle(Instant now) {
   pump_.transmit(now);
   if (driver_ == nullptr) {
+    if (now - last_served_ >= kVisitInterval) visit(now);
     if (sleepers_.empty()) call_background();
   } else if (sleeps_too_long(driver_poller_)) {
     kick(driver_poller_);
   }
+}
+
+void RealTimeLoop::visit(Instant now) {
+  last_served_ = now;
+  ++visits_;
+  visited_.clear();
+  pump_.append_descriptors(visited_);
+  for (pollfd& entry : visited_) entry.revents = POLLIN;  // there may be something
+  pump_.run(visited_, now);
 }
 
 bool RealTimeLoop::sleeps_too_long(const Poller& poller) const {
@@ -207,7 +218,9 @@ void RealTimeLoop::poll(Lock& lock, Poller& poller, Instant limit) {
     return;  // woken by the same, and nearer to who waits
   const std::span<const pollfd> polled = poller.descriptors;
   wake_watchers(polled.subspan(devices_end));
-  pump_.run(polled.subspan(1, devices_end - 1), drivers::monotonic_now());
+  const Instant now = drivers::monotonic_now();
+  if (&poller == &driver_poller_) last_served_ = now;
+  pump_.run(polled.subspan(1, devices_end - 1), now);
 }
 
 // Without the lock: others may change what they like, and kick. Only the driver uses busy_poll_.
@@ -234,6 +247,7 @@ int RealTimeLoop::poll_for_driver() {
 
 void RealTimeLoop::run_in_background() {
   std::uint64_t seen = drives_;
+  std::uint64_t seen_visits = visits_;
   Duration grace = kGrace;
   while (!is_stopping_) {
     if (std::exchange(seen, drives_) != drives_) {
@@ -242,6 +256,10 @@ void RealTimeLoop::run_in_background() {
       continue;
     }
     grace = kGrace;
+    if (std::exchange(seen_visits, visits_) != visits_) {
+      pause_background(grace);
+      continue;
+    }
     Lock held = lock();
     if (seen != drives_ || is_stopping_) continue;
     if (driver_ == nullptr) {

@@ -9,9 +9,12 @@
 // (kGrace, longer the longer threads have driven without a pause): a thread that sends and receives in turns
 // drives again and again, and waking another thread each time would cost more than the work. It looks without
 // taking the lock, so that it is in nobody's way. Nor is it stopped when a thread starts to wait: both are
-// then in ppoll(), and the background thread notices when it next wakes up.
+// then in ppoll(), and the background thread notices when it next wakes up. A thread that sends and does not
+// wait visits the devices now and then (kVisitInterval) on its way out of a call, and takes the
+// acknowledgments itself: they would wake the background thread, which would then want the lock.
 //
-//   background:   TICKING ──nobody drove for kGrace──► POLLING        POLLING ──somebody drives──► TICKING
+//   background:   TICKING ──nobody drove or visited for kGrace──► POLLING
+//                 POLLING ──somebody drives or visits──► TICKING
 //                 TICKING ──the same thread drove for kGrace──► ASLEEP ──that thread leaves──► TICKING
 //
 // A thread that changes something while another is in ppoll() wakes it only when it would otherwise sleep too
@@ -62,6 +65,7 @@ class RealTimeLoop final : public EventLoop {
   void drive(Lock& lock, Waiter& waiter, Instant deadline);
   void sleep(Lock& lock, Waiter& waiter, Instant deadline);
   void pass_on();
+  void visit(Instant now);
   void poll(Lock& lock, Poller& poller, Instant limit);
   int poll_for_driver();
   bool watches_more_than(const Poller& poller, const Waiter& waiter) const;
@@ -76,7 +80,10 @@ class RealTimeLoop final : public EventLoop {
   Pump& pump_;
   Waiter* driver_ = nullptr;
   std::atomic<std::uint64_t> drives_ = 0;  // changes whenever a thread starts or stops driving
-  std::list<Waiter*> sleepers_;            // neither woken nor driving
+  std::atomic<std::uint64_t> visits_ = 0;
+  Instant last_served_{};        // the devices, but by the background thread
+  std::vector<pollfd> visited_;  // kept for its memory
+  std::list<Waiter*> sleepers_;  // neither woken nor driving
   Poller driver_poller_;
   BusyPoll busy_poll_;
 

@@ -35,23 +35,27 @@ class HttpConversation final : public Conversation {
  public:
   explicit HttpConversation(FileTree& files) : files_(files) {}
 
-  Turn proceed(tcp::Connection& connection) override {
+  Turn proceed(tcp::Connection& connection, std::size_t& budget) override {
     while (true) {
-      switch (send(connection)) {
+      switch (send(connection, budget)) {
         case Progress::kBroken:
           return Turn::kIsOver;
         case Progress::kBlocked:
           return Turn::kWaits;
+        case Progress::kSpent:
+          return Turn::kHasMore;
         case Progress::kDone:
           break;
       }
       if (step_ == Step::kLingering && !std::exchange(has_shut_down_, true)) connection.shutdown_send();
       if (use_input()) continue;
-      switch (receive(connection)) {
+      switch (receive(connection, budget)) {
         case Progress::kBroken:
           return Turn::kIsOver;
         case Progress::kBlocked:
           return Turn::kWaits;
+        case Progress::kSpent:
+          return Turn::kHasMore;
         case Progress::kDone:
           break;
       }
@@ -59,7 +63,7 @@ class HttpConversation final : public Conversation {
   }
 
  private:
-  enum class Progress : std::uint8_t { kDone, kBlocked, kBroken };
+  enum class Progress : std::uint8_t { kDone, kBlocked, kSpent, kBroken };
   enum class Step : std::uint8_t {
     kHead,       // a request is expected or has begun
     kBody,       // `body_left_` octets of it are to come
@@ -71,7 +75,7 @@ class HttpConversation final : public Conversation {
 
   // --- output: text, then a part of a file
 
-  Progress send(tcp::Connection& connection) {
+  Progress send(tcp::Connection& connection, std::size_t& budget) {
     while (text_sent_ < text_.size()) {
       const Bytes rest = as_bytes(text_).subspan(text_sent_);
       // The head of a file goes into one segment with the file's beginning.
@@ -82,7 +86,8 @@ class HttpConversation final : public Conversation {
     text_.clear();
     text_sent_ = 0;
     while (file_left_ > 0) {
-      const Progress progress = send_file_part(connection);
+      if (budget == 0) return Progress::kSpent;
+      const Progress progress = send_file_part(connection, budget);
       if (progress != Progress::kDone) return progress;
     }
     file_.reset();
@@ -90,7 +95,7 @@ class HttpConversation final : public Conversation {
   }
 
   // One part, as large as the send buffer has room for: what is read is sent at once.
-  Progress send_file_part(tcp::Connection& connection) {
+  Progress send_file_part(tcp::Connection& connection, std::size_t& budget) {
     const std::size_t queued = connection.unacked_octets();
     const std::size_t room = queued < kSendBuffer ? kSendBuffer - queued : 0;
     if (room == 0) return Progress::kBlocked;
@@ -105,16 +110,19 @@ class HttpConversation final : public Conversation {
     if (!sent) return sent.error() == Error::kWouldBlock ? Progress::kBlocked : Progress::kBroken;
     file_offset_ += *sent;
     file_left_ -= *sent;
+    budget -= std::min(budget, *sent);
     return Progress::kDone;
   }
 
   // --- input
 
-  Progress receive(tcp::Connection& connection) {
+  Progress receive(tcp::Connection& connection, std::size_t& budget) {
+    if (budget == 0) return Progress::kSpent;
     std::array<std::uint8_t, kChunk> buffer;  // NOLINT: only the part that was received is read
     const auto received = connection.receive(buffer);
     if (!received) return received.error() == Error::kWouldBlock ? Progress::kBlocked : Progress::kBroken;
     if (*received == 0) return Progress::kBroken;  // nothing more will come; what was asked for has been sent
+    budget -= std::min(budget, *received);
     const Bytes octets = Bytes(buffer).first(*received);
     if (step_ == Step::kLingering) return Progress::kDone;
     if (step_ == Step::kBody && input_.empty()) {  // past the input buffer

@@ -7,6 +7,11 @@
 
 namespace transom::tools {
 
+namespace {
+// Octets: eight super-frames of 45 segments of 1448 octets, so that none is sent half full.
+constexpr std::size_t kBudget = std::size_t{8} * 45 * 1448;
+}  // namespace
+
 // A socket that tells the loop when it is ready.
 class ServiceLoop::Member : public ReadinessListener {
  public:
@@ -23,7 +28,7 @@ class ServiceLoop::Member : public ReadinessListener {
   void take_from_queue() { is_queued_ = false; }
 
   // False: to be removed.
-  virtual bool work() = 0;
+  virtual bool work(std::size_t& budget) = 0;
 
  protected:
   ServiceLoop& loop_;
@@ -49,8 +54,8 @@ class ServiceLoop::Client final : public Member {
     }
   }
 
-  bool work() override {
-    const Turn turn = conversation_->proceed(connection_);
+  bool work(std::size_t& budget) override {
+    const Turn turn = conversation_->proceed(connection_, budget);
     is_over_ = turn == Turn::kIsOver;
     if (turn == Turn::kHasMore) on_readiness();
     return !is_over_;
@@ -70,7 +75,7 @@ class ServiceLoop::Acceptor final : public Member {
   }
   ~Acceptor() override { listener_.close(); }
 
-  bool work() override {
+  bool work(std::size_t&) override {
     while (const auto accepted = listener_.accept()) {
       auto client = std::make_unique<Client>(loop_, **accepted, factory_());
       Member& member = *client;
@@ -92,7 +97,7 @@ class ServiceLoop::Datagrams final : public Member {
     socket_->set_listener(this);
   }
 
-  bool work() override {
+  bool work(std::size_t&) override {
     handler_(*socket_);
     return true;
   }
@@ -170,11 +175,12 @@ void ServiceLoop::run() {
 }
 
 void ServiceLoop::work() {
-  std::vector<Member*> ready;
-  ready.swap(ready_);
-  for (Member* member : ready) {
-    member->take_from_queue();
-    if (!member->work()) remove(*member);
+  std::size_t budget = kBudget;
+  for (std::size_t left = ready_.size(); left > 0 && budget > 0; --left) {
+    Member& member = *ready_.front();
+    ready_.pop_front();
+    member.take_from_queue();
+    if (!member.work(budget)) remove(member);
   }
 }
 

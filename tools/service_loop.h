@@ -5,6 +5,7 @@
 // have said that they are ready.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <thread>
@@ -28,9 +29,10 @@ enum class Turn : std::uint8_t {
 class Conversation {
  public:
   virtual ~Conversation() = default;
-  // Goes on without waiting, but not for so long that others have to: what a turn moves should stay in the
-  // processor's cache until the device has it.
-  virtual Turn proceed(tcp::Connection& connection) = 0;
+  // Goes on as far as it can without waiting and without moving more than `budget` octets, from which it
+  // takes what it has moved. The budget is that of all who are ready: what they move should still be in the
+  // processor's cache when the device has its turn.
+  virtual Turn proceed(tcp::Connection& connection, std::size_t& budget) = 0;
 };
 
 using ConversationFactory = std::function<std::unique_ptr<Conversation>()>;
@@ -66,7 +68,7 @@ class ServiceLoop {
   sockets::Waiter* waiter_ = nullptr;  // of the thread, while it runs
   bool is_stopping_ = false;
   std::unordered_map<Member*, std::unique_ptr<Member>> members_;
-  std::vector<Member*> ready_;
+  std::deque<Member*> ready_;
   std::size_t connections_ = 0;
   std::thread thread_;
 };

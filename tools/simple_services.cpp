@@ -8,8 +8,7 @@ namespace transom::tools {
 
 namespace {
 
-// Octets that a turn moves: eight super-frames of 45 segments of 1448 octets, so that none is sent half full.
-constexpr std::size_t kTurn = std::size_t{8} * 45 * 1448;
+void spend(std::size_t& budget, std::size_t octets) { budget -= std::min(budget, octets); }
 
 // Sends from the front of `pending`. False when the connection is broken.
 bool send_some(tcp::Connection& connection, Bytes& pending) {
@@ -23,13 +22,13 @@ bool send_some(tcp::Connection& connection, Bytes& pending) {
 
 class Echo final : public Conversation {
  public:
-  Turn proceed(tcp::Connection& connection) override {
+  Turn proceed(tcp::Connection& connection, std::size_t& budget) override {
     Bytes rest = kept_;
     if (!send_some(connection, rest)) return Turn::kIsOver;
     std::array<std::uint8_t, 65536> buffer;  // NOLINT: filled before it is read
     Turn turn = Turn::kWaits;
-    for (std::size_t moved = 0; rest.empty();) {
-      if (moved >= kTurn) {
+    while (rest.empty()) {
+      if (budget == 0) {
         turn = Turn::kHasMore;
         break;
       }
@@ -38,7 +37,7 @@ class Echo final : public Conversation {
         return Turn::kIsOver;  // the peer has finished, and everything is on its way back
       if (!received && received.error() != Error::kWouldBlock) return Turn::kIsOver;
       if (!received) break;
-      moved += *received;
+      spend(budget, *received);
       rest = Bytes(buffer).first(*received);
       if (!send_some(connection, rest)) return Turn::kIsOver;
     }
@@ -53,13 +52,13 @@ class Echo final : public Conversation {
 
 class Discard final : public Conversation {
  public:
-  Turn proceed(tcp::Connection& connection) override {
+  Turn proceed(tcp::Connection& connection, std::size_t& budget) override {
     std::array<std::uint8_t, 65536> buffer;  // NOLINT: only written
-    for (std::size_t moved = 0; moved < kTurn;) {
+    while (budget > 0) {
       const auto received = connection.receive(buffer);
       if (!received) return received.error() == Error::kWouldBlock ? Turn::kWaits : Turn::kIsOver;
       if (*received == 0) return Turn::kIsOver;
-      moved += *received;
+      spend(budget, *received);
     }
     return Turn::kHasMore;
   }
@@ -86,7 +85,7 @@ const std::vector<std::uint8_t>& chargen_text() {
 
 class Chargen final : public Conversation {
  public:
-  Turn proceed(tcp::Connection& connection) override {
+  Turn proceed(tcp::Connection& connection, std::size_t& budget) override {
     std::array<std::uint8_t, 4096> thrown_away;  // NOLINT: only written
     while (true) {
       const auto received = connection.receive(thrown_away);
@@ -94,10 +93,10 @@ class Chargen final : public Conversation {
       if (!received) break;
       if (*received == 0) return Turn::kIsOver;
     }
-    for (std::size_t left = kTurn; left > 0;) {
+    while (budget > 0) {
       if (pending_.empty()) pending_ = chargen_text();
-      Bytes part = pending_.first(std::min(pending_.size(), left));
-      left -= part.size();
+      Bytes part = pending_.first(std::min(pending_.size(), budget));
+      spend(budget, part.size());
       pending_ = pending_.subspan(part.size());
       if (!send_some(connection, part)) return Turn::kIsOver;
       if (!part.empty()) {

@@ -100,9 +100,9 @@ def transom(name, *flags):
     return Contestant(name, side, {4: "10.9.0.2", 6: "fd09::2"}, process, [side])
 
 
-def zero_copy(name):
+def zero_copy(name, service):
     side = Side(name)
-    return Contestant(name, side, {4: "10.9.4.2", 6: "fd09:4::2"}, side.start(BIN / "zero_copy_peer", "tap0"), [side])
+    return Contestant(name, side, {4: "10.9.4.2", 6: "fd09:4::2"}, side.start(BIN / "zero_copy_peer", "tap0", service), [side])
 
 
 def kernel_program(name, *command, until):
@@ -173,7 +173,8 @@ MAKERS = {
     "transom-pair": lambda: Contestant("transom-pair", side := Side("transom-pair"), {4: "10.9.0.2"}, None, [side]),  # for who runs one itself
     "transom-plain": lambda: transom("transom-plain", "--no-offload"),
     "transom-alone": lambda: transom("transom-alone"),
-    "zero-copy": lambda: zero_copy("zero-copy"),
+    "tx-zero-copy": lambda: zero_copy("tx-zero-copy", "chargen"),
+    "rx-zero-copy": lambda: zero_copy("rx-zero-copy", "discard"),
     "transom-spin": lambda: transom("transom-spin", "--busy-poll", "100"),
     "cubic": lambda: kernel("cubic"),
     "cubic-spin": lambda: kernel("cubic-spin", environment=SPIN),

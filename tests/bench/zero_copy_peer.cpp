@@ -1,10 +1,11 @@
-// zero_copy_peer TAP: discards what comes to port 9 and sends without end from port 19, with the calls that
-// do not copy (socket_api/zero_copy.h). 10.9.4.2 and fd09:4::2; the kernel's end is .1.
+// zero_copy_peer TAP discard|chargen: takes what comes to port 9, or sends without end from port 19, with the
+// calls that do not copy (socket_api/zero_copy.h). One thread, one connection after the other. 10.9.4.2 and
+// fd09:4::2; the kernel's end is .1.
 #include <fmt/format.h>
 
 #include <cstdio>
 #include <cstdlib>
-#include <thread>
+#include <string_view>
 
 #include "drivers/network_setup.h"
 #include "drivers/tap_device.h"
@@ -32,20 +33,20 @@ void generate(TcpStream stream, OutgoingBuffer& text) {
   }
 }
 
-// One connection after the other.
 template <typename Serve>
-std::thread serve(Stack& stack, std::uint16_t port, Serve serve_one) {
+void serve(Stack& stack, std::uint16_t port, Serve serve_one) {
   auto listener = TcpListener::listen(stack, {IpAddress::any(IpFamily::kIpv6), Port{port}});
   if (!listener) give_up("cannot listen");
-  return std::thread([listener = std::move(*listener), serve_one]() mutable {
-    while (auto stream = listener.accept()) serve_one(std::move(*stream));
-  });
+  std::puts("ready");
+  std::fflush(stdout);
+  while (auto stream = listener->accept()) serve_one(std::move(*stream));
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) give_up("zero_copy_peer TAP");
+  const std::string_view service = argc == 3 ? argv[2] : "";
+  if (service != "discard" && service != "chargen") give_up("usage: zero_copy_peer TAP discard|chargen");
   Stack stack;
   auto device = drivers::open_tap({.name = argv[1]});
   if (!device) give_up(device.error().message);
@@ -62,13 +63,10 @@ int main(int argc, char** argv) {
 
   auto text = OutgoingBuffer::allocate(stack);
   if (!text) give_up("no buffer");
-  const MutableBytes room = text->room();
+  constexpr std::size_t kSuperFrame = std::size_t{45} * 1448;  // what one takes, of segments with timestamps
+  const MutableBytes room = text->room().first(kSuperFrame);
   for (std::size_t i = 0; i < room.size(); ++i) room[i] = static_cast<std::uint8_t>(' ' + i % 95);
   text->fill(room.size());
-  std::thread discards = serve(stack, 9, discard);
-  std::thread generates = serve(stack, 19, [&](TcpStream stream) { generate(std::move(stream), *text); });
-  std::puts("ready");
-  std::fflush(stdout);
-  discards.join();
-  generates.join();
+  if (service == "discard") serve(stack, 9, discard);
+  serve(stack, 19, [&](TcpStream stream) { generate(std::move(stream), *text); });
 }
