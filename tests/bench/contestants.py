@@ -1,8 +1,10 @@
 """Who serves in a measurement, and where: namespaces, devices, and the program at the other end of them."""
 
+import contextlib
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -47,6 +49,7 @@ class Side:
     def close(self):
         for process in self.processes:
             process.terminate()
+            process.send_signal(signal.SIGCONT)
             process.wait(10)
         subprocess.run(["ip", "netns", "delete", self.namespace], check=False)
 
@@ -56,6 +59,20 @@ class Contestant:
 
     def __init__(self, name, client, addresses, process, sides):
         self.name, self.client, self.addresses, self.process, self.sides = name, client, addresses, process, sides
+        self.spins = name.endswith("-spin")
+        if self.spins:
+            process.send_signal(signal.SIGSTOP)
+
+    @contextlib.contextmanager
+    def at_work(self):
+        """One that looks for work again and again stands still while others are measured."""
+        if self.spins:
+            self.process.send_signal(signal.SIGCONT)
+        try:
+            yield
+        finally:
+            if self.spins:
+                self.process.send_signal(signal.SIGSTOP)
 
     def place(self, core):
         """Puts the server on a core; None: on any."""

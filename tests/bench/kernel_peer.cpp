@@ -198,15 +198,17 @@ void play_requests(int descriptor, double seconds) {
       static_cast<double>(times.size()) / total, at(0.5), at(0.99), at(0.999), times.size());
 }
 
-// Some at a time, or their SYNs would not find room with who listens.
+// Some at a time, or their SYNs would not find room with who listens. Closed by resets, as above.
 void hold(const Destination& destination, std::size_t count) {
   constexpr std::size_t kAtATime = 64;
+  const linger at_once{1, 0};
   allow_many_descriptors();
   std::vector<pollfd> entries;
   for (std::size_t held = 0; held < count; held += entries.size()) {
     entries.clear();
     for (std::size_t i = held; i < std::min(count, held + kAtATime); ++i) {
       const int descriptor = destination.socket_of(SOCK_STREAM | SOCK_NONBLOCK);
+      setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
       if (connect(descriptor, reinterpret_cast<const sockaddr*>(&destination.address), destination.size) !=
               0 &&
           errno != EINPROGRESS)

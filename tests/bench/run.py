@@ -110,7 +110,7 @@ class IdleMemory:
     key, families = "octets", (4,)
 
     def __init__(self, count, who):
-        self.title, self.count, self.who = f"memory of an idle connection, {count} held", count, who
+        self.title, self.count, self.who = f"memory of an idle connection, {count:,} held", count, who
         self.known = {}
 
     def measure(self, contestant, family, _seconds):
@@ -158,6 +158,7 @@ RENO = {"KERNEL_PEER_CONGESTION_CONTROL": "reno"}
 BULK = "gbit_per_s"
 # `who`: the column, and who is in it. "transom" is what the others are held against.
 WORK = [
+    IdleMemory(10_000, {"transom": "transom", "lwip": "lwip", "gvisor": "gvisor"}),  # first, while nothing was freed
     Work("bulk, server sends", "sink", 19, BULK, {"transom": "transom", "limit": "tx-copy", "no copy": "tx", "reno": "reno", **PEERS}, families=(4, 6)),
     Work("bulk, server receives, client CUBIC", "source", 9, BULK, {"transom": "transom", "limit": "rx-copy", "no copy": "rx", **PEERS}, families=(4, 6)),
     Work("bulk, server receives, client Reno", "source", 9, BULK, {"transom": "transom", "limit": "rx-copy", "no copy": "rx", "reno": "reno"},
@@ -186,14 +187,10 @@ WORK = [
       for what, key in (("p50", "p50_us"), ("p99", "p99_us"))],
     Work("connections, 1 at a time", "connect", 9, "connections_per_s", {"transom": "transom", **PEERS}, families=(4, 6)),
     Work("connections, 64 at a time", "connect", 9, "connections_per_s", {"transom": "transom", **PEERS}, (64,), families=(4, 6)),
-    AmongHeld(10_000, "connections, 64 at a time, 10,000 held", "connect", 9, "connections_per_s", {"transom": "transom", **PEERS}, arguments=(64,)),
-    AmongHeld(100_000, "connections, 64 at a time, 100,000 held", "connect", 9, "connections_per_s", {"transom": "transom", "alone": "transom-alone"},
-              arguments=(64,)),
     Work("UDP datagrams echoed, 64 in flight", "datagrams", 7, "datagrams_per_s", {"transom": "transom", **PEERS}, (64,), families=(4, 6)),
     ProcessorTime("processor time of both ends for a KiB, server sends", "sink", 19, 1024, {"transom": "transom", **PEERS}),
     ProcessorTime("processor time of both ends for a KiB, server receives", "source", 9, 1024, {"transom": "transom", **PEERS}),
     ProcessorTime("processor time of both ends for a datagram and its echo", "datagrams", 7, 1, {"transom": "transom", **PEERS}),
-    IdleMemory(10_000, {"transom": "transom", "lwip": "lwip", "gvisor": "gvisor"}),
     Program("nginx under transom run, HTTP requests, 32 connections", "requests_per_s", {"transom": "nginx-run", "cubic": "nginx-kernel"},
             lambda address, seconds: ("wrk", "-t", 1, "-c", 32, "-d", max(1, round(seconds)), f"http://{address}/1k"), r"Requests/sec: *([0-9.]+)"),
     Program("redis under transom run, PING, 1 client", "requests_per_s", {"transom": "redis-run", "cubic": "redis-kernel"},
@@ -203,6 +200,10 @@ WORK = [
             lambda address, seconds: ("redis-benchmark", "-h", address, "-t", "ping_mbulk", "-c", 50, "-n", int(50_000 * seconds), "--csv"),
             r'^"PING_MBULK","([0-9.]+)"'),
     Iperf3(),
+    # Last: it takes a while until so many are closed.
+    AmongHeld(10_000, "connections, 64 at a time, 10,000 held", "connect", 9, "connections_per_s", {"transom": "transom", **PEERS}, arguments=(64,)),
+    AmongHeld(100_000, "connections, 64 at a time, 100,000 held", "connect", 9, "connections_per_s", {"alone": "transom-alone", "transom": "transom"},
+              arguments=(64,)),
 ]
 COLUMNS = ["limit", "no copy", "cubic", "reno", "lwip", "gvisor", "copying", "native", "alone"]
 UNITS = {BULK: "Gbit/s", "p50_us": "µs", "p99_us": "µs", "p999_us": "µs", "connections_per_s": "/s", "datagrams_per_s": "/s", "requests_per_s": "/s",
@@ -226,7 +227,8 @@ def row(work, family, figures):
 def measure(work, contestant, family, seconds):
     """None when it fails, which is said: the other figures are not lost for it."""
     try:
-        return work.measure(contestant, family, seconds)
+        with contestant.at_work():
+            return work.measure(contestant, family, seconds)
     except subprocess.CalledProcessError as error:
         print(f"{work.title}, {contestant.name}: {error.stderr.strip()}", file=sys.stderr)
         return None
