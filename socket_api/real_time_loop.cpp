@@ -145,7 +145,7 @@ void RealTimeLoop::visit(Instant now) {
   ++visits_;
   visited_.clear();
   pump_.append_descriptors(visited_);
-  for (pollfd& entry : visited_) entry.revents = POLLIN;  // there may be something
+  poll_until(visited_, now);
   pump_.run(visited_, now);
 }
 
