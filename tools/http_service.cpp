@@ -37,28 +37,11 @@ class HttpConversation final : public Conversation {
 
   Turn proceed(tcp::Connection& connection, std::size_t& budget) override {
     while (true) {
-      switch (send(connection, budget)) {
-        case Progress::kBroken:
-          return Turn::kIsOver;
-        case Progress::kBlocked:
-          return Turn::kWaits;
-        case Progress::kSpent:
-          return Turn::kHasMore;
-        case Progress::kDone:
-          break;
-      }
+      if (const Progress sent = send(connection, budget); sent != Progress::kDone) return turn_after(sent);
       if (step_ == Step::kLingering && !std::exchange(has_shut_down_, true)) connection.shutdown_send();
       if (use_input()) continue;
-      switch (receive(connection, budget)) {
-        case Progress::kBroken:
-          return Turn::kIsOver;
-        case Progress::kBlocked:
-          return Turn::kWaits;
-        case Progress::kSpent:
-          return Turn::kHasMore;
-        case Progress::kDone:
-          break;
-      }
+      if (const Progress received = receive(connection, budget); received != Progress::kDone)
+        return turn_after(received);
     }
   }
 
@@ -72,6 +55,11 @@ class HttpConversation final : public Conversation {
     kTrailer,    // lines behind the last chunk
     kLingering,  // answered; what the peer still sends is thrown away until it closes
   };
+
+  static Turn turn_after(Progress progress) {
+    if (progress == Progress::kBroken) return Turn::kIsOver;
+    return progress == Progress::kSpent ? Turn::kHasMore : Turn::kWaits;
+  }
 
   // --- output: text, then a part of a file
 
@@ -110,7 +98,7 @@ class HttpConversation final : public Conversation {
     if (!sent) return sent.error() == Error::kWouldBlock ? Progress::kBlocked : Progress::kBroken;
     file_offset_ += *sent;
     file_left_ -= *sent;
-    budget -= std::min(budget, *sent);
+    spend(budget, *sent);
     return Progress::kDone;
   }
 
@@ -122,7 +110,7 @@ class HttpConversation final : public Conversation {
     const auto received = connection.receive(buffer);
     if (!received) return received.error() == Error::kWouldBlock ? Progress::kBlocked : Progress::kBroken;
     if (*received == 0) return Progress::kBroken;  // nothing more will come; what was asked for has been sent
-    budget -= std::min(budget, *received);
+    spend(budget, *received);
     const Bytes octets = Bytes(buffer).first(*received);
     if (step_ == Step::kLingering) return Progress::kDone;
     if (step_ == Step::kBody && input_.empty()) {  // past the input buffer

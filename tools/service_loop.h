@@ -5,6 +5,7 @@
 // have said that they are ready.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -24,6 +25,8 @@ enum class Turn : std::uint8_t {
   kHasMore,  // to do at once, but others come first
   kIsOver,   // the connection is to be closed
 };
+
+inline void spend(std::size_t& budget, std::size_t octets) { budget -= std::min(budget, octets); }
 
 // What is done with one accepted connection.
 class Conversation {

@@ -8,8 +8,6 @@ namespace transom::tools {
 
 namespace {
 
-void spend(std::size_t& budget, std::size_t octets) { budget -= std::min(budget, octets); }
-
 // Sends from the front of `pending`. False when the connection is broken.
 bool send_some(tcp::Connection& connection, Bytes& pending) {
   while (!pending.empty()) {
