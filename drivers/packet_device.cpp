@@ -5,15 +5,13 @@
 #include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
-#include <net/if.h>
-#include <net/if_arp.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
 #include <cstring>
 
 #include "drivers/datagram_train.h"
+#include "drivers/ethernet_interface.h"
 #include "drivers/file_descriptor.h"
 #include "drivers/network_setup.h"
 #include "drivers/packet_ring.h"
@@ -32,7 +30,7 @@ iovec piece(Bytes octets) { return {const_cast<std::uint8_t*>(octets.data()), oc
 
 struct Setup {
   std::string name;
-  int index = 0;
+  unsigned index = 0;
   MacAddress mac;
   bool offload = true;
 };
@@ -105,13 +103,7 @@ PacketDevice::Read PacketDevice::take_from_queue(BufferPool& pool, Packet& frame
   } while (got < 0 && errno == EINTR);
   const auto octets = static_cast<std::size_t>(std::max<ssize_t>(got, 0));
   if (octets < sizeof offload || (message.msg_flags & MSG_TRUNC) != 0) return Read::kDropped;
-  const std::size_t length = octets - sizeof offload;
-  if (length < head.size()) {
-    frame.trim_back(head.size() - length);
-  } else if (!spares_.take(frame, length - head.size())) {
-    return Read::kDropped;
-  }
-  return Read::kFrame;
+  return spares_.take(frame, octets - sizeof offload) ? Read::kFrame : Read::kDropped;
 }
 
 // Puts the frame of the slot, or the datagrams that it stands for, behind what waits.
@@ -171,12 +163,8 @@ void PacketDevice::notice_end() {
   socklen_t size = sizeof error;
   getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
   if (error == 0) return;
-  std::array<char, IF_NAMESIZE> name{};
-  if (if_indextoname(static_cast<unsigned>(setup_.index), name.data()) != nullptr) return;
-  failure_ = DeviceError{
-      fmt::format("{} is gone: it was deleted, or has moved to another namespace; start again", setup_.name),
-      ENODEV};
-  socket_.reset();
+  failure_ = end_of_interface(setup_.name, setup_.index);
+  if (failure_) socket_.reset();
 }
 
 // ---------------------------------------------------------------- sending
@@ -246,10 +234,6 @@ std::unexpected<DeviceError> cannot(const std::string& interface, const std::str
       DeviceError{fmt::format("cannot {} {}: {}; {}", what, interface, std::strerror(error), advice), error});
 }
 
-std::unexpected<DeviceError> unusable(const std::string& interface, const std::string& why) {
-  return std::unexpected(DeviceError{fmt::format("{} {}", interface, why), EINVAL});
-}
-
 // What the kernel lets through to us: frames to `mac` and to groups.
 bool accept_only_ours(int socket, const MacAddress& mac) {
   const auto octets = mac.octets();
@@ -273,10 +257,10 @@ bool accept_only_ours(int socket, const MacAddress& mac) {
 }
 
 // The interface is to take frames to `mac` and to all groups.
-bool join(int socket, int index, const MacAddress& mac) {
+bool join(int socket, unsigned index, const MacAddress& mac) {
   const auto add = [&](unsigned short type) {
     packet_mreq request{};
-    request.mr_ifindex = index;
+    request.mr_ifindex = static_cast<int>(index);
     request.mr_type = type;
     request.mr_alen = 6;
     std::memcpy(request.mr_address, mac.octets().data(), 6);
@@ -298,23 +282,14 @@ void enlarge_buffers(int socket) {
 }  // namespace
 
 std::expected<std::unique_ptr<Device>, DeviceError> open_packet_device(const PacketOptions& options) {
-  ifreq request{};
-  if (options.interface.empty() || options.interface.size() >= sizeof request.ifr_name)
-    return unusable("'" + options.interface + "'", "is not the name of an interface; `ip link` lists them");
+  const auto interface = find_ethernet_interface(options.interface);
+  if (!interface) return std::unexpected(interface.error());
   FileDescriptor descriptor(socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!descriptor) return cannot(options.interface, "open a packet socket for", errno);
-
-  std::memcpy(request.ifr_name, options.interface.data(), options.interface.size());
-  if (ioctl(descriptor.get(), SIOCGIFINDEX, &request) != 0)
-    return unusable(options.interface, "does not exist; `ip link` lists the interfaces");
-  Setup setup{.name = options.interface, .index = request.ifr_ifindex, .mac = {}, .offload = options.offload};
-  if (ioctl(descriptor.get(), SIOCGIFHWADDR, &request) != 0 || request.ifr_hwaddr.sa_family != ARPHRD_ETHER)
-    return unusable(options.interface, "is no Ethernet interface; choose another");
-  if (ioctl(descriptor.get(), SIOCGIFFLAGS, &request) != 0 || (request.ifr_flags & IFF_UP) == 0)
-    return unusable(options.interface, fmt::format("is down; try: ip link set {} up", options.interface));
-  const auto own = link_mac(options.interface);
-  if (!own) return std::unexpected(own.error());
-  setup.mac = options.mac.value_or(derived_mac(*own));
+  Setup setup{.name = options.interface,
+              .index = interface->index,
+              .mac = options.mac.value_or(derived_mac(interface->mac)),
+              .offload = options.offload};
 
   const int on = 1;
   auto ring = PacketRing::make(descriptor.get());
@@ -323,7 +298,7 @@ std::expected<std::unique_ptr<Device>, DeviceError> open_packet_device(const Pac
   sockaddr_ll address{};
   address.sll_family = AF_PACKET;
   address.sll_protocol = htons(ETH_P_ALL);
-  address.sll_ifindex = setup.index;
+  address.sll_ifindex = static_cast<int>(setup.index);
   if (setsockopt(descriptor.get(), SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on) != 0 ||
       !accept_only_ours(descriptor.get(), setup.mac) || !join(descriptor.get(), setup.index, setup.mac) ||
       bind(descriptor.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)

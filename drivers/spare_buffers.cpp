@@ -18,6 +18,12 @@ void SpareBuffers::refill(BufferPool& pool) {
 }
 
 bool SpareBuffers::take(Packet& frame, std::size_t octets) {
+  const std::size_t head = frame.head().size();
+  if (octets < head) {
+    frame.trim_back(head - octets);
+    return true;
+  }
+  octets -= head;
   for (Slice& spare : spares_) {
     const std::size_t here = std::min(octets, spare.room());
     if (here == 0) continue;

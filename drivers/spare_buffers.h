@@ -13,10 +13,11 @@ class SpareBuffers {
  public:
   // To be called before each read; with a pool that is exhausted there is less room.
   void refill(BufferPool& pool);
-  // Where to read what does not fit the packet's head, one after the other.
+  // Where to read what does not fit the frame's head, one after the other.
   std::array<MutableBytes, 2> room() { return {spares_[0].writable(), spares_[1].writable()}; }
   std::size_t size() const { return spares_[0].room() + spares_[1].room(); }
-  // The first `octets` of the room were read: they become the frame's tail. False when it takes no more.
+  // So many octets were read, into the frame's head and then the room: the frame becomes them. False when it
+  // takes no more.
   bool take(Packet& frame, std::size_t octets);
 
  private:

@@ -126,12 +126,7 @@ TapDevice::Read TapDevice::read_frame(BufferPool& pool, Packet& frame) {
   const auto octets = static_cast<std::size_t>(got);
   // The kernel cuts silently what does not fit, so that a read which fills everything may have lost its end.
   if (octets < header_size || octets >= room) return Read::kDropped;
-  const std::size_t length = octets - header_size;
-  if (length < head.size()) {
-    frame.trim_back(head.size() - length);
-  } else if (!spares_.take(frame, length - head.size())) {
-    return Read::kDropped;
-  }
+  if (!spares_.take(frame, octets - header_size)) return Read::kDropped;
   if (setup_.vnet_header && !apply_vnet_header(header, type(), frame)) return Read::kDropped;
   return Read::kFrame;
 }

@@ -6,7 +6,6 @@
 #include <linux/if_link.h>
 #include <linux/sockios.h>
 #include <net/if.h>
-#include <net/if_arp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <xdp/libxdp.h>
@@ -16,6 +15,7 @@
 #include <cstring>
 #include <thread>
 
+#include "drivers/ethernet_interface.h"
 #include "drivers/file_descriptor.h"
 #include "drivers/network_setup.h"
 #include "drivers/xdp_memory.h"
@@ -131,12 +131,8 @@ std::size_t XdpDevice::receive(BufferPool& pool, PacketQueue& frames, std::size_
 
 // Readable without a frame: the interface may be no more.
 void XdpDevice::notice_end() {
-  std::array<char, IF_NAMESIZE> name{};
-  if (if_indextoname(index_, name.data()) != nullptr) return;
-  failure_ = DeviceError{
-      fmt::format("{} is gone: it was deleted, or has moved to another namespace; start again", name_),
-      ENODEV};
-  close();
+  failure_ = end_of_interface(name_, index_);
+  if (failure_) close();
 }
 
 // The kernel takes what is in the ring when it is told to, some 32 frames at a time.
@@ -203,34 +199,27 @@ std::string advice_for(int error) {
 }
 
 // How many queues frames may arrive at. 1 where the driver does not say.
-std::uint32_t receive_queues(int any_socket, ifreq request) {
+std::uint32_t receive_queues(const std::string& interface) {
+  const FileDescriptor any(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq request{};
+  interface.copy(request.ifr_name, sizeof request.ifr_name - 1);
   ethtool_channels channels{};
   channels.cmd = ETHTOOL_GCHANNELS;
   request.ifr_data = reinterpret_cast<char*>(&channels);
-  if (ioctl(any_socket, SIOCETHTOOL, &request) != 0) return 1;
+  if (ioctl(any.get(), SIOCETHTOOL, &request) != 0) return 1;
   return channels.combined_count + channels.rx_count;
 }
 
 }  // namespace
 
 std::expected<std::unique_ptr<Device>, DeviceError> open_xdp(const XdpOptions& options) {
-  ifreq request{};
   const std::string& name = options.interface;
-  if (name.empty() || name.size() >= sizeof request.ifr_name)
-    return unusable("'" + name + "'", "is not the name of an interface; `ip link` lists them");
-  const FileDescriptor any(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  std::memcpy(request.ifr_name, name.data(), name.size());
-  if (ioctl(any.get(), SIOCGIFFLAGS, &request) != 0)
-    return unusable(name, "does not exist; `ip link` lists the interfaces");
-  if ((request.ifr_flags & IFF_UP) == 0)
-    return unusable(name, fmt::format("is down; try: ip link set {} up", name));
-  if (ioctl(any.get(), SIOCGIFHWADDR, &request) != 0 || request.ifr_hwaddr.sa_family != ARPHRD_ETHER)
-    return unusable(name, "is no Ethernet interface; choose another");
-  if (receive_queues(any.get(), request) > 1)
+  const auto interface = find_ethernet_interface(name);
+  if (!interface) return std::unexpected(interface.error());
+  if (receive_queues(name) > 1)
     return unusable(name, fmt::format("has several queues; try: ethtool -L {} combined 1", name));
-  const auto mac = link_mac(name);
   const auto mtu = link_mtu(name);
-  if (!mac || !mtu) return std::unexpected((mac ? mtu.error() : mac.error()));
+  if (!mtu) return std::unexpected(mtu.error());
   const std::uint32_t frame_size = *mtu + kLinkHeader <= XdpMemory::room(2048) ? 2048 : 4096;
   if (*mtu + kLinkHeader > XdpMemory::room(frame_size))
     return unusable(name, fmt::format("has an MTU of {}; try: ip link set {} mtu 3500", *mtu, name));
@@ -239,7 +228,7 @@ std::expected<std::unique_ptr<Device>, DeviceError> open_xdp(const XdpOptions& o
   libbpf_set_print(nullptr);
   libxdp_set_print(nullptr);
   auto device =
-      std::make_unique<XdpDevice>(name, if_nametoindex(name.c_str()), options.mac.value_or(*mac), frame_size);
+      std::make_unique<XdpDevice>(name, interface->index, options.mac.value_or(interface->mac), frame_size);
   // The kernel gives the queue of a socket that was closed free a moment later.
   int error = 0;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
