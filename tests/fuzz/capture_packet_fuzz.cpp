@@ -1,20 +1,16 @@
 // Takes arbitrary octets for a captured packet: looked into, printed, checked for duplicates and connections,
 // and changed. A change of addresses keeps the verdict on every checksum; scrubbing keeps the length of
 // everything.
-#include <cstdlib>
 
 #include "drivers/capture/capture_check.h"
 #include "drivers/capture/edit/length_changes.h"
 #include "drivers/capture/edit/rewrite_changes.h"
 #include "drivers/capture/edit/scrub_changes.h"
 #include "drivers/capture/text/packet_text.h"
+#include "tests/fuzz/require.h"
 
 namespace transom::drivers {
 namespace {
-
-void require(bool promise) {
-  if (!promise) std::abort();
-}
 
 void look_into(const CapturedPacket& packet) {
   const auto view = PacketView::parse(packet);

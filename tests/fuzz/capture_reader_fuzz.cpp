@@ -3,16 +3,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <cstdlib>
-
 #include "drivers/capture/capture_writer.h"
+#include "tests/fuzz/require.h"
 
 namespace transom::drivers {
 namespace {
-
-void require(bool promise) {
-  if (!promise) std::abort();
-}
 
 struct Kept {
   CapturedPacket packet;

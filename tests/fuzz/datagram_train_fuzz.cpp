@@ -1,23 +1,13 @@
 // Feeds arbitrary octets to cut_datagrams(). What comes out must be the payload that went in, in order and
 // behind headers as long as those that went in, and no buffer may be lost.
-#include <cstdlib>
 #include <vector>
 
 #include "drivers/datagram_train.h"
 #include "stack/wire/cursor.h"
+#include "tests/fuzz/require.h"
 
 namespace transom {
 namespace {
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
-
-std::vector<std::uint8_t> octets_of(const Packet& packet) {
-  std::vector<std::uint8_t> octets(packet.size());
-  require(packet.copy_out(0, octets));
-  return octets;
-}
 
 void run(BufferPool& pool, wire::Reader& input) {
   const auto type = (input.u8() & 1) != 0 ? link::LinkType::kEthernet : link::LinkType::kPointToPoint;

@@ -3,20 +3,16 @@
 // within its limit, and all of it comes back.
 
 #include <array>
-#include <cstdlib>
 #include <utility>
 
 #include "stack/ip/ip_layer.h"
 #include "stack/wire/cursor.h"
 #include "stack/wire/ipv4.h"
 #include "stack/wire/ipv6.h"
+#include "tests/fuzz/require.h"
 
 namespace transom {
 namespace {
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 // The octet at `at` of every datagram that this fuzzer cuts, so that a reassembled one can be checked.
 std::uint8_t octet_at(std::size_t at) { return static_cast<std::uint8_t>(at * 31 + at / 256); }

@@ -1,27 +1,17 @@
 // Feeds arbitrary frames, often copies of the one before with a few octets changed and the sequence number
 // moved on, to SegmentRun. Whatever it joins, the payload of the whole is that of its parts, in order; what
 // it does not join stays as it is; and what it returns can be cut into as many segments again.
-#include <cstdlib>
 #include <vector>
 
 #include "stack/link/coalescing.h"
 #include "stack/link/segmentation.h"
 #include "stack/wire/cursor.h"
+#include "tests/fuzz/require.h"
 
 namespace transom {
 namespace {
 
 using Octets = std::vector<std::uint8_t>;
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
-
-Octets octets_of(const Packet& packet) {
-  Octets octets(packet.size());
-  require(packet.copy_out(0, octets));
-  return octets;
-}
 
 void run(BufferPool& pool, wire::Reader& input) {
   const std::size_t ip_offset = (input.u8() & 1) != 0 ? 14 : 0;

@@ -1,24 +1,14 @@
 // Feeds arbitrary octets, cut into head and slices anywhere, with arbitrary metadata to segment() and
 // complete_checksum(). What comes out must be exactly the payload that went in, in order, and no buffer may
 // be lost.
-#include <cstdlib>
 #include <vector>
 
 #include "stack/link/segmentation.h"
 #include "stack/wire/cursor.h"
+#include "tests/fuzz/require.h"
 
 namespace transom {
 namespace {
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
-
-std::vector<std::uint8_t> octets_of(const Packet& packet) {
-  std::vector<std::uint8_t> octets(packet.size());
-  require(packet.copy_out(0, octets));
-  return octets;
-}
 
 void run(BufferPool& pool, wire::Reader& input) {
   PacketInfo info;

@@ -1,17 +1,13 @@
 // What the fuzz targets of stack/wire share. A target parses; what parses is written, and what was written
-// must parse to the same octets again. A broken promise aborts, which libFuzzer reports with the input.
+// must parse to the same octets again.
 #pragma once
 
-#include <cstdlib>
 #include <vector>
 
 #include "stack/wire/cursor.h"
+#include "tests/fuzz/require.h"
 
 namespace transom::wire {
-
-inline void require(bool promise) {
-  if (!promise) std::abort();
-}
 
 // The header in exactly `size` octets: write() sets every one of them, and none besides.
 template <typename Header>
