@@ -5,13 +5,15 @@
 #include <array>
 #include <cstring>
 
+#include "drivers/pieces.h"
+
 namespace transom::drivers {
 
 ssize_t send_with_descriptor(int socket, Bytes octets, int descriptor, int flags) {
-  iovec piece{const_cast<std::uint8_t*>(octets.data()), octets.size()};
+  iovec whole = piece(octets);
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
   msghdr message{};
-  message.msg_iov = &piece;
+  message.msg_iov = &whole;
   message.msg_iovlen = 1;
   if (descriptor >= 0) {
     message.msg_control = control.data();

@@ -15,6 +15,7 @@
 #include "drivers/file_descriptor.h"
 #include "drivers/network_setup.h"
 #include "drivers/packet_ring.h"
+#include "drivers/pieces.h"
 #include "drivers/spare_buffers.h"
 
 namespace transom::drivers {
@@ -24,9 +25,6 @@ namespace {
 constexpr std::size_t kMaxBatch = 32;    // frames sent by one call
 constexpr int kSocketBuffer = 16 << 20;  // octets: super-frames that wait
 constexpr auto kEthernet = link::LinkType::kEthernet;
-
-iovec piece(MutableBytes octets) { return {octets.data(), octets.size()}; }
-iovec piece(Bytes octets) { return {const_cast<std::uint8_t*>(octets.data()), octets.size()}; }
 
 struct Setup {
   std::string name;
@@ -137,10 +135,13 @@ PacketDevice::Read PacketDevice::take(BufferPool& pool, const PacketRing::Slot& 
 
 std::size_t PacketDevice::receive(BufferPool& pool, PacketQueue& frames, std::size_t limit, Instant) {
   std::size_t count = 0;
+  std::size_t octets = 0;
   bool is_empty = true;  // the ring
-  while (count < limit && socket_) {
+  while (count < limit && octets < kBatchOctets && socket_) {
     if (!waiting_.empty()) {
-      frames.push(waiting_.pop());
+      Packet frame = waiting_.pop();
+      octets += frame.size();
+      frames.push(std::move(frame));
       ++count;
       continue;
     }

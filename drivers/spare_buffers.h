@@ -1,6 +1,8 @@
-// What a device reads a frame into whose length it does not know: behind the head of a packet stand two spare
-// 64 KiB buffers. A small frame costs a small buffer, a super-frame is not copied, and what a super-frame
-// leaves of its buffer serves the next.
+// What a device that gets super-frames reads into, and how much at once.
+//
+// The length of a frame is not known before it is read: behind the head of a packet stand two spare 64 KiB
+// buffers. A small frame costs a small buffer, a super-frame is not copied, and what a super-frame leaves of
+// its buffer serves the next.
 #pragma once
 
 #include <array>
@@ -8,6 +10,10 @@
 #include "stack/base/packet.h"
 
 namespace transom::drivers {
+
+// A call of receive() ends with the frame that reaches so many octets: no more than stays in the processor's
+// cache until it is copied to the application.
+inline constexpr std::size_t kBatchOctets = std::size_t{512} * 1024;
 
 class SpareBuffers {
  public:

@@ -5,13 +5,13 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
-#include <sys/uio.h>
 
 #include <cerrno>
 #include <cstring>
 
 #include "drivers/file_descriptor.h"
 #include "drivers/network_setup.h"
+#include "drivers/pieces.h"
 #include "drivers/spare_buffers.h"
 #include "drivers/vnet_header.h"
 #include "drivers/write_ring.h"
@@ -19,13 +19,6 @@
 namespace transom::drivers {
 
 namespace {
-
-// What is received at once: no more than stays in the processor's cache until it is copied to the
-// application.
-constexpr std::size_t kBatchOctets = std::size_t{512} * 1024;
-
-iovec piece(MutableBytes octets) { return {octets.data(), octets.size()}; }
-iovec piece(Bytes octets) { return {const_cast<std::uint8_t*>(octets.data()), octets.size()}; }
 
 // The interface was deleted under an open descriptor.
 bool is_gone(int error) { return error == EBADFD || error == EBADF || error == ENODEV; }

@@ -10,6 +10,7 @@
 #include "drivers/clock.h"
 #include "drivers/network_setup.h"
 #include "drivers/packet_device.h"
+#include "drivers/spare_buffers.h"
 #include "drivers/tap_device.h"
 #include "drivers/vlan_tag.h"
 #include "drivers/xdp_device.h"
@@ -213,6 +214,34 @@ TEST_P(PacketDeviceTest, TakesSuperFramesAndPartialChecksumsBothWays) {
         EXPECT_EQ(test::octets_of(got), test::octets_of(sent));
       }
     }
+  }
+}
+
+// Of the TAP device, too, which plays the wire here.
+TEST_P(PacketDeviceTest, HandsOverNoMoreAtOnceThanTheCacheHolds) {
+  constexpr std::size_t kSize = 1500;
+  constexpr std::uint32_t kCount = 2 * kBatchOctets / kSize - 100;
+  static_assert(kCount < 1000, "as many wait in the kernel's queue of a TAP device");
+  for (auto [from, to, address] : {std::tuple{wire.get(), device.get(), kOurs},
+                                   std::tuple{device.get(), wire.get(), MacAddress({2, 0, 0, 0, 0, 1})}}) {
+    for (std::uint32_t i = 0; i < kCount; ++i) frames.push(pool.copy_of(test_frame(kSize, i, address)));
+    from->transmit(frames, monotonic_now());
+    ASSERT_TRUE(frames.empty());
+    std::size_t octets = 0;
+    std::size_t longest = 0;
+    std::uint32_t next = 0;
+    EXPECT_GT(to->receive(pool, arrived, 4 * kCount, monotonic_now()), 0U);
+    while (!arrived.empty()) {
+      const Packet frame = arrived.pop();
+      octets += frame.size();
+      longest = std::max(longest, frame.size());
+      if (type_of(frame) == kTestEtherType) ++next;
+    }
+    EXPECT_GE(octets, kBatchOctets) << "although more is there";
+    EXPECT_LT(octets, kBatchOctets + longest);
+    for (; next < kCount; ++next)
+      ASSERT_EQ(test::octets_of(receive_test_frame(*to)), test_frame(kSize, next, address))
+          << "frame " << next;
   }
 }
 
