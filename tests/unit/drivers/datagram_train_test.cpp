@@ -14,40 +14,18 @@ class DatagramTrain : public testing::Test {
   // As the kernel makes one: lengths and the pseudo-header's sum are of the whole.
   Packet train(IpFamily family, std::size_t payload, bool tagged = false,
                IpProtocol protocol = IpProtocol::kUdp) {
-    const bool v4 = family == IpFamily::kIpv4;
-    const IpAddress source = v4 ? test::kSourceV4 : test::kSourceV6;
-    const IpAddress destination = v4 ? test::kDestinationV4 : test::kDestinationV6;
     const std::size_t size = 8 + payload;
     Packet packet = pool.allocate(BufferSize::kSuperFrame);
     wire::Writer udp(packet.append(size));
     udp.u16(1000);
     udp.u16(2000);
     udp.u16(static_cast<std::uint16_t>(size));
-    udp.u16(wire::pseudo_header_sum(source, destination, protocol, static_cast<std::uint32_t>(size)).fold());
+    udp.u16(wire::pseudo_header_sum(test::source_of(family), test::destination_of(family), protocol,
+                                    static_cast<std::uint32_t>(size))
+                .fold());
     for (std::size_t i = 0; i < payload; ++i) udp.u8(test::payload_octet(i));
-    if (v4) {
-      wire::Ipv4Header header;
-      header.total_length = static_cast<std::uint16_t>(header.size() + size);
-      header.identification = 0xffff;
-      header.protocol = protocol;
-      header.source = source;
-      header.destination = destination;
-      wire::Writer writer(packet.prepend(header.size()));
-      header.write(writer);
-    } else {
-      wire::Ipv6Header header;
-      header.payload_length = static_cast<std::uint16_t>(size);
-      header.next_header = protocol;
-      header.source = source;
-      header.destination = destination;
-      wire::Writer writer(packet.prepend(wire::Ipv6Header::kSize));
-      header.write(writer);
-    }
-    wire::EthernetHeader header;
-    if (tagged) header.tag = wire::VlanTag{.id = 7};
-    header.type = v4 ? wire::EtherType::kIpv4 : wire::EtherType::kIpv6;
-    wire::Writer writer(packet.prepend(header.size()));
-    header.write(writer);
+    test::prepend_ip_header(packet, family, protocol, 0xffff);
+    test::prepend_ethernet_header(packet, family, tagged);
     return packet;
   }
 

@@ -35,11 +35,47 @@ inline std::uint8_t payload_octet(std::size_t index) {
   return static_cast<std::uint8_t>(index * 7 + index / 256);
 }
 
+inline IpAddress source_of(IpFamily family) { return family == IpFamily::kIpv4 ? kSourceV4 : kSourceV6; }
+inline IpAddress destination_of(IpFamily family) {
+  return family == IpFamily::kIpv4 ? kDestinationV4 : kDestinationV6;
+}
+
+// In front of all that the packet holds.
+inline void prepend_ip_header(Packet& packet, IpFamily family, IpProtocol protocol,
+                              std::uint16_t identification = 0) {
+  const std::size_t payload = packet.size();
+  if (family == IpFamily::kIpv4) {
+    wire::Ipv4Header header;
+    header.total_length = static_cast<std::uint16_t>(header.size() + payload);
+    header.identification = identification;
+    header.protocol = protocol;
+    header.source = kSourceV4;
+    header.destination = kDestinationV4;
+    wire::Writer writer(packet.prepend(header.size()));
+    header.write(writer);
+  } else {
+    wire::Ipv6Header header;
+    header.payload_length = static_cast<std::uint16_t>(payload);
+    header.next_header = protocol;
+    header.source = kSourceV6;
+    header.destination = kDestinationV6;
+    wire::Writer writer(packet.prepend(wire::Ipv6Header::kSize));
+    header.write(writer);
+  }
+}
+
+inline void prepend_ethernet_header(Packet& packet, IpFamily family, bool tagged) {
+  wire::EthernetHeader header;
+  header.destination = MacAddress({2, 0, 0, 0, 0, 2});
+  header.source = MacAddress({2, 0, 0, 0, 0, 1});
+  if (tagged) header.tag = wire::VlanTag{.id = 7};
+  header.type = family == IpFamily::kIpv4 ? wire::EtherType::kIpv4 : wire::EtherType::kIpv6;
+  wire::Writer writer(packet.prepend(header.size()));
+  header.write(writer);
+}
+
 // A TCP segment; the payload is in the tail as far as it does not fit behind the headers.
 inline Packet tcp_frame(BufferPool& pool, const TcpFrameOptions& options) {
-  const bool v4 = options.family == IpFamily::kIpv4;
-  const IpAddress source = v4 ? kSourceV4 : kSourceV6;
-  const IpAddress destination = v4 ? kDestinationV4 : kDestinationV6;
   std::vector<std::uint8_t> payload(options.payload);
   for (std::size_t i = 0; i < payload.size(); ++i) payload[i] = payload_octet(i);
 
@@ -53,8 +89,9 @@ inline Packet tcp_frame(BufferPool& pool, const TcpFrameOptions& options) {
   tcp.u8(5 << 4);
   tcp.u8(options.flags);
   tcp.u16(500);
-  wire::ChecksumSum sum = wire::pseudo_header_sum(source, destination, IpProtocol::kTcp,
-                                                  static_cast<std::uint32_t>(transport_size));
+  wire::ChecksumSum sum =
+      wire::pseudo_header_sum(source_of(options.family), destination_of(options.family), IpProtocol::kTcp,
+                              static_cast<std::uint32_t>(transport_size));
   const std::uint16_t partial = sum.fold();
   sum.add(packet.head().first(16));
   sum.add(payload);
@@ -68,32 +105,8 @@ inline Packet tcp_frame(BufferPool& pool, const TcpFrameOptions& options) {
     EXPECT_EQ(slice.append(payload), payload.size());
     packet.append_slice(std::move(slice));
   }
-  if (v4) {
-    wire::Ipv4Header header;
-    header.total_length = static_cast<std::uint16_t>(header.size() + transport_size);
-    header.protocol = IpProtocol::kTcp;
-    header.source = source;
-    header.destination = destination;
-    wire::Writer writer(packet.prepend(header.size()));
-    header.write(writer);
-  } else {
-    wire::Ipv6Header header;
-    header.payload_length = static_cast<std::uint16_t>(transport_size);
-    header.next_header = IpProtocol::kTcp;
-    header.source = source;
-    header.destination = destination;
-    wire::Writer writer(packet.prepend(wire::Ipv6Header::kSize));
-    header.write(writer);
-  }
-  if (options.ethernet) {
-    wire::EthernetHeader header;
-    header.destination = MacAddress({2, 0, 0, 0, 0, 2});
-    header.source = MacAddress({2, 0, 0, 0, 0, 1});
-    if (options.tagged) header.tag = wire::VlanTag{.id = 7};
-    header.type = v4 ? wire::EtherType::kIpv4 : wire::EtherType::kIpv6;
-    wire::Writer writer(packet.prepend(header.size()));
-    header.write(writer);
-  }
+  prepend_ip_header(packet, options.family, IpProtocol::kTcp);
+  if (options.ethernet) prepend_ethernet_header(packet, options.family, options.tagged);
   packet.info().segment_size = options.segment_size;
   if (options.partial_checksum) {
     packet.info().checksum = ChecksumState::kPartial;
