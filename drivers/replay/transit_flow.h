@@ -83,6 +83,10 @@ class TransitFlow final : public LivePart {
     Instant last_step{}, heard_at{};
   };
 
+  // Before what is awaited goes in again; doubled each time, up to:
+  static constexpr Duration kPatience = std::chrono::milliseconds(250);
+  static constexpr Duration kMaxPatience = std::chrono::seconds(1);
+
   bool is_stream() const {
     return options_.fidelity == Fidelity::kStream && script_.protocol == IpProtocol::kTcp;
   }
