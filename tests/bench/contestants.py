@@ -13,6 +13,11 @@ BIN = ROOT / "build" / "release" / "bin"
 PREFIX = f"tb{os.getpid()}"
 NO_OFFLOAD = ["tso", "off", "gso", "off", "gro", "off", "tx", "off", "rx", "off"]
 SPIN = {"KERNEL_PEER_WAIT": "spin"}
+NOT_INSTALLED = "it is not installed (see tests/install_packages.sh)"
+
+
+class LeftOut(Exception):
+    """Why somebody cannot take part on this machine."""
 
 
 def run(*command, **kwargs):
@@ -22,10 +27,13 @@ def run(*command, **kwargs):
 class Side:
     """A network namespace with a program in it that serves."""
 
+    made = []  # all there are, so that none is left behind
+
     def __init__(self, name):
         self.namespace = f"{PREFIX}-{name}"
         self.processes = []
         run("ip", "netns", "add", self.namespace)
+        Side.made.append(self)
         self.inside("ip", "link", "set", "lo", "up")
         self.inside("sysctl", "-qw", "net.ipv4.ip_local_port_range=1100 65535")  # for those that are held
 
@@ -50,7 +58,11 @@ class Side:
         for process in self.processes:
             process.terminate()
             process.send_signal(signal.SIGCONT)
-            process.wait(10)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
         subprocess.run(["ip", "netns", "delete", self.namespace], check=False)
 
 
@@ -84,19 +96,27 @@ class Contestant:
         pages = int(pathlib.Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
-    def close(self):
-        for side in self.sides:
-            side.close()
+
+def bare_veth_pair(name, offload=True):
+    """The client's veth0 has addresses; the server's veth1 is up."""
+    client, server = Side(f"{name}-c"), Side(f"{name}-s")
+    try:
+        run("ip", "link", "add", "veth0", "netns", client.namespace, "type", "veth", "peer", "name", "veth1", "netns", server.namespace)
+    except subprocess.CalledProcessError as error:
+        raise LeftOut(f"no veth pair can be made: {error.stderr.strip()}") from error
+    if not offload:
+        client.inside("ethtool", "-K", "veth0", *NO_OFFLOAD)
+        server.inside("ethtool", "-K", "veth1", *NO_OFFLOAD)
+    client.inside("ip", "addr", "add", "fd08::1/64", "dev", "veth0", "nodad")
+    client.configure("veth0", "10.8.0.1")
+    server.inside("ip", "link", "set", "veth1", "up")
+    return client, server
 
 
 def veth_pair(name, offload=True):
-    client, server = Side(f"{name}-c"), Side(f"{name}-s")
-    run("ip", "link", "add", "veth0", "netns", client.namespace, "type", "veth", "peer", "name", "veth1", "netns", server.namespace)
-    for side, device, host in ((client, "veth0", 1), (server, "veth1", 2)):
-        if not offload:
-            side.inside("ethtool", "-K", device, *NO_OFFLOAD)
-        side.inside("ip", "addr", "add", f"fd08::{host}/64", "dev", device, "nodad")
-        side.configure(device, f"10.8.0.{host}")
+    client, server = bare_veth_pair(name, offload)
+    server.inside("ip", "addr", "add", "fd08::2/64", "dev", "veth1", "nodad")
+    server.configure("veth1", "10.8.0.2")
     return client, server
 
 
@@ -110,11 +130,25 @@ def kernel(name, congestion_control="cubic", offload=True, environment=None):
 DEVICE = ["--tap", "tap0", "--ip", "10.9.0.2/24", "--ip", "fd09::2/64", "--kernel-ip", "10.9.0.1/24", "--kernel-ip", "fd09::1/64"]
 
 
+SERVICES = ["--serve", "discard=9", "--serve", "chargen=19", "--serve", "echo=7", "--serve", "discard=10", "--serve", "discard=11"]
+
+
 def transom(name, *flags):
     side = Side(name)
-    process = side.start(BIN / "transom", "up", *DEVICE, "--serve", "discard=9", "--serve", "chargen=19", "--serve", "echo=7",
-                         "--serve", "discard=10", "--serve", "discard=11", *flags)
+    process = side.start(BIN / "transom", "up", *DEVICE, *SERVICES, *flags)
     return Contestant(name, side, {4: "10.9.0.2", 6: "fd09::2"}, process, [side])
+
+
+def transom_on_veth(name, driver, offload=True):
+    """On the server's end of a veth pair, by the packet ring or by AF_XDP, where the kernel has no address."""
+    client, server = bare_veth_pair(name, offload)
+    command = [BIN / "transom", "up", f"--{driver}", "veth1", "--ip", "10.8.0.2/24", "--ip", "fd08::2/64"]
+    try:
+        server.inside("sysctl", "-qw", "net.ipv6.conf.veth1.disable_ipv6=1")  # nor anything to say
+        server.inside(*command, "--", "true")
+    except subprocess.CalledProcessError as error:
+        raise LeftOut(error.stderr.strip()) from error
+    return Contestant(name, client, {4: "10.8.0.2", 6: "fd08::2"}, server.start(*command, *SERVICES), [client, server])
 
 
 def zero_copy(name, service):
@@ -144,7 +178,7 @@ def blaster(name, *arguments):
 
 def lwip(name):
     if not (BIN / "lwip_peer").exists():
-        return None
+        raise LeftOut(NOT_INSTALLED)
     side = Side(name)
     process = side.start(BIN / "lwip_peer", "tap0", "10.9.2.2")
     side.configure("tap0", "10.9.2.1")
@@ -154,7 +188,7 @@ def lwip(name):
 def gvisor(name):
     sources = pathlib.Path("/usr/share/gocode/src/gvisor.dev/gvisor")
     if not sources.exists() or not shutil.which("go"):
-        return None
+        raise LeftOut(NOT_INSTALLED)
     program = BIN / "gvisor_peer"
     if not program.exists():
         run("go", "build", "-o", program, ".", cwd=ROOT / "tests" / "bench" / "gvisor_peer",
@@ -182,13 +216,17 @@ sleep 1; echo ready; wait"""]
 
 
 def needs(program, maker):
-    return maker() if shutil.which(program) else None
+    if not shutil.which(program):
+        raise LeftOut(NOT_INSTALLED)
+    return maker()
 
 
 MAKERS = {
     "transom": lambda: transom("transom"),
     "transom-pair": lambda: Contestant("transom-pair", side := Side("transom-pair"), {4: "10.9.0.2"}, None, [side]),  # for who runs one itself
     "transom-plain": lambda: transom("transom-plain", "--no-offload"),
+    "transom-packet": lambda: transom_on_veth("transom-packet", "packet"),
+    "transom-xdp": lambda: transom_on_veth("transom-xdp", "xdp", offload=False),
     "transom-alone": lambda: transom("transom-alone"),
     "tx-zero-copy": lambda: zero_copy("tx-zero-copy", "chargen"),
     "rx-zero-copy": lambda: zero_copy("rx-zero-copy", "discard"),

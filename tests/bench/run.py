@@ -15,6 +15,7 @@ notice. The kernel's sockets are the client in every work; the columns differ in
   copying     Transom's ordinary calls, beside those that do not copy (zero_copy_peer), which the rows "zero copy" are of
   native      Transom without `transom run`, which is what is measured
   alone       Transom without the connections that are held
+  tap         Transom on a TAP device, beside Transom on one end of a veth pair (packet ring, AF_XDP), which those rows are of
 """
 
 import argparse
@@ -22,11 +23,12 @@ import json
 import os
 import pathlib
 import re
+import signal
 import statistics
 import subprocess
 import sys
 
-from contestants import BIN, DEVICE, MAKERS, SPIN
+from contestants import BIN, DEVICE, MAKERS, SPIN, LeftOut, Side
 
 
 def busy_seconds():
@@ -200,12 +202,19 @@ WORK = [
             lambda address, seconds: ("redis-benchmark", "-h", address, "-t", "ping_mbulk", "-c", 50, "-n", int(50_000 * seconds), "--csv"),
             r'^"PING_MBULK","([0-9.]+)"'),
     Iperf3(),
+    *[Work(f"{device}, {title}", mode, port, key, who, arguments, core=core)
+      for device, who in (("packet ring", {"transom": "transom-packet", "tap": "transom", "cubic": "cubic"}),
+                          ("AF_XDP, MTU 1500 without offload", {"transom": "transom-xdp", "tap": "transom-plain", "cubic": "cubic-plain"}))
+      for title, mode, port, key, arguments, core in (("bulk, server sends", "sink", 19, BULK, (), None),
+                                                      ("bulk, server receives", "source", 9, BULK, (), None),
+                                                      ("request/response, 1 octet, one core, p50", "request", 7, "p50_us", (), 0),
+                                                      ("connections, 64 at a time", "connect", 9, "connections_per_s", (64,), None))],
     # Last: it takes a while until so many are closed.
     AmongHeld(10_000, "connections, 64 at a time, 10,000 held", "connect", 9, "connections_per_s", {"transom": "transom", **PEERS}, arguments=(64,)),
     AmongHeld(100_000, "connections, 64 at a time, 100,000 held", "connect", 9, "connections_per_s", {"alone": "transom-alone", "transom": "transom"},
               arguments=(64,)),
 ]
-COLUMNS = ["limit", "no copy", "cubic", "reno", "lwip", "gvisor", "copying", "native", "alone"]
+COLUMNS = ["limit", "no copy", "cubic", "reno", "lwip", "gvisor", "copying", "native", "alone", "tap"]
 UNITS = {BULK: "Gbit/s", "p50_us": "µs", "p99_us": "µs", "p999_us": "µs", "connections_per_s": "/s", "datagrams_per_s": "/s", "requests_per_s": "/s",
          "cpu_ns": "ns", "octets": "octets"}
 SMALLER_IS_BETTER = {"p50_us", "p99_us", "p999_us", "cpu_ns", "octets"}
@@ -247,16 +256,18 @@ def main():
     if not work:
         sys.exit("run.py: no work has such a title; they are:\n" + "\n".join("  " + w.title for w in WORK))
     contestants, figures = {}, {}
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("run.py: told to end"))  # and the namespaces with it
     try:
         for name in dict.fromkeys(name for w in work for name in w.who.values()):
-            contestants[name] = MAKERS[name]()
-            if contestants[name] is None:
-                print(f"{name} is left out: it is not installed (see tests/install_packages.sh)", file=sys.stderr)
+            try:
+                contestants[name] = MAKERS[name]()
+            except LeftOut as why:
+                print(f"{name} is left out: {why}", file=sys.stderr)
         for number in range(arguments.rounds):
             for w in work:
                 for family in w.families:
                     for column, name in w.who.items():
-                        contestant = contestants[name]
+                        contestant = contestants.get(name)
                         if contestant is None or family not in contestant.addresses:
                             continue
                         if sys.stderr.isatty():
@@ -264,9 +275,8 @@ def main():
                         value = measure(w, contestant, family, arguments.seconds)
                         figures.setdefault((w.title, family), {}).setdefault(column, []).append(value or 0)
     finally:
-        for contestant in contestants.values():
-            if contestant:
-                contestant.close()
+        for side in Side.made:
+            side.close()
     if sys.stderr.isatty():
         print(file=sys.stderr)
     print("| work | Transom, median (min–max) | " + " | ".join(COLUMNS) + " |")
