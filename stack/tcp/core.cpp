@@ -352,25 +352,9 @@ std::vector<Info> Core::infos() const {
     info.send_queue = static_cast<std::uint32_t>(listener.backlog());
     infos.push_back(info);
   });
-  syn_queue_.for_each([&](const HalfOpen& record) {
-    Info info;
-    info.tuple = record.tuple;
-    info.state = State::kSynReceived;
-    info.interface = record.interface;
-    info.timer = "on";
-    info.timer_expires = record.deadline - context.now;
-    infos.push_back(info);
-  });
+  syn_queue_.for_each([&](const HalfOpen& record) { infos.push_back(syn_queue_.info(record)); });
   connections_.for_each([&](const Connection& connection) { infos.push_back(connection.info()); });
-  time_waits_.for_each([&](const TimeWaitRecord& record) {
-    Info info;
-    info.tuple = record.tuple;
-    info.state = State::kTimeWait;
-    info.interface = record.interface;
-    info.timer = "timewait";
-    info.timer_expires = record.deadline - context.now;
-    infos.push_back(info);
-  });
+  time_waits_.for_each([&](const TimeWaitRecord& record) { infos.push_back(time_waits_.info(record)); });
   return infos;
 }
 

@@ -15,6 +15,14 @@
 
 namespace transom::tcp {
 
+struct TupleOf {
+  using Key = FourTuple;
+  static const FourTuple& key(const Connection& connection) { return connection.tuple(); }
+  static std::uint64_t hash(const SipKey& sip_key, const FourTuple& tuple) {
+    return hash_tuple(sip_key, tuple);
+  }
+};
+
 class Core final : public ConnectionOwner {
  public:
   Core(Context& the_context, ip::IpLayer& the_ip, const Config& the_config);

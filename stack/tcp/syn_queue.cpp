@@ -22,8 +22,8 @@ std::unique_ptr<std::vector<std::uint8_t>> headers_of(Segment& segment) {
 SynQueue::SynQueue(ConnectionOwner& owner) : owner_(owner), table_(owner.context.random.key()) {}
 
 SynQueue::~SynQueue() {
-  for (auto& list : lists_) {
-    while (!list.empty()) remove(*list.first());
+  for (const RecordOrder& order : orders_) {
+    while (HalfOpen* record = table_.oldest(order)) remove(*record);
   }
 }
 
@@ -36,20 +36,17 @@ void SynQueue::add(Listener& listener, Segment& syn, SeqNum iss,
     return;
   }
   const std::uint16_t mss = receive_mss(**destination, listener.options());
-  auto* record = new HalfOpen;
-  record->tuple = tuple;
-  record->listener = &listener;
-  record->irs = syn.header.sequence;
-  record->iss = iss;
-  record->negotiated = answer_to(owner_, listener.options(), syn, mss);
-  record->interface = reply_interface(syn.received);
-  if (listener.options().save_syn) record->saved_syn = headers_of(syn);
+  HalfOpen& record = table_.add(tuple, reply_interface(syn.received), orders_[0]);
+  record.listener = &listener;
+  record.irs = syn.header.sequence;
+  record.iss = iss;
+  record.negotiated = answer_to(owner_, listener.options(), syn, mss);
+  record.deadline = owner_.context.now + RttEstimator::kInitialRto;
+  if (listener.options().save_syn) record.saved_syn = headers_of(syn);
   owner_.context.tell(TcpStateEvent{tuple.local, tuple.remote, to_string(State::kListen),
                                     to_string(State::kSynReceived), Reason::kSegment});
   ++listener.half_open;
-  table_.insert(*record);
-  send_syn_ack(*record, cookie);
-  lists_[0].push(*record, owner_.context.now + RttEstimator::kInitialRto);
+  send_syn_ack(record, cookie);
   start_timer();
 }
 
@@ -61,15 +58,13 @@ bool SynQueue::is_deferred(const HalfOpen& record, const Segment& ack) {
 
 void SynQueue::remove(HalfOpen& record) {
   --record.listener->half_open;
-  table_.erase(record);
-  lists_[record.retries].remove(record);
-  delete &record;
+  table_.remove(record, orders_[record.retries]);
 }
 
 void SynQueue::remove_all_of(const Listener& listener) {
-  for (auto& list : lists_) {
-    for (HalfOpen* record = list.first(); record != nullptr;) {
-      HalfOpen* const following = record->links.newer;
+  for (const RecordOrder& order : orders_) {
+    for (HalfOpen* record = table_.oldest(order); record != nullptr;) {
+      HalfOpen* const following = table_.next(*record);
       if (record->listener == &listener) remove(*record);
       record = following;
     }
@@ -78,39 +73,51 @@ void SynQueue::remove_all_of(const Listener& listener) {
 
 void SynQueue::start_timer() {
   Instant first = kNever;
-  for (const auto& list : lists_) first = std::min(first, list.next_deadline());
+  for (const RecordOrder& order : orders_) {
+    if (const HalfOpen* record = table_.oldest(order)) first = std::min(first, record->deadline);
+  }
   if (first != kNever && (!timer_.is_running() || first < timer_.deadline()))
     timer_.start(owner_.context.timers, first);
 }
 
 void SynQueue::on_timer() {
-  for (std::size_t retries = lists_.size(); retries-- > 0;) {
-    auto& list = lists_[retries];
-    while (list.next_deadline() <= owner_.context.now) {
-      HalfOpen& record = *list.first();
+  for (std::size_t retries = orders_.size(); retries-- > 0;) {
+    while (HalfOpen* oldest = table_.oldest(orders_[retries])) {
+      HalfOpen& record = *oldest;
+      if (record.deadline > owner_.context.now) break;
       if (retries == kMaxRetries) {
         owner_.context.count(Counter::kTcpAttemptFails);
         remove(record);
         continue;
       }
-      list.remove(record);
+      table_.move(record, orders_[retries], orders_[retries + 1]);
       ++record.retries;
+      record.deadline = owner_.context.now + RttEstimator::kInitialRto * (1 << record.retries);
       record.was_repeated = true;
       owner_.context.count(Counter::kTcpRetransSegs);
       owner_.context.count(Counter::kTcpExtTCPSynRetrans);
       const int deferrals = record.listener->options().defer_accept;
       if (!record.is_acknowledged || record.retries >= deferrals) send_syn_ack(record);
-      lists_[record.retries].push(record,
-                                  owner_.context.now + RttEstimator::kInitialRto * (1 << record.retries));
     }
   }
   start_timer();
 }
 
+Info SynQueue::info(const HalfOpen& record) const {
+  Info info;
+  info.tuple = table_.tuple(record);
+  info.state = State::kSynReceived;
+  info.interface = table_.interface(record);
+  info.timer = "on";
+  info.timer_expires = record.deadline - owner_.context.now;
+  return info;
+}
+
 void SynQueue::send_syn_ack(const HalfOpen& record, const std::optional<wire::FastOpenCookie>& cookie) {
+  const FourTuple tuple = table_.tuple(record);
   const std::uint32_t timestamp =
-      timestamp_ticks(owner_.context.now) + owner_.secrets.timestamp_offset(record.tuple);
-  send_syn_ack(*record.listener, record.tuple, record.interface, record.iss, record.irs, record.negotiated,
+      timestamp_ticks(owner_.context.now) + owner_.secrets.timestamp_offset(tuple);
+  send_syn_ack(*record.listener, tuple, table_.interface(record), record.iss, record.irs, record.negotiated,
                timestamp, cookie);
 }
 

@@ -6,26 +6,21 @@
 #include <memory>
 #include <vector>
 
-#include "stack/base/keyed_table.h"
 #include "stack/tcp/connection.h"
-#include "stack/tcp/expiry_list.h"
-#include "stack/tcp/time_wait.h"
+#include "stack/tcp/record_table.h"
 
 namespace transom::tcp {
 
-struct HalfOpen {
-  FourTuple tuple;
-  AgeLinks<HalfOpen> links;
+struct HalfOpen : TableRecord {
+  SeqNum iss;
   Instant deadline;
   Listener* listener = nullptr;
-  SeqNum iss;
+  std::unique_ptr<std::vector<std::uint8_t>> saved_syn;  // its headers (TCP_SAVE_SYN)
   SeqNum irs;
   Negotiated negotiated;
   std::uint8_t retries = 0;
   bool is_acknowledged = false;  // and waits for data (TCP_DEFER_ACCEPT)
   bool was_repeated = false;     // the SYN-ACK, by our timer or as the SYN came again
-  InterfaceId interface = InterfaceId::kAny;
-  std::unique_ptr<std::vector<std::uint8_t>> saved_syn;  // its headers (TCP_SAVE_SYN)
 
   // From the SYN-ACK to now, unless it is not known which one was answered (Karn; RFC 6298 §3).
   std::optional<Duration> round_trip(Instant now) const {
@@ -61,6 +56,7 @@ class SynQueue {
   // made.
   bool segment_arrives(HalfOpen& record, const Segment& segment);
 
+  Info info(const HalfOpen& record) const;
   template <typename Visit>
   void for_each(Visit visit) const {
     table_.for_each(visit);
@@ -75,8 +71,8 @@ class SynQueue {
   void start_timer();
 
   ConnectionOwner& owner_;
-  KeyedTable<HalfOpen, TupleOf> table_;
-  std::array<ExpiryList<HalfOpen>, kMaxRetries + 1> lists_;  // by retries, so that each is in order of expiry
+  RecordTable<HalfOpen> table_;
+  std::array<RecordOrder, kMaxRetries + 1> orders_;  // by retries: each is of age and of expiry
   Timer timer_{call_member<&SynQueue::on_timer>, this};
 };
 

@@ -1,65 +1,108 @@
 #include "stack/tcp/time_wait.h"
 
+#include <algorithm>
+
 namespace transom::tcp {
+
+namespace {
+
+constexpr Duration kTick = std::chrono::milliseconds(1);
+constexpr Duration kAckInterval = std::chrono::milliseconds(500);
+
+// From one tick to another that is less than half of the circle away: 24 days.
+Duration ticks_between(std::uint32_t from, std::uint32_t to) {
+  return kTick * static_cast<std::int32_t>(to - from);
+}
+
+}  // namespace
 
 TimeWaitTable::TimeWaitTable(ConnectionOwner& owner, PortTable& ports)
     : owner_(owner), ports_(ports), table_(owner.context.random.key()) {}
 
 TimeWaitTable::~TimeWaitTable() {
-  while (!list_.empty()) remove(*list_.first());
+  while (TimeWaitRecord* record = table_.oldest(order_)) remove(*record);
 }
 
 void TimeWaitTable::add(const Connection& connection) {
-  if (list_.size() >= owner_.config.max_time_wait) {
-    if (list_.empty()) return;
+  if (table_.size() >= owner_.config.max_time_wait) {
+    if (table_.size() == 0) return;
     owner_.context.count(Counter::kTcpExtTCPTimeWaitOverflow);
-    remove(*list_.first());
+    remove(*table_.oldest(order_));
   }
-  auto* record = new TimeWaitRecord;
-  record->tuple = connection.tuple();
-  record->send_next = connection.send_next();
-  record->receive_next = connection.receive_next();
-  record->ts_recent = connection.ts_recent();
-  record->window = connection.last_window();
-  record->timestamps = connection.uses_timestamps();
-  record->traffic_class = connection.options().traffic_class;
-  record->interface = connection.destination()->bound;
-  ports_.add_user(record->tuple.local.port);
-  table_.insert(*record);
-  list_.push(*record, owner_.context.now + 2 * owner_.config.msl);
-  if (!timer_.is_running()) timer_.start(owner_.context.timers, list_.next_deadline());
+  TimeWaitRecord& record = table_.add(connection.tuple(), connection.destination()->bound, order_);
+  record.send_next = connection.send_next();
+  record.receive_next = connection.receive_next();
+  record.ts_recent = connection.ts_recent();
+  record.deadline = new_deadline();
+  record.last_ack = timestamp_ticks(owner_.context.now - kAckInterval);
+  record.window = connection.last_window();
+  record.traffic_class = connection.options().traffic_class;
+  record.timestamps = connection.uses_timestamps();
+  ports_.add_user(record.local_port);
+  if (!timer_.is_running()) start_timer();
   owner_.context.count(Counter::kTcpExtTW);
 }
 
 void TimeWaitTable::remove(TimeWaitRecord& record) {
-  ports_.remove_user(record.tuple.local.port);
-  table_.erase(record);
-  list_.remove(record);
-  delete &record;
+  ports_.remove_user(record.local_port);
+  table_.remove(record, order_);
 }
 
 void TimeWaitTable::restart(TimeWaitRecord& record) {
-  list_.remove(record);
-  list_.push(record, owner_.context.now + 2 * owner_.config.msl);
+  table_.move(record, order_, order_);
+  record.deadline = new_deadline();
+}
+
+Duration TimeWaitTable::lifetime() const {
+  constexpr Duration kLongest = std::chrono::days(20);  // that ticks can tell
+  return std::min(2 * owner_.config.msl, kLongest);
+}
+
+// The first tick that is not too early.
+std::uint32_t TimeWaitTable::new_deadline() const {
+  return timestamp_ticks(owner_.context.now + lifetime() + kTick - Duration(1));
+}
+
+Instant TimeWaitTable::deadline(const TimeWaitRecord& record) const {
+  const Instant now = owner_.context.now;
+  return std::chrono::floor<std::chrono::milliseconds>(now) +
+         ticks_between(timestamp_ticks(now), record.deadline);
+}
+
+void TimeWaitTable::start_timer() {
+  if (const TimeWaitRecord* first = table_.oldest(order_))
+    timer_.start(owner_.context.timers, deadline(*first));
 }
 
 void TimeWaitTable::on_timer() {
-  while (!list_.empty() && list_.next_deadline() <= owner_.context.now) remove(*list_.first());
-  if (!list_.empty()) timer_.start(owner_.context.timers, list_.next_deadline());
+  while (TimeWaitRecord* record = table_.oldest(order_)) {
+    if (deadline(*record) > owner_.context.now) break;
+    remove(*record);
+  }
+  start_timer();
+}
+
+Info TimeWaitTable::info(const TimeWaitRecord& record) const {
+  Info info;
+  info.tuple = table_.tuple(record);
+  info.state = State::kTimeWait;
+  info.interface = table_.interface(record);
+  info.timer = "timewait";
+  info.timer_expires = deadline(record) - owner_.context.now;
+  return info;
 }
 
 void TimeWaitTable::acknowledge(const TimeWaitRecord& record) {
-  Reply reply{.tuple = record.tuple,
+  Reply reply{.tuple = table_.tuple(record),
               .sequence = record.send_next,
               .acknowledgment = record.receive_next,
               .window = record.window};
   reply.flags.ack = true;
   reply.traffic_class = record.traffic_class;
-  reply.interface = record.interface;
+  reply.interface = table_.interface(record);
   if (record.timestamps) {
     reply.options.timestamps = wire::TcpTimestamps{
-        timestamp_ticks(owner_.context.now) + owner_.secrets.timestamp_offset(record.tuple),
-        record.ts_recent};
+        timestamp_ticks(owner_.context.now) + owner_.secrets.timestamp_offset(reply.tuple), record.ts_recent};
   }
   send_reply(owner_.context, owner_.ip, reply);
 }
@@ -90,8 +133,8 @@ bool TimeWaitTable::segment_arrives(TimeWaitRecord& record, const Segment& segme
   const bool is_last_fin =
       header.flags.fin && !is_older && header.sequence + (segment.length() - 1) == record.receive_next - 1;
   if (is_last_fin) restart(record);
-  constexpr Duration kInterval = std::chrono::milliseconds(500);
-  if (segment.length() == 0 && owner_.context.now - record.last_ack < kInterval) {
+  const std::uint32_t now = timestamp_ticks(owner_.context.now);
+  if (segment.length() == 0 && ticks_between(record.last_ack, now) < kAckInterval) {
     owner_.context.count(Counter::kTcpExtTCPACKSkippedTimeWait);
     return false;
   }
@@ -99,13 +142,13 @@ bool TimeWaitTable::segment_arrives(TimeWaitRecord& record, const Segment& segme
   const bool is_expected_ack =
       segment.length() == 0 && header.sequence == record.receive_next && header.flags.ack;
   if (is_expected_ack) return false;
-  record.last_ack = owner_.context.now;
+  record.last_ack = now;
   acknowledge(record);
   return false;
 }
 
 bool TimeWaitTable::may_be_reused(const TimeWaitRecord& record) const {
-  const Duration age = owner_.context.now - (record.deadline - 2 * owner_.config.msl);
+  const Duration age = owner_.context.now - (deadline(record) - lifetime());
   return record.timestamps && age > std::chrono::seconds(1);
 }
 

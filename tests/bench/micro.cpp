@@ -63,6 +63,34 @@ BENCHMARK(IdleConnections)
     ->UseManualTime()
     ->Iterations(1);
 
+// What is less than a connection: what a record takes, its place in the table and the allocator's share
+// included.
+template <typename MakeOne>
+void records(benchmark::State& state, MakeOne make_one, std::size_t (Pair::*count)() const) {
+  for (auto _ : state) {
+    Pair pair(true);
+    for (int i = 0; i < 64; ++i) make_one(pair);  // what the first ones make is not theirs alone
+    const std::size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+    const std::size_t records_before = (pair.*count)();
+    for (std::int64_t i = 0; i < state.range(0); ++i) make_one(pair);
+    const std::size_t after = mallinfo2().uordblks + mallinfo2().hblkhd;
+    state.counters["octets/record"] =
+        static_cast<double>(after - before) / static_cast<double>((pair.*count)() - records_before);
+  }
+}
+void TimeWaitRecords(benchmark::State& state) {
+  const auto open_and_close = [](Pair& pair) {
+    pair.open_one();
+    pair.close_one();
+  };
+  records(state, open_and_close, &Pair::time_waits);
+}
+void HalfOpenRecords(benchmark::State& state) {
+  records(state, [](Pair& pair) { pair.leave_half_open(); }, &Pair::half_open);
+}
+BENCHMARK(TimeWaitRecords)->ArgName("records")->Arg(1000)->Arg(10000)->Arg(100000)->Iterations(1);
+BENCHMARK(HalfOpenRecords)->ArgName("records")->Arg(1000)->Arg(10000)->Arg(60000)->Iterations(1);
+
 void Checksum(benchmark::State& state) {
   const std::vector<std::uint8_t> octets(static_cast<std::size_t>(state.range(0)), 0x5a);
   for (auto _ : state) benchmark::DoNotOptimize(wire::checksum(octets));

@@ -69,6 +69,21 @@ class Pair {
     exchange();
     sender_ = receiver_ = nullptr;
   }
+  // The left end thinks better of it before it gets the answer: the right one keeps a half-open connection.
+  void leave_half_open() {
+    tcp::Connection* leaving = nullptr;
+    visit(*left_, [&] {
+      tcp::PortHold hold;
+      leaving = left_->tcp().connect(hold, server(next_server_), {}).value();
+    });
+    right_->receive(kWire, left_->transmit_queue(kWire), now_);
+    while (right_->transmit_queue(kWire).pop()) {
+    }
+    visit(*left_, [&] { leaving->abort(); });
+    next_server_ = static_cast<std::uint16_t>((next_server_ + 1) % kServerPorts);
+  }
+  std::size_t half_open() const { return right_->tcp().half_open_count(); }
+  std::size_t time_waits() const { return left_->tcp().time_wait_count(); }
   std::uint64_t segments() const { return left_->counters()[Counter::kTcpOutSegs]; }
 
  private:
@@ -76,6 +91,7 @@ class Pair {
     HostConfig config;
     config.seed = seed_from_number(number);
     config.start = now_;
+    config.tcp.max_half_open = 1 << 17;
     auto host = std::make_unique<Host>(pool_, config);
     link::InterfaceConfig interface;
     interface.name = "eth0";

@@ -1,9 +1,10 @@
-// What a connection costs while nothing happens on it. Counted by the sanitizer's allocator, in octets asked
-// for.
+// What a connection costs while nothing happens on it, and before and after it is one. Counted by the
+// sanitizer's allocator, in octets asked for: records, their places in tables, and what is kept free there.
 #include <gtest/gtest.h>
 
 #include <vector>
 
+#include "tests/support/scripted_peer.h"
 #include "tests/support/two_hosts.h"
 
 #if defined(__SANITIZE_ADDRESS__) || (defined(__has_feature) && __has_feature(address_sanitizer))
@@ -83,6 +84,55 @@ TEST_F(ConnectionMemory, OneThatHasCarriedDataTakesTwoKibibytesOnceItIsQuiet) {
   for (std::size_t i = 0; i < clients.size(); ++i) move_an_octet(i);
   hosts.run([] { return false; }, seconds(5));
   EXPECT_LE((allocated_octets() - before) / (2 * kCount), 2048U);
+}
+
+class RecordMemory : public ::testing::TestWithParam<IpFamily> {
+ protected:
+  static constexpr std::uint16_t kCount = 2000;
+
+  void SetUp() override {
+    if (allocated_octets() == 0) GTEST_SKIP() << "needs AddressSanitizer to count";
+  }
+  // What `begin(peer)` leaves behind for each peer.
+  template <typename Begin>
+  double octets_for_each(Begin begin) {
+    for (std::uint16_t i = 0; i < 64; ++i) begin(static_cast<std::uint16_t>(1000 + i));  // fill a chunk
+    const std::size_t before = allocated_octets();
+    for (std::uint16_t i = 0; i < kCount; ++i) begin(static_cast<std::uint16_t>(2000 + i));
+    return static_cast<double>(allocated_octets() - before) / kCount;
+  }
+
+  HostUnderTest world;
+  tcp::Listener& listener = world.listen(80, {}, 2 * kCount, GetParam());
+};
+
+INSTANTIATE_TEST_SUITE_P(Families, RecordMemory, ::testing::Values(IpFamily::kIpv4, IpFamily::kIpv6),
+                         [](const auto& info) {
+                           return info.param == IpFamily::kIpv4 ? std::string("Ipv4") : std::string("Ipv6");
+                         });
+
+TEST_P(RecordMemory, AHalfOpenConnectionTakes96OctetsWithItsPlaceInTheTable) {
+  const double octets = octets_for_each([&](std::uint16_t port) {
+    ScriptedPeer peer(world, port, 80, GetParam());
+    peer.send({.flags = "S", .sequence = 1, .options = {.maximum_segment_size = 1460}});
+    peer.expect("SA");
+  });
+  EXPECT_EQ(world.host().tcp().half_open_count(), kCount + 64U);
+  EXPECT_LE(octets, 96.0);
+}
+
+TEST_P(RecordMemory, AConnectionInTimeWaitTakes64OctetsWithItsPlaceInTheTable) {
+  const double octets = octets_for_each([&](std::uint16_t port) {
+    ScriptedPeer peer(world, port, 80, GetParam());
+    auto& connection = peer.connect_to(listener, {.timestamps = wire::TcpTimestamps{1, 0}});
+    world.with([&] { connection.close(); });
+    peer.expect("FA");
+    ++peer.expected;
+    peer.send_next("FA");
+    peer.expect("A");
+  });
+  EXPECT_EQ(world.host().tcp().time_wait_count(), kCount + 64U);
+  EXPECT_LE(octets, 64.0);
 }
 
 }  // namespace

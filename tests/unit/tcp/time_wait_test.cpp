@@ -53,6 +53,22 @@ TEST_F(TimeWait, LastsTwiceTheMaximumSegmentLifetime) {
   peer.expect("R");
 }
 
+// A record tells time in milliseconds of 32 bits: never too early, nor confused when they wrap after 49 days.
+TEST_F(TimeWait, LastsAsLongWhateverTheClockSays) {
+  auto& listener = world.listen(80);
+  const Instant wraps(milliseconds(std::int64_t{1} << 32));
+  std::uint16_t port = 4000;
+  for (const Instant begin : {world.now() + Duration(1), wraps - seconds(30) - Duration(1)}) {
+    world.advance(begin - world.now());
+    ScriptedPeer peer(world, port++, 80);
+    leave_one(peer, listener, with_timestamps(100));
+    world.advance(seconds(60) - Duration(1));
+    EXPECT_EQ(records(), 1U);
+    world.advance(milliseconds(1));
+    EXPECT_EQ(records(), 0U);
+  }
+}
+
 TEST_F(TimeWait, BeginsAnewWhenTheFinComesAgain) {
   auto& listener = world.listen(80);
   ScriptedPeer peer(world, 4000, 80);
