@@ -23,20 +23,23 @@ constexpr std::size_t kUrgentPointer = 18;
 constexpr std::uint8_t kPush = 0x08;
 constexpr std::uint8_t kAck = 0x10;
 
-std::uint32_t get_u32(Bytes at) { return std::uint32_t{get_u16(at)} << 16 | get_u16(at.subspan(2)); }
-
 bool is_v4(Bytes ip) { return ip[0] >> 4 == 4; }
 
 bool same(Bytes a, Bytes b, std::size_t begin, std::size_t end) {
   return std::memcmp(a.data() + begin, b.data() + begin, end - begin) == 0;
 }
 
-// The pseudo-header's share, from the headers as they lie there.
-wire::ChecksumSum pseudo_header(Bytes ip, std::size_t tcp_length) {
+// The same for a size known here, which spares the call.
+template <std::size_t size>
+bool same(Bytes a, Bytes b, std::size_t begin) {
+  return std::memcmp(a.data() + begin, b.data() + begin, size) == 0;
+}
+
+// The pseudo-header's share, from the headers as they lie there; without the length.
+wire::ChecksumSum pseudo_header(Bytes ip) {
   wire::ChecksumSum sum;
   sum.add(is_v4(ip) ? ip.subspan(12, 8) : ip.subspan(8, 32));
   sum.add_u16(static_cast<std::uint16_t>(IpProtocol::kTcp));
-  sum.add_u32(static_cast<std::uint32_t>(tcp_length));
   return sum;
 }
 
@@ -85,16 +88,14 @@ bool SegmentRun::continues(Bytes headers, const Segment& segment) const {
   const std::size_t ip = ip_offset_;
   const std::size_t tcp = first_.transport;
   if (segment.headers != first_.headers || segment.transport != tcp || ours[ip] != headers[ip]) return false;
-  const bool same_ip = is_v4(ours.subspan(ip))
-                           ? same(ours, headers, 0, ip + 2) &&            // not the length
-                                 same(ours, headers, ip + 6, ip + 10) &&  // nor the checksum
-                                 same(ours, headers, ip + 12, tcp)
-                           : same(ours, headers, 0, ip + 4) &&  // not the length
-                                 same(ours, headers, ip + 6, tcp);
-  return same_ip && same(ours, headers, tcp, tcp + kSequence) &&
-         same(ours, headers, tcp + kSequence + 4, tcp + kFlags) &&
-         same(ours, headers, tcp + kWindow, tcp + wire::TcpHeader::kChecksumOffset) &&
-         same(ours, headers, tcp + kUrgentPointer, first_.headers);
+  const bool same_ip = is_v4(ours.subspan(ip)) ? same<2>(ours, headers, ip) &&          // not the length
+                                                     same<4>(ours, headers, ip + 6) &&  // nor the checksum
+                                                     same<8>(ours, headers, ip + 12)
+                                               : same<4>(ours, headers, ip) &&  // not the length
+                                                     same<34>(ours, headers, ip + 6);
+  return same_ip && same<4>(ours, headers, tcp) && same<5>(ours, headers, tcp + kSequence + 4) &&
+         same<2>(ours, headers, tcp + kWindow) && same<2>(ours, headers, tcp + kUrgentPointer) &&
+         same(ours, headers, tcp + wire::TcpHeader::kMinSize, first_.headers) && same(ours, headers, 0, ip);
 }
 
 // Copies the payload behind the packet. False when there is no room, or a checksum says that it was damaged.
@@ -104,11 +105,13 @@ bool SegmentRun::append(const Packet& frame, const Segment& segment) {
   const Bytes ip = head.subspan(ip_offset_);
   const std::size_t ip_header = segment.transport - ip_offset_;
   if (is_v4(ip) && !wire::Ipv4Header::has_valid_checksum(ip.first(ip_header))) return false;
-  wire::ChecksumSum sum = pseudo_header(ip, segment.headers - segment.transport + segment.payload);
+  wire::ChecksumSum sum = pseudo_sum_;
+  sum.add_u32(static_cast<std::uint32_t>(segment.headers - segment.transport + segment.payload));
   sum.add(head.subspan(segment.transport, segment.headers - segment.transport));
   MutableBytes out = packet_.append(segment.payload);
   const auto copy = [&](Bytes octets) {
     const std::size_t here = std::min(octets.size(), out.size());
+    if (here == 0) return;
     sum.add_and_copy(octets.first(here), out.first(here));
     out = out.subspan(here);
   };
@@ -126,6 +129,7 @@ bool SegmentRun::join_two(const Packet& frame, const Segment& segment) {
     const Bytes headers = std::as_const(first).head().first(first_.headers);
     std::ranges::copy(headers, packet_.append(headers.size()).begin());
     packet_.info() = first.info();
+    pseudo_sum_ = pseudo_header(headers.subspan(ip_offset_));
     is_joined_ = append(first, first_) && append(frame, segment);
   }
   if (!is_joined_) packet_ = std::move(first);
@@ -166,9 +170,8 @@ Packet SegmentRun::take() && {
   } else {
     put_u16(ip.subspan(4), static_cast<std::uint16_t>(ip_length - wire::Ipv6Header::kSize));
   }
-  const std::size_t tcp_length = packet_.size() - first_.transport;
-  put_u16(packet_.head().subspan(first_.transport + wire::TcpHeader::kChecksumOffset),
-          pseudo_header(ip, tcp_length).fold());
+  pseudo_sum_.add_u32(static_cast<std::uint32_t>(packet_.size() - first_.transport));
+  put_u16(packet_.head().subspan(first_.transport + wire::TcpHeader::kChecksumOffset), pseudo_sum_.fold());
   packet_.info().checksum = ChecksumState::kPartial;
   packet_.info().checksum_field = wire::TcpHeader::kChecksumOffset;
   packet_.info().segment_size = static_cast<std::uint16_t>(first_.payload);

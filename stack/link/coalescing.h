@@ -4,6 +4,7 @@
 #pragma once
 
 #include "stack/base/packet.h"
+#include "stack/wire/checksum.h"
 
 namespace transom::link {
 
@@ -40,6 +41,7 @@ class SegmentRun {
   std::size_t ip_offset_;
   Packet packet_;
   Segment first_;
+  wire::ChecksumSum pseudo_sum_;  // of the pseudo-header but for its length, once two are joined
   std::uint32_t next_sequence_ = 0;
   bool is_joined_ = false;  // packet_ is in a large buffer of ours
   bool has_ended_ = false;  // nothing can follow

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <optional>
 
 #include "stack/link/octets_in_place.h"
@@ -82,44 +83,100 @@ struct Place {
   std::size_t offset = 0;  // of its payload
   std::size_t index = 0;
   bool is_last = false;
-  bool repeats_cwr = false;
 };
 
-// The lengths, the identification and the header checksum of one segment; its sequence number and flags.
-void rewrite_headers(MutableBytes headers, const Layout& layout, const Place& place) {
-  MutableBytes ip = headers.subspan(layout.ip);
-  if (layout.is_v4) {
-    put_u16(ip.subspan(2), static_cast<std::uint16_t>(place.size - layout.ip));
-    put_u16(ip.subspan(4), static_cast<std::uint16_t>(get_u16(ip.subspan(4)) + place.index));
-    put_u16(ip.subspan(10), 0);
-    put_u16(ip.subspan(10), wire::checksum(ip.first(layout.transport - layout.ip)));
-  } else {
-    put_u16(ip.subspan(4), static_cast<std::uint16_t>(place.size - layout.ip - wire::Ipv6Header::kSize));
+// The headers of all segments of a super-segment: what they have in common is kept, and summed, once.
+class SegmentHeaders {
+ public:
+  // `headers`: those of the super-segment, up to and with that of TCP.
+  SegmentHeaders(Bytes headers, const Layout& layout, bool repeats_cwr)
+      : size_(headers.size()), layout_(layout), repeats_cwr_(repeats_cwr) {
+    std::memcpy(octets_.data(), headers.data(), size_);
+    const MutableBytes ip = MutableBytes(octets_).subspan(layout.ip);
+    if (layout.is_v4) {
+      identification_ = get_u16(ip.subspan(kIdentification));
+      for (const std::size_t own : {kLength, kIdentification, kIpChecksum}) put_u16(ip.subspan(own), 0);
+      ip_sum_.add(ip.first(layout.transport - layout.ip));
+    }
+    const MutableBytes tcp = MutableBytes(octets_).first(size_).subspan(layout.transport);
+    sequence_ = get_u32(tcp.subspan(kSequence));
+    offset_and_flags_ = get_u16(tcp.subspan(kOffsetAndFlags));
+    put_u32(tcp.subspan(kSequence), 0);
+    put_u16(tcp.subspan(kOffsetAndFlags), 0);
+    put_u16(tcp.subspan(wire::TcpHeader::kChecksumOffset), 0);
+    pseudo_sum_ = wire::pseudo_header_sum(layout.source, layout.destination, IpProtocol::kTcp, 0);
+    tcp_sum_ = pseudo_sum_;
+    tcp_sum_.add(tcp);
   }
-  constexpr std::size_t kSequence = 4;
-  constexpr std::size_t kFlags = 13;
-  constexpr std::uint8_t kFinAndPush = 0x09;
-  constexpr std::uint8_t kCwr = 0x80;
-  MutableBytes tcp = headers.subspan(layout.transport);
-  wire::Reader reader(tcp.subspan(kSequence));
-  const auto sequence = static_cast<std::uint32_t>(reader.u32() + place.offset);
-  wire::Writer writer(tcp.subspan(kSequence));
-  writer.u32(sequence);
-  if (!place.is_last) tcp[kFlags] &= static_cast<std::uint8_t>(~kFinAndPush);
-  // RFC 3168 §6.1.2: a reduction of the window is told once.
-  if (place.index != 0 && !place.repeats_cwr) tcp[kFlags] &= static_cast<std::uint8_t>(~kCwr);
-}
 
-// The whole checksum, or the pseudo-header's share of it for the device to go on from. `addresses`: what the
-// pseudo-headers of all segments have in common.
-void write_tcp_checksum(Packet& segment, const Layout& layout, wire::ChecksumSum addresses, bool whole) {
-  addresses.add_u32(static_cast<std::uint32_t>(segment.size() - layout.transport));
-  const MutableBytes field = segment.head().subspan(layout.transport + wire::TcpHeader::kChecksumOffset);
-  put_u16(field, whole ? 0 : addresses.fold());
-  if (!whole) return;
-  wire::add_packet(addresses, segment, layout.transport);
-  put_u16(field, addresses.checksum());
-}
+  std::size_t size() const { return size_; }
+
+  // Those of one segment, without the TCP checksum.
+  void write(MutableBytes out, const Place& place) const {
+    std::memcpy(out.data(), octets_.data(), size_);
+    const MutableBytes ip = out.subspan(layout_.ip);
+    const auto length = static_cast<std::uint16_t>(place.size - layout_.ip);
+    if (layout_.is_v4) {
+      const auto identification = static_cast<std::uint16_t>(identification_ + place.index);
+      wire::ChecksumSum sum = ip_sum_;
+      sum.add_u16(length);
+      sum.add_u16(identification);
+      put_u16(ip.subspan(kLength), length);
+      put_u16(ip.subspan(kIdentification), identification);
+      put_u16(ip.subspan(kIpChecksum), sum.checksum());
+    } else {
+      put_u16(ip.subspan(kPayloadLength), static_cast<std::uint16_t>(length - wire::Ipv6Header::kSize));
+    }
+    const MutableBytes tcp = out.subspan(layout_.transport);
+    put_u32(tcp.subspan(kSequence), sequence(place));
+    put_u16(tcp.subspan(kOffsetAndFlags), offset_and_flags(place));
+  }
+
+  // The whole checksum, or the pseudo-header's share of it for the device to go on from. The headers are
+  // written, and the payload is in place.
+  void write_tcp_checksum(Packet& segment, const Place& place, bool whole) const {
+    wire::ChecksumSum sum = whole ? tcp_sum_ : pseudo_sum_;
+    sum.add_u32(static_cast<std::uint32_t>(place.size - layout_.transport));
+    if (whole) {
+      sum.add_u32(sequence(place));
+      sum.add_u16(offset_and_flags(place));
+      wire::add_packet(sum, segment, size_);
+    }
+    put_u16(segment.head().subspan(layout_.transport + wire::TcpHeader::kChecksumOffset),
+            whole ? sum.checksum() : sum.fold());
+  }
+
+ private:
+  static constexpr std::size_t kLength = 2;  // offsets in the IPv4 header
+  static constexpr std::size_t kIdentification = 4;
+  static constexpr std::size_t kIpChecksum = 10;
+  static constexpr std::size_t kPayloadLength = 4;  // in the IPv6 header
+  static constexpr std::size_t kSequence = 4;       // in the TCP header
+  static constexpr std::size_t kOffsetAndFlags = 12;
+
+  std::uint32_t sequence(const Place& place) const {
+    return static_cast<std::uint32_t>(sequence_ + place.offset);
+  }
+  std::uint16_t offset_and_flags(const Place& place) const {
+    constexpr unsigned kFinAndPush = 0x09;
+    constexpr unsigned kCwr = 0x80;
+    unsigned cleared = place.is_last ? 0 : kFinAndPush;
+    // RFC 3168 §6.1.2: a reduction of the window is told once.
+    if (place.index != 0 && !repeats_cwr_) cleared |= kCwr;
+    return static_cast<std::uint16_t>(offset_and_flags_ & ~cleared);
+  }
+
+  std::array<std::uint8_t, kMaxHeaders> octets_;  // zero where each segment has its own
+  std::size_t size_;
+  Layout layout_;
+  bool repeats_cwr_;
+  std::uint16_t identification_ = 0;
+  std::uint32_t sequence_ = 0;
+  std::uint16_t offset_and_flags_ = 0;
+  wire::ChecksumSum ip_sum_;
+  wire::ChecksumSum pseudo_sum_;  // without the length
+  wire::ChecksumSum tcp_sum_;     // with the TCP header
+};
 
 // The payload of a super-segment, handed out from front to back.
 class PayloadSlices {
@@ -133,7 +190,9 @@ class PayloadSlices {
       const std::size_t here = std::min(length, slice.size());
       // Slices so short that one segment needs more of them than a packet can refer to are copied.
       if (segment.tail().size() == Packet::kMaxTail && !segment.linearize()) return false;
-      segment.append_slice(slice.subslice(0, here));
+      Slice part = slice;
+      part.trim_back(slice.size() - here);
+      segment.append_slice(std::move(part));
       slice.trim_front(here);
       length -= here;
       if (slice.empty()) ++next_;
@@ -176,9 +235,7 @@ bool segment(BufferPool& pool, Packet packet, std::size_t ip_offset, bool checks
   const auto header_size = size_with_tcp_header(packet.head(), *layout);
   if (!header_size) return false;
 
-  std::array<std::uint8_t, kMaxHeaders> header_octets;
-  const MutableBytes headers = MutableBytes(header_octets).first(*header_size);
-  std::copy_n(packet.head().begin(), *header_size, headers.begin());
+  const SegmentHeaders headers(packet.head().first(*header_size), *layout, packet.info().repeats_cwr);
   PacketInfo info = packet.info();
   info.segment_size = 0;
   info.checksum = checksums ? ChecksumState::kUnknown : ChecksumState::kPartial;
@@ -187,23 +244,20 @@ bool segment(BufferPool& pool, Packet packet, std::size_t ip_offset, bool checks
   const std::size_t total = packet.size();
   PayloadSlices payload(std::move(packet));
 
-  const auto addresses = wire::pseudo_header_sum(layout->source, layout->destination, IpProtocol::kTcp, 0);
   PacketQueue segments;
   std::size_t offset = 0;
   do {  // a super-segment without payload still is one segment
     const std::size_t length = std::min(segment_size, total - offset);
+    const Place place = {.size = headers.size() + length,
+                         .offset = offset,
+                         .index = segments.size(),
+                         .is_last = offset + length == total};
     Packet piece = pool.allocate();
     if (!piece) return false;
     piece.info() = info;
-    std::copy(headers.begin(), headers.end(), piece.append(headers.size()).begin());
+    headers.write(piece.append(headers.size()), place);
     if (!payload.move_to(piece, length)) return false;
-    rewrite_headers(piece.head(), *layout,
-                    {.size = headers.size() + length,
-                     .offset = offset,
-                     .index = segments.size(),
-                     .is_last = offset + length == total,
-                     .repeats_cwr = info.repeats_cwr});
-    write_tcp_checksum(piece, *layout, addresses, checksums);
+    headers.write_tcp_checksum(piece, place, checksums);
     segments.push(std::move(piece));
     offset += length;
   } while (offset < total);

@@ -19,43 +19,22 @@ using Words [[gnu::vector_size(32)]] = std::uint64_t;
 #define TRANSOM_FOR_EACH_MACHINE
 #endif
 
-// Sums the octets as words in memory order. The upper and lower half of each word are summed on their own, so
-// that the loop has no carry to wait for; 2^32 words would have to come before a sum overflows. `keep(offset,
-// word)` sees each word: it may store it elsewhere.
+// Sums the octets as words in memory order, one by one: for less than fills a vector register.
+// `keep(offset, word)` sees each word: it may store it elsewhere.
 template <typename Keep>
-[[gnu::always_inline]] inline std::uint64_t sum_words(const std::uint8_t* octets, std::size_t size,
-                                                      Keep keep) {
-  constexpr std::size_t kBlock = 2 * sizeof(Words);
-  constexpr Words kLowHalves = {0xffffffffU, 0xffffffffU, 0xffffffffU, 0xffffffffU};
-  Words low[2] = {};
-  Words high[2] = {};
+[[gnu::always_inline]] inline std::uint64_t sum_few(const std::uint8_t* octets, std::size_t size, Keep keep) {
+  std::uint64_t sum = 0;
   std::size_t position = 0;
-  for (std::size_t blocks = size / kBlock; blocks > 0; --blocks) {
-    Words first, second;
-    std::memcpy(&first, octets + position, sizeof first);
-    std::memcpy(&second, octets + position + sizeof first, sizeof second);
-    keep(position, first);
-    keep(position + sizeof first, second);
-    low[0] += first & kLowHalves;
-    high[0] += first >> 32;
-    low[1] += second & kLowHalves;
-    high[1] += second >> 32;
-    position += kBlock;
-  }
-  // 2^32 is 1 in this arithmetic, so an upper half counts as much as a lower one.
-  const Words all = low[0] + low[1] + high[0] + high[1];
-  std::uint64_t sum = all[0] + all[1] + all[2] + all[3];
   const auto add_one = [&](auto word) {
     std::memcpy(&word, octets + position, sizeof word);
     keep(position, word);
     sum = detail::add_with_carry(sum, word);
     position += sizeof word;
   };
-  std::size_t left = size % kBlock;
-  for (; left >= sizeof sum; left -= sizeof sum) add_one(std::uint64_t{});
-  if ((left & 4U) != 0) add_one(std::uint32_t{});
-  if ((left & 2U) != 0) add_one(std::uint16_t{});
-  if ((left & 1U) != 0) {
+  while (size - position >= sizeof sum) add_one(std::uint64_t{});
+  if ((size & 4U) != 0) add_one(std::uint32_t{});
+  if ((size & 2U) != 0) add_one(std::uint16_t{});
+  if ((size & 1U) != 0) {
     std::uint16_t word = 0;  // RFC 1071 §4.1: an odd octet at the end is followed by a zero
     std::memcpy(&word, octets + position, 1);
     keep(position, octets[position]);
@@ -64,20 +43,57 @@ template <typename Keep>
   return sum;
 }
 
+// The same, in vector registers. All words are summed as they are, the carries lost, and their upper halves
+// on their own: the loop has no carry to wait for, and from both follows the sum of the lower halves. 2^32
+// words would have to come before that overflows.
+template <typename Keep>
+[[gnu::always_inline]] inline std::uint64_t sum_many(const std::uint8_t* octets, std::size_t size,
+                                                     Keep keep) {
+  constexpr std::size_t kBlock = 2 * sizeof(Words);
+  Words whole[2] = {};
+  Words high[2] = {};
+  std::size_t position = 0;
+  const auto add_one = [&](std::size_t lane) {
+    Words words;
+    std::memcpy(&words, octets + position, sizeof words);
+    keep(position, words);
+    whole[lane] += words;
+    high[lane] += words >> 32;
+    position += sizeof words;
+  };
+  for (std::size_t blocks = size / kBlock; blocks > 0; --blocks) {
+    add_one(0);
+    add_one(1);
+  }
+  if ((size & sizeof(Words)) != 0) add_one(0);
+  const std::size_t done = position;
+  const std::uint64_t rest = sum_few(
+      octets + done, size - done, [&](std::size_t offset, const auto& word) { keep(done + offset, word); });
+  // 2^32 is 1 in this arithmetic, so an upper half counts as much as a lower one.
+  const Words upper = high[0] + high[1];
+  const Words all = upper + (whole[0] + whole[1] - (upper << 32));
+  return detail::add_with_carry(all[0] + all[1] + all[2] + all[3], rest);
+}
+
 TRANSOM_FOR_EACH_MACHINE std::uint64_t sum_of(const std::uint8_t* octets, std::size_t size) {
-  return sum_words(octets, size, [](std::size_t, const auto&) {});
+  return sum_many(octets, size, [](std::size_t, const auto&) {});
 }
 
 TRANSOM_FOR_EACH_MACHINE std::uint64_t sum_and_copy(const std::uint8_t* octets, std::size_t size,
                                                     std::uint8_t* out) {
-  return sum_words(octets, size, [out](std::size_t offset, const auto& word) {
+  return sum_many(octets, size, [out](std::size_t offset, const auto& word) {
     std::memcpy(out + offset, &word, sizeof word);
   });
 }
 
 }  // namespace
 
-void ChecksumSum::add(Bytes octets) { add_words(sum_of(octets.data(), octets.size()), octets.size()); }
+void ChecksumSum::add(Bytes octets) {
+  constexpr std::size_t kHeader = 64;  // what is shorter is done before a vector would be set up
+  add_words(octets.size() < kHeader ? sum_few(octets.data(), octets.size(), [](std::size_t, const auto&) {})
+                                    : sum_of(octets.data(), octets.size()),
+            octets.size());
+}
 
 void ChecksumSum::add_and_copy(Bytes octets, MutableBytes out) {
   add_words(sum_and_copy(octets.data(), octets.size(), out.data()), octets.size());

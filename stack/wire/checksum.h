@@ -21,11 +21,11 @@ constexpr std::uint64_t add_with_carry(std::uint64_t a, std::uint64_t b) {
   return sum + (sum < b ? 1 : 0);
 }
 
+// Adds both halves, twice. With its halves exchanged and added, the upper half of a number holds their sum,
+// with what the lower one carried.
 constexpr std::uint16_t fold_to_16(std::uint64_t sum) {
-  sum = (sum >> 32) + (sum & 0xffffffffU);
-  sum = (sum >> 16) + (sum & 0xffffU);
-  sum = (sum >> 16) + (sum & 0xffffU);
-  return static_cast<std::uint16_t>((sum >> 16) + sum);
+  const auto halves = static_cast<std::uint32_t>((sum + std::rotl(sum, 32)) >> 32);
+  return static_cast<std::uint16_t>((halves + std::rotl(halves, 16)) >> 16);
 }
 
 }  // namespace detail
@@ -45,22 +45,25 @@ class ChecksumSum {
   }
 
   // The 16-bit one's complement sum in host order, not complemented.
-  std::uint16_t fold() const { return swap_network_order(detail::fold_to_16(sum_)); }
+  std::uint16_t fold() const {
+    return swap_network_order(detail::fold_to_16(odd_ ? std::rotl(sum_, 8) : sum_));
+  }
   // The value to put into the checksum field: the complement of fold().
   std::uint16_t checksum() const { return static_cast<std::uint16_t>(~fold()); }
 
  private:
   void add_words(std::uint64_t words, std::size_t octets) {
-    // A piece that starts at an odd octet has its octets in the other halves of the 16-bit words.
-    if (odd_) words = std::rotl(words, 8);
     sum_ = detail::add_with_carry(sum_, words);
-    odd_ ^= octets % 2 != 0;
+    if (octets % 2 == 0) return;
+    // What comes next has its octets in the other halves of the 16-bit words: the sum is turned instead.
+    sum_ = std::rotl(sum_, 8);
+    odd_ = !odd_;
   }
 
   // A 64-bit one's complement sum. Its four 16-bit parts hold octets as they lie in memory; fold() turns them
   // into host order, once (RFC 1071 §2(B): the sum does not depend on byte order).
   std::uint64_t sum_ = 0;
-  bool odd_ = false;  // an odd number of octets came so far
+  bool odd_ = false;  // an odd number of octets came so far: the halves of the 16-bit parts are exchanged
 };
 
 std::uint16_t checksum(Bytes octets);
