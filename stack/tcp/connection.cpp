@@ -1,84 +1,9 @@
 #include "stack/tcp/connection.h"
 
 #include <algorithm>
-#include <bit>
 #include <utility>
 
 namespace transom::tcp {
-
-// ---------------------------------------------------------------- what SYNs agree on
-
-namespace {
-constexpr std::uint8_t kMaxShift = 14;      // RFC 7323 §2.3
-constexpr std::uint16_t kMinPeerMss = 216;  // smaller offers only serve attacks (CVE-2019-11479)
-}  // namespace
-
-Negotiated negotiate(const wire::TcpOptions& peer, const wire::TcpOptions& ours, IpFamily family) {
-  Negotiated negotiated;
-  const std::uint16_t without_option = family == IpFamily::kIpv4 ? 536 : 1220;  // RFC 9293 MUST-15
-  negotiated.peer_mss = std::max(peer.maximum_segment_size.value_or(without_option), kMinPeerMss);
-  if (peer.window_scale && ours.window_scale) {
-    negotiated.window_scaling = true;
-    negotiated.send_scale = std::min(*peer.window_scale, kMaxShift);
-    negotiated.receive_scale = *ours.window_scale;
-  }
-  if (peer.timestamps && ours.timestamps) {
-    negotiated.timestamps = true;
-    negotiated.ts_recent = peer.timestamps->value;
-  }
-  negotiated.sack = peer.sack_permitted && ours.sack_permitted;
-  return negotiated;
-}
-
-Negotiated answer_to(const ConnectionOwner& owner, const Options& options, const Segment& syn,
-                     std::uint16_t mss) {
-  Negotiated negotiated = negotiate(syn.header.options, syn_options(owner.config, options, mss, nullptr),
-                                    syn.received.source.family());
-  const CongestionFactory* const chosen = options.congestion_control;
-  const EcnUse use = (chosen != nullptr ? *chosen : owner.congestion.standard()).ecn;
-  negotiated.ecn = {ecn_to_agree(owner.config.ecn, use, syn.header.flags),
-                    ecn_mark_of(syn.received.traffic_class)};
-  return negotiated;
-}
-
-wire::TcpOptions syn_options(const Config& config, const Options& options, std::uint16_t mss,
-                             const wire::TcpOptions* answering) {
-  wire::TcpOptions result;
-  result.maximum_segment_size = mss;
-  result.sack_permitted = config.sack && (answering == nullptr || answering->sack_permitted);
-  if (config.timestamps && (answering == nullptr || answering->timestamps))
-    result.timestamps = wire::TcpTimestamps{};
-  if (config.window_scaling && (answering == nullptr || answering->window_scale)) {
-    result.window_scale = window_shift_for(largest_receive_buffer(config, options));
-  }
-  return result;
-}
-
-std::uint32_t first_receive_buffer(const Config& config, const Options& options) {
-  return options.receive_buffer != 0 ? options.receive_buffer : config.receive_buffer.initial;
-}
-
-std::uint32_t largest_receive_buffer(const Config& config, const Options& options) {
-  return options.receive_buffer != 0 ? options.receive_buffer : config.receive_buffer.max;
-}
-
-std::uint8_t window_shift_for(std::uint32_t buffer) {
-  const auto bits = static_cast<int>(std::bit_width(buffer >> 16));
-  return static_cast<std::uint8_t>(std::min<int>(bits, kMaxShift));
-}
-
-std::uint16_t receive_mss(const ip::Destination& destination, const Options& options) {
-  const std::uint32_t headers = (destination.address.is_v4() ? 20U : 40U) + wire::TcpHeader::kMinSize;
-  const std::uint32_t mtu = std::min(destination.interface->mtu(), 65535U);
-  std::uint32_t mss = mtu > headers ? mtu - headers : kMinPeerMss;
-  if (options.max_segment != 0) mss = std::min<std::uint32_t>(mss, options.max_segment);
-  return static_cast<std::uint16_t>(mss);
-}
-
-SharedOptions ConnectionOwner::share(const Options& options) {
-  if (*latest_options_ != options) latest_options_ = SharedOptions(options);
-  return latest_options_;
-}
 
 // ---------------------------------------------------------------- life and state
 
@@ -103,70 +28,14 @@ void Connection::set_state(State state, Reason reason) {
   state_ = state;
 }
 
-void Connection::open(PortHold hold, SeqNum iss) {
-  if (hold) rarities().hold = std::move(hold);
-  iss_ = iss;
-  opening_ = std::make_unique<Opening>();
-  sender_.set_initial_sequence(iss_);
-  set_state(State::kSynSent, Reason::kUser);
-  owner_.context.count(Counter::kTcpActiveOpens);
-  sender_.syn_sent();
-  syn_waits_ = may_open_fast();
-  if (!syn_waits_) send_first_syn();
-}
-
-void Connection::send_first_syn() {
-  send_syn();
-  set_alarm(Alarm::kRetransmit, owner_.context.now + sender_.rtt().rto());
-}
-
 const CongestionFactory& Connection::congestion_factory() const {
   return options_->congestion_control != nullptr ? *options_->congestion_control
                                                  : owner_.congestion.standard();
 }
 
-EcnKind Connection::ecn_to_request() const {
-  // RFC 3168 §6.1.1.1: who gets no answer tries without, as some middleboxes drop such SYNs.
-  if (syn_retries_ > 0) return EcnKind::kNone;
-  return tcp::ecn_to_request(owner_.config.ecn, congestion_factory().ecn);
-}
-
-void Connection::establish(const Negotiated& negotiated, bool syn_was_retransmitted,
-                           const wire::TcpFlags& syn_ack) {
-  begin_transfer(negotiated, syn_was_retransmitted, syn_ack);
-  enter_established();
-}
-
-// From now on data may be sent and received.
-void Connection::begin_transfer(const Negotiated& negotiated, bool syn_was_retransmitted,
-                                const wire::TcpFlags& syn_ack) {
-  negotiated_ = negotiated;
-  syn_was_lost_ = syn_was_retransmitted;
-  link_mtu_ = 0;
-  refresh_mss();
-  sender_.establish(sender_.mss(), negotiated.sack);
-  if (sender_.has_begun())
-    sender_.set_congestion_control(new_congestion_control(owner_.context.random.next()));
-  if (negotiated.timestamps) receiver_.start_timestamps(negotiated.ts_recent, owner_.context.now);
-  // RFC 9331 §4.2: who lives by accurate feedback and does not get it reacts to marks as any other, and never
-  // says ECT(1).
-  EcnUse use = congestion_factory().ecn;
-  if (use == EcnUse::kEct1 && negotiated.ecn.kind != EcnKind::kAccurate) use = EcnUse::kAsHost;
-  if (negotiated.ecn.kind != EcnKind::kNone)
-    ecn_ = std::make_unique<Ecn>(negotiated.ecn, use, !is_passive_, syn_ack);
-  if (traffic_) start_receive_tuning();  // it began with the SYN
-}
-
 std::unique_ptr<CongestionControl> Connection::new_congestion_control(std::uint64_t seed) const {
   return congestion_factory().make(
       {.initial_window = initial_window(sender_.mss(), syn_was_lost_), .seed = seed});
-}
-
-// The handshake is done.
-void Connection::end_opening() {
-  opening_.reset();
-  no_more_trouble();
-  if (alarms_ && alarms_->first() == kNever) clear_all_alarms();
 }
 
 // The first data comes or goes.
@@ -191,43 +60,6 @@ void Connection::begin_sending() {
   begin_traffic();
   sender_.begin();
   if (!is_connecting()) sender_.set_congestion_control(new_congestion_control(owner_.context.random.next()));
-}
-
-void Connection::enter_established() {
-  clear_alarm(Alarm::kRetransmit);
-  probes_ = 0;
-  soft_error_ = Error::kNone;
-  if (syn_was_lost_) sender_.rtt().syn_was_lost();
-  trace_.tell<TcpNegotiatedEvent>(sender_.mss(), negotiated_.send_scale, negotiated_.receive_scale,
-                                  negotiated_.timestamps, negotiated_.sack,
-                                  negotiated_.ecn.kind != EcnKind::kNone, syn_data_);
-  set_state(State::kEstablished, Reason::kSegment);
-  last_received_ = last_data_received_ = owner_.context.now;
-  restart_keep_alive();
-}
-
-void Connection::start_receiver(SeqNum irs, std::uint8_t scale) {
-  const bool starts_small = options_->receive_buffer == 0 && owner_.context.pool.is_scarce();
-  receiver_.start(irs, scale,
-                  within_clamp(starts_small ? owner_.config.receive_buffer.min
-                                            : first_receive_buffer(owner_.config, *options_)),
-                  receive_mss(*destination_, *options_));
-}
-
-void Connection::establish_passively(SeqNum iss, SeqNum irs, const Negotiated& negotiated, const Segment& ack,
-                                     const SynAckHistory& history) {
-  is_passive_ = true;
-  state_ = State::kSynReceived;  // that of the record it comes from
-  iss_ = iss;
-  sender_.set_initial_sequence(iss);
-  sender_.syn_sent();
-  sender_.syn_acknowledged();
-  start_receiver(irs, negotiated.receive_scale);
-  receiver_.offer_window();
-  if (history.round_trip) sender_.rtt().sample(*history.round_trip, 1, owner_.context.now);
-  establish(negotiated, history.was_repeated);
-  sender_.set_window(ack.header.sequence, ack.header.acknowledgment, scaled_window(ack));
-  owner_.context.count(Counter::kTcpPassiveOpens);
 }
 
 void Connection::finish(Error error, Reason reason) {

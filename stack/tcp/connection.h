@@ -1,12 +1,10 @@
 // One TCP connection (RFC 9293), from SYN-SENT or ESTABLISHED to CLOSED or TIME-WAIT.
 //
-// It is put together from a Sender, a Receiver and one timer. The code is in five files: connection.cpp (the
-// user's calls and the state), connection_input.cpp (a segment arrives, §3.10.7), connection_output.cpp (what
-// is sent), connection_timers.cpp, connection_fast_open.cpp (data in SYNs, RFC 7413).
-//
-// A million of them may be open, most of them idle. What an idle connection does not need is in parts of
-// their own: Opening while the handshake lasts, Alarms while one is set, Traffic once data has come or gone,
-// and Rarities for the few that need them.
+// It is put together from a Sender, a Receiver and one timer, and from parts that it has only while it needs
+// them (connection_parts.h). The code is in these files: connection.cpp (the user's calls and the state),
+// connection_opening.cpp (the handshake, §3.10.7.3), connection_input.cpp (a segment arrives, §3.10.7.4),
+// connection_output.cpp (what is sent), connection_timers.cpp, connection_icmp.cpp, connection_info.cpp,
+// connection_fast_open.cpp (data in SYNs, RFC 7413).
 //
 // With fast open a passive connection begins in SYN-RECEIVED, as one of a simultaneous open does: the user
 // has it already, reads what came with the SYN, and may send. What it sent is not sent again, and no probe is
@@ -21,22 +19,14 @@
 #include <vector>
 
 #include "stack/base/bytes.h"
-#include "stack/base/context.h"
 #include "stack/base/readiness.h"
-#include "stack/ip/icmp_error_listener.h"
-#include "stack/ip/ip_layer.h"
-#include "stack/tcp/ack_limiter.h"
-#include "stack/tcp/congestion/registry.h"
-#include "stack/tcp/fast_open_cache.h"
-#include "stack/tcp/fast_open_queue.h"
-#include "stack/tcp/receive_tuning.h"
+#include "stack/tcp/connection_owner.h"
+#include "stack/tcp/connection_parts.h"
+#include "stack/tcp/negotiation.h"
 #include "stack/tcp/receiver.h"
-#include "stack/tcp/secrets.h"
 #include "stack/tcp/segment.h"
 #include "stack/tcp/send_buffer.h"
 #include "stack/tcp/sender.h"
-#include "stack/tcp/shared_options.h"
-#include "stack/tcp/tcp_layer.h"
 #include "stack/tcp/types.h"
 
 namespace transom::tcp {
@@ -59,77 +49,6 @@ class ProgressListener {
  protected:
   ~ProgressListener() = default;
 };
-
-// What a connection needs of the TCP layer around it.
-class ConnectionOwner {
- public:
-  Context& context;
-  ip::IpLayer& ip;
-  Config config;
-  Secrets secrets;
-  CongestionRegistry congestion;
-  FastOpenCache fast_open_cache;
-
-  // Most connections have the same options as the one before, and share them.
-  SharedOptions share(const Options& options);
-
-  // Call Connection::output() at the next flush.
-  virtual void wants_output(Connection& connection) = 0;
-  // Its numbers go to a TIME-WAIT record, which takes its place in the connection table.
-  virtual void enters_time_wait(Connection& connection) = 0;
-  // It is CLOSED: out of the connection table.
-  virtual void has_ended(Connection& connection) = 0;
-  // Neither the user nor the network needs it any more: to be destroyed at the next flush.
-  virtual void is_abandoned(Connection& connection) = 0;
-
- protected:
-  ConnectionOwner(Context& the_context, ip::IpLayer& the_ip, const Config& the_config)
-      : context(the_context),
-        ip(the_ip),
-        config(the_config),
-        secrets(the_context.random),
-        congestion(the_config.congestion_control),
-        fast_open_cache(secrets.fast_open_cache_key(), the_config.fast_open.max_servers) {}
-  ~ConnectionOwner() = default;
-
- private:
-  SharedOptions latest_options_{Options{}};
-};
-
-// What the two ends agreed on in their SYNs.
-struct Negotiated {
-  std::uint16_t peer_mss = 536;    // without an option: RFC 9293 MUST-15 (1220 for IPv6)
-  std::uint8_t send_scale = 0;     // of the windows that we receive
-  std::uint8_t receive_scale = 0;  // of the windows that we send
-  bool window_scaling = false;
-  bool timestamps = false;
-  bool sack = false;
-  EcnAgreement ecn;
-  std::uint32_t ts_recent = 0;
-};
-
-// What both kinds of open take from the peer's SYN, given what we offered (RFC 7323 §1.3, RFC 2018 §2).
-Negotiated negotiate(const wire::TcpOptions& peer, const wire::TcpOptions& ours, IpFamily family);
-
-// How the SYN-ACK fared that a passive connection comes from.
-struct SynAckHistory {
-  bool was_repeated = false;
-  std::optional<Duration> round_trip{};  // until it was acknowledged; a cookie remembers nothing
-};
-
-// What we answer to a SYN that arrives at a listener with these options; `mss` is what we announce.
-Negotiated answer_to(const ConnectionOwner& owner, const Options& options, const Segment& syn,
-                     std::uint16_t mss);
-// The options of our SYN or SYN-ACK. `answering`: the peer's options if this answers a SYN.
-wire::TcpOptions syn_options(const Config& config, const Options& options, std::uint16_t mss,
-                             const wire::TcpOptions* answering);
-// The receive buffer of a connection at its beginning, and the largest it may grow to.
-std::uint32_t first_receive_buffer(const Config& config, const Options& options);
-std::uint32_t largest_receive_buffer(const Config& config, const Options& options);
-// The shift with which `buffer` fits the window field (RFC 7323 §2.3).
-std::uint8_t window_shift_for(std::uint32_t buffer);
-// The MSS option we send to this destination (RFC 9293 §3.7.1).
-std::uint16_t receive_mss(const ip::Destination& destination, const Options& options);
 
 class Connection {
  public:
@@ -243,20 +162,11 @@ class Connection {
  private:
   // --- connection.cpp
   void set_state(State state, Reason reason);
-  // `syn_ack`: the flags of the peer's, for an active open.
-  void establish(const Negotiated& negotiated, bool syn_was_retransmitted,
-                 const wire::TcpFlags& syn_ack = {});
-  void begin_transfer(const Negotiated& negotiated, bool syn_was_retransmitted,
-                      const wire::TcpFlags& syn_ack);
-  void enter_established();
-  void end_opening();
   void begin_traffic();
   void start_receive_tuning();
   void begin_sending();
   std::unique_ptr<CongestionControl> new_congestion_control(std::uint64_t seed) const;
-  void send_first_syn();
   const CongestionFactory& congestion_factory() const;
-  EcnKind ecn_to_request() const;           // by our SYN
   void finish(Error error, Reason reason);  // to CLOSED
   void begin_time_wait();
   void notify() {
@@ -284,7 +194,6 @@ class Connection {
   void after_read(std::size_t octets);
   void update_window();
   Result<std::size_t> nothing_to_read(bool asks_for_nothing);
-  void start_receiver(SeqNum irs, std::uint8_t scale);
   void tune_receive_buffer(std::size_t octets_read);
   std::uint32_t within_clamp(std::uint32_t buffer) const {
     return options_->window_clamp != 0 ? std::min(buffer, options_->window_clamp) : buffer;
@@ -295,14 +204,26 @@ class Connection {
     if (rarities_ && rarities_->progress_listener != nullptr) rarities_->progress_listener->on_progress();
   }
 
-  // --- connection_input.cpp: one function per check of RFC 9293 §3.10.7
+  // --- connection_opening.cpp
+  void send_first_syn();
+  EcnKind ecn_to_request() const;  // by our SYN
   void arrives_in_syn_sent(Segment& segment);
+  bool check_ack_in_syn_received(const Segment& segment);
+  void start_receiver(SeqNum irs, std::uint8_t scale);
+  // `syn_ack`: the flags of the peer's, for an active open.
+  void establish(const Negotiated& negotiated, bool syn_was_retransmitted,
+                 const wire::TcpFlags& syn_ack = {});
+  void begin_transfer(const Negotiated& negotiated, bool syn_was_retransmitted,
+                      const wire::TcpFlags& syn_ack);
+  void enter_established();
+  void end_opening();
+
+  // --- connection_input.cpp: one function per check of RFC 9293 §3.10.7
   bool check_timestamps(const Segment& segment);
   bool check_sequence(const Segment& segment);
   void on_reset(const Segment& segment);
   bool check_syn(Segment& segment);
   bool check_ack(const Segment& segment);
-  bool check_ack_in_syn_received(const Segment& segment);
   void take_acknowledgment(const Segment& segment);
   void advance_after_fin_acknowledged();
   void check_urgent(const Segment& segment);
@@ -354,15 +275,6 @@ class Connection {
   }
 
   // --- connection_timers.cpp
-  enum class Alarm : std::uint8_t {
-    kRetransmit,
-    kLossDetection,
-    kPersist,
-    kDelayedAck,
-    kKeepAlive,
-    kPacing,
-    kCount
-  };
   static Reason reason_of(Alarm alarm);
   void on_timer();
   void set_alarm(Alarm alarm, Instant deadline);
@@ -384,43 +296,6 @@ class Connection {
   bool has_given_up(Instant since) const;
   void give_up() { finish(soft_error_ != Error::kNone ? soft_error_ : Error::kTimedOut, Reason::kGaveUp); }
 
-  struct Opening {
-    SeqNum irs;                    // of the peer's SYN, in SYN-RECEIVED
-    std::uint32_t syn_octets = 0;  // of data in our SYN
-    Instant syn_sent{};
-    std::shared_ptr<FastOpenQueue> fast_open_queue;  // while it counts there
-  };
-
-  struct Alarms {
-    explicit Alarms(Connection& connection) : timer(call_member<&Connection::on_timer>, &connection) {
-      deadlines.fill(kNever);
-    }
-    Instant& deadline(Alarm alarm) { return deadlines[static_cast<std::size_t>(alarm)]; }
-    Instant first() const;
-
-    std::array<Instant, static_cast<std::size_t>(Alarm::kCount)> deadlines;
-    Timer timer;
-    Instant trouble_since = kNever;  // the first timeout without progress since
-  };
-
-  struct Traffic {
-    ReceiveTuning receive_tuning;
-    LimitedTimes limited;
-    Instant last_sent{};  // data
-    Instant last_ack_received{};
-    std::uint64_t bytes_sent = 0, bytes_retransmitted = 0, bytes_acked = 0, bytes_received = 0;
-    // Each of a super-segment.
-    std::uint64_t data_segments_out = 0, data_segments_in = 0, retransmitted_segments = 0;
-    std::uint32_t out_of_order_segments = 0;
-  };
-
-  struct Rarities {
-    AckLimiter ack_limiter;
-    ip::IcmpErrorListener* error_listener = nullptr;
-    ProgressListener* progress_listener = nullptr;
-    std::vector<std::uint8_t> saved_syn;
-    PortHold hold;
-  };
   Rarities& rarities() {
     if (!rarities_) rarities_ = std::make_unique<Rarities>();
     return *rarities_;

@@ -1,5 +1,5 @@
-// A segment arrives: RFC 9293 §3.10.7.3 (SYN-SENT) and §3.10.7.4 (all other states), check by check, with RFC
-// 5961 (blind attacks), RFC 7323 (PAWS) and RFC 5927 (ICMP attacks) at the places they name.
+// A segment arrives: RFC 9293 §3.10.7.4, check by check, with RFC 5961 (blind attacks) and RFC 7323 (PAWS) at
+// the places they name. SYN-SENT (§3.10.7.3) is in connection_opening.cpp.
 #include <algorithm>
 
 #include "stack/tcp/connection.h"
@@ -43,83 +43,6 @@ void Connection::segment_arrives(Segment& segment) {
   check_urgent(segment);  // sixth
   process_text(segment);  // seventh and eighth
 }
-
-// ---------------------------------------------------------------- §3.10.7.3: SYN-SENT
-
-void Connection::arrives_in_syn_sent(Segment& segment) {
-  const wire::TcpHeader& header = segment.header;
-  Context& context = owner_.context;
-  const bool acceptable_ack = header.flags.ack && !syn_waits_ && acknowledges_syn(header.acknowledgment);
-  // first: the ACK bit
-  if (header.flags.ack && !acceptable_ack) {
-    context.drop(DropReason::kTcpUnacceptableAck);
-    send_reset_for(context, owner_.ip, segment);  // says nothing to a reset
-    return;
-  }
-  // second: the RST bit
-  if (header.flags.rst) {
-    if (!acceptable_ack) {
-      context.drop(DropReason::kTcpInvalidReset);
-      return;
-    }
-    context.count(Counter::kTcpAttemptFails);
-    finish(Error::kConnectionRefused, Reason::kReset);
-    return;
-  }
-  // fourth: the SYN bit
-  if (!header.flags.syn) {
-    context.drop(DropReason::kTcpMissingAck);
-    return;
-  }
-  const std::uint16_t our_mss = receive_mss(*destination_, *options_);
-  Negotiated negotiated = negotiate(header.options, syn_options(owner_.config, *options_, our_mss, nullptr),
-                                    tuple_.remote.address.family());
-  if (header.flags.ack) {
-    const EcnKind asked = ecn_to_request();
-    if (asked == EcnKind::kAccurate && agrees_to_accurate_ecn(header.flags)) {
-      negotiated.ecn.kind = EcnKind::kAccurate;
-    } else if (asked != EcnKind::kNone && agrees_to_ecn(header.flags)) {
-      negotiated.ecn.kind = EcnKind::kClassic;
-    }
-  } else {
-    negotiated.ecn.kind = ecn_to_agree(owner_.config.ecn, congestion_factory().ecn, header.flags);
-  }
-  negotiated.ecn.peer_syn = ecn_mark_of(segment.received.traffic_class);
-  start_receiver(header.sequence, negotiated.receive_scale);
-  last_received_ = context.now;
-  if (!header.flags.ack) {
-    // Simultaneous open (MUST-10): answer with a SYN-ACK and wait for its acknowledgment.
-    negotiated_ = negotiated;
-    if (negotiated.timestamps) receiver_.start_timestamps(negotiated.ts_recent, context.now);
-    receiver_.offer_window();
-    opening_->irs = header.sequence;
-    syn_waits_ = false;
-    sender_.set_window(header.sequence, header.acknowledgment, header.window);
-    set_state(State::kSynReceived, Reason::kSegment);
-    send_first_syn();
-    return;
-  }
-  sender_.syn_acknowledged();
-  if (syn_retries_ == 0) sender_.rtt().sample(context.now - opening_->syn_sent, 1, context.now);
-  syn_data_ = header.acknowledgment != sender_.una();
-  establish(negotiated, syn_retries_ > 0, header.flags);
-  if (syn_asked_) conclude_fast_open(segment);
-  sender_.set_window(header.sequence, header.acknowledgment,
-                     header.window);  // the window of a SYN is not scaled
-  end_opening();
-  if (segment.octets > 0 || header.flags.fin) {  // RFC 9293: text with the SYN-ACK is queued
-    segment.header.sequence += 1;
-    segment.header.flags.syn = false;
-    receiver_.offer_window();
-    process_text(segment);
-  }
-  receiver_.need_ack(Receiver::AckNeed::kNow);
-  owner_.ip.confirm_reachable(*destination_);
-  notify();
-  want_output();
-}
-
-// ---------------------------------------------------------------- §3.10.7.4
 
 bool Connection::check_timestamps(const Segment& segment) {
   if (!negotiated_.timestamps || segment.header.flags.rst) return true;  // RFC 7323 §5.2: resets are exempt
@@ -237,29 +160,6 @@ bool Connection::check_syn(Segment& segment) {
 
 std::uint32_t Connection::scaled_window(const Segment& segment) const {
   return std::uint32_t{segment.header.window} << negotiated_.send_scale;
-}
-
-bool Connection::check_ack_in_syn_received(const Segment& segment) {
-  if (!acknowledges_syn(segment.header.acknowledgment)) {
-    owner_.context.drop(DropReason::kTcpUnacceptableAck);
-    send_reset_for(owner_.context, owner_.ip, segment);
-    return false;
-  }
-  if (is_half_open_fast()) {
-    finish_handshake_of_fast_open(segment);
-    return true;
-  }
-  sender_.syn_acknowledged();
-  if (syn_retries_ == 0) sender_.rtt().sample(owner_.context.now - opening_->syn_sent, 1, owner_.context.now);
-  syn_data_ = segment.header.acknowledgment != sender_.una();
-  establish(negotiated_, syn_retries_ > 0);
-  settle_syn_data(segment.header.acknowledgment);
-  end_opening();
-  sender_.set_window(segment.header.sequence, segment.header.acknowledgment, scaled_window(segment));
-  if (sender_.fin_queued()) after_fin_queued();
-  notify();
-  want_output();
-  return true;
 }
 
 // Fifth: the ACK field.
@@ -419,75 +319,6 @@ void Connection::on_fin() {
       break;
     default:
       break;
-  }
-}
-
-// ---------------------------------------------------------------- ICMP
-
-namespace {
-
-// What a user is told when the connection times out after that (RFC 9293 MUST-47, SHLD-25).
-Error soft_error_of(ip::IcmpErrorKind kind) {
-  switch (kind) {
-    case ip::IcmpErrorKind::kPacketTooBig:
-    case ip::IcmpErrorKind::kParameterProblem:
-    case ip::IcmpErrorKind::kRedirect:
-    case ip::IcmpErrorKind::kOther:
-      return Error::kNone;
-    default:
-      return ip::error_of(kind);
-  }
-}
-
-}  // namespace
-
-bool Connection::icmp_error(const ip::IcmpError& error) {
-  wire::Reader reader(error.transport);
-  reader.skip(4);
-  const SeqNum quoted(reader.u32());
-  // RFC 5927 §4.1: only about something that is in flight.
-  const bool in_flight = is_at_or_after(quoted, sender_.una()) && is_before(quoted, sender_.nxt());
-  if (!reader.ok() || !in_flight) {
-    owner_.context.drop(DropReason::kIcmpQuoteUnmatched, Counter::kTcpExtOutOfWindowIcmps);
-    return false;
-  }
-  const bool connecting = is_connecting();
-  if (rarities_ && rarities_->error_listener != nullptr && error.kind != ip::IcmpErrorKind::kRedirect)
-    rarities_->error_listener->on_icmp_error(error);
-  // As Linux: who has asked for errors is told at once of what would be soft, and the connection goes on.
-  if (options_->receive_errors && !connecting && error.kind != ip::IcmpErrorKind::kPacketTooBig &&
-      error.kind != ip::IcmpErrorKind::kRedirect) {
-    error_ = ip::error_of(error.kind);
-    notify();
-  }
-  if (const Error soft = soft_error_of(error.kind); soft != Error::kNone) soft_error_ = soft;
-  switch (error.kind) {
-    case ip::IcmpErrorKind::kPacketTooBig:
-      if (error.mtu >= owner_.ip.path_mtu(*destination_) ||
-          !owner_.ip.learn_path_mtu(*destination_, error.mtu))
-        return true;
-      if (!connecting) want_output();
-      return true;
-    case ip::IcmpErrorKind::kPortUnreachable:
-    case ip::IcmpErrorKind::kProtocolUnreachable:
-    case ip::IcmpErrorKind::kProhibited:
-      // Hard errors end an attempt to connect; RFC 5927 §5.2 makes them soft for a connection.
-      if (!connecting) return true;
-      owner_.context.count(Counter::kTcpAttemptFails);
-      finish(error.kind == ip::IcmpErrorKind::kPortUnreachable ? Error::kConnectionRefused
-                                                               : Error::kHostUnreachable,
-             Reason::kUnreachable);
-      return true;
-    case ip::IcmpErrorKind::kHostUnreachable:
-      // What a router says is soft (MUST-56). A SYN that cannot even leave our own link will not be answered:
-      // tell the user now.
-      if (connecting && owner_.ip.is_local(error.reporter)) {
-        owner_.context.count(Counter::kTcpAttemptFails);
-        finish(Error::kHostUnreachable, Reason::kUnreachable);
-      }
-      return true;
-    default:
-      return true;  // soft (MUST-56)
   }
 }
 

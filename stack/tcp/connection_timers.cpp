@@ -20,12 +20,10 @@ Reason Connection::reason_of(Alarm alarm) {
   return kTimers[static_cast<std::size_t>(alarm)];
 }
 
-Instant Connection::Alarms::first() const { return *std::ranges::min_element(deadlines); }
-
 void Connection::set_alarm(Alarm alarm, Instant when) {
   if (when == kNever) return clear_alarm(alarm);
   if (trace_.is_on() && when != deadline(alarm)) trace_.tell<TcpTimerSetEvent>(reason_of(alarm), when);
-  if (!alarms_) alarms_ = std::make_unique<Alarms>(*this);
+  if (!alarms_) alarms_ = std::make_unique<Alarms>(call_member<&Connection::on_timer>, this);
   alarms_->deadline(alarm) = when;
   if (when < alarms_->timer.deadline()) alarms_->timer.start(owner_.context.timers, when);
 }
