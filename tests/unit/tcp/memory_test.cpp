@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "stack/tcp/record_table.h"
 #include "tests/support/scripted_peer.h"
 #include "tests/support/two_hosts.h"
 
@@ -133,6 +134,19 @@ TEST_P(RecordMemory, AConnectionInTimeWaitTakes64OctetsWithItsPlaceInTheTable) {
   });
   EXPECT_EQ(world.host().tcp().time_wait_count(), kCount + 64U);
   EXPECT_LE(octets, 64.0);
+}
+
+TEST(RecordTableMemory, IsThatOfTheRecordsThereAreHoweverManyLocalAddressesHaveBeen) {
+  if (allocated_octets() == 0) GTEST_SKIP() << "needs AddressSanitizer to count";
+  tcp::RecordTable<tcp::TableRecord> table(SipKey{1, 2});
+  tcp::RecordOrder order;
+  const auto add_and_remove = [&](std::uint32_t local) {
+    table.remove(table.add({{IpAddress::v4(local), Port{80}}, {}}, InterfaceId::kAny, order), order);
+  };
+  add_and_remove(0);
+  const std::size_t before = allocated_octets();
+  for (std::uint32_t local = 1; local < 1000; ++local) add_and_remove(local);
+  EXPECT_EQ(allocated_octets(), before);
 }
 
 }  // namespace
