@@ -3,8 +3,10 @@
 // segmentation.h, and what Linux calls GRO, for devices that do not do it themselves.
 #pragma once
 
+#include <optional>
+
 #include "stack/base/packet.h"
-#include "stack/wire/checksum.h"
+#include "stack/link/segment_headers.h"
 
 namespace transom::link {
 
@@ -25,23 +27,21 @@ class SegmentRun {
   Packet take() &&;
 
  private:
-  struct Segment {  // the headers of one that may be joined
-    std::size_t transport = 0;
-    std::size_t headers = 0;  // octets of all of them, that of the link included
+  struct Segment {
+    SegmentHeaders::Fields fields;
     std::size_t payload = 0;
-    std::uint32_t sequence = 0;
-    bool is_pushed = false;
   };
-  bool parse(const Packet& frame, Segment& segment) const;
+  std::optional<SegmentHeaders> headers_to_join() const;
+  bool begin();
+  bool read(const Packet& frame, Segment& segment) const;
   bool join_two(const Packet& frame, const Segment& segment);
   bool append(const Packet& frame, const Segment& segment);
-  bool continues(Bytes headers, const Segment& segment) const;
 
   BufferPool& pool_;
   std::size_t ip_offset_;
   Packet packet_;
-  Segment first_;
-  wire::ChecksumSum pseudo_sum_;  // of the pseudo-header but for its length, once two are joined
+  std::optional<SegmentHeaders> headers_;
+  Segment first_;  // with PSH if the last one has it
   std::uint32_t next_sequence_ = 0;
   bool is_joined_ = false;  // packet_ is in a large buffer of ours
   bool has_ended_ = false;  // nothing can follow

@@ -1,22 +1,33 @@
 // Numbers of a header, read and written where they lie. The caller has seen to it that they are there.
 #pragma once
 
+#include <cstring>
+
 #include "stack/base/bytes.h"
+#include "stack/wire/cursor.h"
 
 namespace transom::link {
 
-inline std::uint16_t get_u16(Bytes at) { return static_cast<std::uint16_t>(at[0] << 8 | at[1]); }
+namespace detail {
 
-inline std::uint32_t get_u32(Bytes at) { return std::uint32_t{get_u16(at)} << 16 | get_u16(at.subspan(2)); }
-
-inline void put_u16(MutableBytes at, std::uint16_t value) {
-  at[0] = static_cast<std::uint8_t>(value >> 8);
-  at[1] = static_cast<std::uint8_t>(value);
+template <typename Number>
+Number get(Bytes at) {
+  Number number;
+  std::memcpy(&number, at.data(), sizeof number);
+  return wire::swap_network_order(number);
 }
 
-inline void put_u32(MutableBytes at, std::uint32_t value) {
-  put_u16(at, static_cast<std::uint16_t>(value >> 16));
-  put_u16(at.subspan(2), static_cast<std::uint16_t>(value));
+template <typename Number>
+void put(MutableBytes at, Number value) {
+  value = wire::swap_network_order(value);
+  std::memcpy(at.data(), &value, sizeof value);
 }
+
+}  // namespace detail
+
+inline std::uint16_t get_u16(Bytes at) { return detail::get<std::uint16_t>(at); }
+inline std::uint32_t get_u32(Bytes at) { return detail::get<std::uint32_t>(at); }
+inline void put_u16(MutableBytes at, std::uint16_t value) { detail::put(at, value); }
+inline void put_u32(MutableBytes at, std::uint32_t value) { detail::put(at, value); }
 
 }  // namespace transom::link

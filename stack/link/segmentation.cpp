@@ -2,60 +2,36 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <optional>
 
-#include "stack/link/octets_in_place.h"
-#include "stack/wire/checksum.h"
-#include "stack/wire/ipv4.h"
-#include "stack/wire/ipv6.h"
-#include "stack/wire/tcp.h"
+#include "stack/link/segment_headers.h"
 
 namespace transom::link {
 
 namespace {
 
-constexpr std::size_t kMaxHeaders = 18 + wire::Ipv4Header::kMaxSize + wire::TcpHeader::kMaxSize;
-
 struct Layout {
-  bool is_v4 = false;
-  std::size_t ip = 0;         // offset of the IP header
-  std::size_t transport = 0;  // of the transport header
+  std::size_t transport = 0;  // offset of the transport header
   IpProtocol protocol{};
-  IpAddress source;
-  IpAddress destination;
 };
 
 std::optional<Layout> find_headers(Bytes head, std::size_t ip_offset) {
   if (ip_offset >= head.size()) return std::nullopt;
   const Bytes packet = head.subspan(ip_offset);
   Layout layout;
-  layout.ip = ip_offset;
-  layout.is_v4 = packet[0] >> 4 == 4;
   wire::Reader reader(packet);
-  if (layout.is_v4) {
+  if (packet[0] >> 4 == 4) {
     const std::size_t size = std::size_t{packet[0] & 0x0fU} * 4;
     if (size < wire::Ipv4Header::kMinSize || packet.size() < size) return std::nullopt;
     reader.skip(9);
     layout.protocol = IpProtocol{reader.u8()};
-    reader.skip(2);
-    layout.source = IpAddress::v4(reader.u32());
-    layout.destination = IpAddress::v4(reader.u32());
     layout.transport = ip_offset + size;
     return layout;
   }
   if (packet[0] >> 4 != 6) return std::nullopt;
   reader.skip(6);
   IpProtocol next{reader.u8()};
-  reader.skip(1);
-  std::array<std::uint8_t, 16> octets{};
-  const auto read_address = [&] {
-    const Bytes bytes = reader.bytes(16);
-    if (bytes.size() == 16) std::copy(bytes.begin(), bytes.end(), octets.begin());
-    return IpAddress::v6(octets);
-  };
-  layout.source = read_address();
-  layout.destination = read_address();
+  reader.skip(wire::Ipv6Header::kSize - 7);
   while (reader.ok() && (next == IpProtocol::kHopByHop || next == IpProtocol::kRouting ||
                          next == IpProtocol::kDestinationOptions)) {
     next = IpProtocol{reader.u8()};
@@ -73,110 +49,29 @@ std::optional<std::size_t> size_with_tcp_header(Bytes head, const Layout& layout
   if (head.size() < layout.transport + wire::TcpHeader::kMinSize) return std::nullopt;
   const std::size_t tcp_size = std::size_t{head[layout.transport + 12]} / 16 * 4;
   const std::size_t size = layout.transport + tcp_size;
-  if (tcp_size < wire::TcpHeader::kMinSize || size > head.size() || size > kMaxHeaders) return std::nullopt;
+  if (tcp_size < wire::TcpHeader::kMinSize || size > head.size() || size > SegmentHeaders::kMaxSize)
+    return std::nullopt;
   return size;
 }
 
-// One segment's place in the super-segment.
-struct Place {
-  std::size_t size = 0;    // of the whole frame
-  std::size_t offset = 0;  // of its payload
-  std::size_t index = 0;
-  bool is_last = false;
-};
+// The data offset and the flags of one segment, of those of the super-segment.
+std::uint16_t flags_of(std::uint16_t whole, bool is_first, bool is_last, bool repeats_cwr) {
+  constexpr unsigned kFinAndPush = 0x09;
+  constexpr unsigned kCwr = 0x80;
+  unsigned left_out = is_last ? 0 : kFinAndPush;
+  // RFC 3168 §6.1.2: a reduction of the window is told once.
+  if (!is_first && !repeats_cwr) left_out |= kCwr;
+  return static_cast<std::uint16_t>(whole & ~left_out);
+}
 
-// The headers of all segments of a super-segment: what they have in common is kept, and summed, once.
-class SegmentHeaders {
- public:
-  // `headers`: those of the super-segment, up to and with that of TCP.
-  SegmentHeaders(Bytes headers, const Layout& layout, bool repeats_cwr)
-      : size_(headers.size()), layout_(layout), repeats_cwr_(repeats_cwr) {
-    std::memcpy(octets_.data(), headers.data(), size_);
-    const MutableBytes ip = MutableBytes(octets_).subspan(layout.ip);
-    if (layout.is_v4) {
-      identification_ = get_u16(ip.subspan(kIdentification));
-      for (const std::size_t own : {kLength, kIdentification, kIpChecksum}) put_u16(ip.subspan(own), 0);
-      ip_sum_.add(ip.first(layout.transport - layout.ip));
-    }
-    const MutableBytes tcp = MutableBytes(octets_).first(size_).subspan(layout.transport);
-    sequence_ = get_u32(tcp.subspan(kSequence));
-    offset_and_flags_ = get_u16(tcp.subspan(kOffsetAndFlags));
-    put_u32(tcp.subspan(kSequence), 0);
-    put_u16(tcp.subspan(kOffsetAndFlags), 0);
-    put_u16(tcp.subspan(wire::TcpHeader::kChecksumOffset), 0);
-    pseudo_sum_ = wire::pseudo_header_sum(layout.source, layout.destination, IpProtocol::kTcp, 0);
-    tcp_sum_ = pseudo_sum_;
-    tcp_sum_.add(tcp);
-  }
-
-  std::size_t size() const { return size_; }
-
-  // Those of one segment, without the TCP checksum.
-  void write(MutableBytes out, const Place& place) const {
-    std::memcpy(out.data(), octets_.data(), size_);
-    const MutableBytes ip = out.subspan(layout_.ip);
-    const auto length = static_cast<std::uint16_t>(place.size - layout_.ip);
-    if (layout_.is_v4) {
-      const auto identification = static_cast<std::uint16_t>(identification_ + place.index);
-      wire::ChecksumSum sum = ip_sum_;
-      sum.add_u16(length);
-      sum.add_u16(identification);
-      put_u16(ip.subspan(kLength), length);
-      put_u16(ip.subspan(kIdentification), identification);
-      put_u16(ip.subspan(kIpChecksum), sum.checksum());
-    } else {
-      put_u16(ip.subspan(kPayloadLength), static_cast<std::uint16_t>(length - wire::Ipv6Header::kSize));
-    }
-    const MutableBytes tcp = out.subspan(layout_.transport);
-    put_u32(tcp.subspan(kSequence), sequence(place));
-    put_u16(tcp.subspan(kOffsetAndFlags), offset_and_flags(place));
-  }
-
-  // The whole checksum, or the pseudo-header's share of it for the device to go on from. The headers are
-  // written, and the payload is in place.
-  void write_tcp_checksum(Packet& segment, const Place& place, bool whole) const {
-    wire::ChecksumSum sum = whole ? tcp_sum_ : pseudo_sum_;
-    sum.add_u32(static_cast<std::uint32_t>(place.size - layout_.transport));
-    if (whole) {
-      sum.add_u32(sequence(place));
-      sum.add_u16(offset_and_flags(place));
-      wire::add_packet(sum, segment, size_);
-    }
-    put_u16(segment.head().subspan(layout_.transport + wire::TcpHeader::kChecksumOffset),
-            whole ? sum.checksum() : sum.fold());
-  }
-
- private:
-  static constexpr std::size_t kLength = 2;  // offsets in the IPv4 header
-  static constexpr std::size_t kIdentification = 4;
-  static constexpr std::size_t kIpChecksum = 10;
-  static constexpr std::size_t kPayloadLength = 4;  // in the IPv6 header
-  static constexpr std::size_t kSequence = 4;       // in the TCP header
-  static constexpr std::size_t kOffsetAndFlags = 12;
-
-  std::uint32_t sequence(const Place& place) const {
-    return static_cast<std::uint32_t>(sequence_ + place.offset);
-  }
-  std::uint16_t offset_and_flags(const Place& place) const {
-    constexpr unsigned kFinAndPush = 0x09;
-    constexpr unsigned kCwr = 0x80;
-    unsigned cleared = place.is_last ? 0 : kFinAndPush;
-    // RFC 3168 §6.1.2: a reduction of the window is told once.
-    if (place.index != 0 && !repeats_cwr_) cleared |= kCwr;
-    return static_cast<std::uint16_t>(offset_and_flags_ & ~cleared);
-  }
-
-  std::array<std::uint8_t, kMaxHeaders> octets_;  // zero where each segment has its own
-  std::size_t size_;
-  Layout layout_;
-  bool repeats_cwr_;
-  std::uint16_t identification_ = 0;
-  std::uint32_t sequence_ = 0;
-  std::uint16_t offset_and_flags_ = 0;
-  wire::ChecksumSum ip_sum_;
-  wire::ChecksumSum pseudo_sum_;  // without the length
-  wire::ChecksumSum tcp_sum_;     // with the TCP header
-};
+// The whole checksum, or the pseudo-header's share of it for the device to go on from.
+void write_checksum(Packet& segment, const SegmentHeaders& headers, const SegmentHeaders::Fields& fields) {
+  if (segment.info().checksum == ChecksumState::kPartial)
+    return headers.write_tcp_checksum(segment.head(), headers.pseudo_sum(fields).fold());
+  wire::ChecksumSum sum = headers.tcp_sum(fields);
+  wire::add_packet(sum, segment, headers.size());
+  headers.write_tcp_checksum(segment.head(), sum.checksum());
+}
 
 // The payload of a super-segment, handed out from front to back.
 class PayloadSlices {
@@ -235,7 +130,8 @@ bool segment(BufferPool& pool, Packet packet, std::size_t ip_offset, bool checks
   const auto header_size = size_with_tcp_header(packet.head(), *layout);
   if (!header_size) return false;
 
-  const SegmentHeaders headers(packet.head().first(*header_size), *layout, packet.info().repeats_cwr);
+  const SegmentHeaders headers(packet.head().first(*header_size), ip_offset, layout->transport);
+  const SegmentHeaders::Fields whole = headers.read(packet.head());
   PacketInfo info = packet.info();
   info.segment_size = 0;
   info.checksum = checksums ? ChecksumState::kUnknown : ChecksumState::kPartial;
@@ -248,16 +144,18 @@ bool segment(BufferPool& pool, Packet packet, std::size_t ip_offset, bool checks
   std::size_t offset = 0;
   do {  // a super-segment without payload still is one segment
     const std::size_t length = std::min(segment_size, total - offset);
-    const Place place = {.size = headers.size() + length,
-                         .offset = offset,
-                         .index = segments.size(),
-                         .is_last = offset + length == total};
+    SegmentHeaders::Fields fields;
+    fields.ip_length = headers.size() - ip_offset + length;
+    fields.identification = static_cast<std::uint16_t>(whole.identification + segments.size());
+    fields.sequence = static_cast<std::uint32_t>(whole.sequence + offset);
+    fields.offset_and_flags =
+        flags_of(whole.offset_and_flags, offset == 0, offset + length == total, info.repeats_cwr);
     Packet piece = pool.allocate();
     if (!piece) return false;
     piece.info() = info;
-    headers.write(piece.append(headers.size()), place);
+    headers.write(piece.append(headers.size()), fields);
     if (!payload.move_to(piece, length)) return false;
-    headers.write_tcp_checksum(piece, place, checksums);
+    write_checksum(piece, headers, fields);
     segments.push(std::move(piece));
     offset += length;
   } while (offset < total);
