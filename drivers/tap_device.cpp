@@ -56,11 +56,13 @@ class TapDevice final : public Device {
     VnetHeader header{};
     std::array<iovec, 2 + Packet::kMaxTail> pieces{};
     std::size_t count = 0;
+    std::size_t prepended = 0;  // octets of the header that the frame has in front of its own
   };
+  std::size_t header_size() const { return setup_.vnet_header ? sizeof(VnetHeader) : 0; }
   bool reads_on() const;
-  bool lay_out(const Packet& frame, Written& written);
+  bool lay_out(Packet& frame, Written& written);
   Write conclude(int error);
-  Write write_frame(const Packet& frame);
+  Write write_frame(Packet& frame);
   Write write_frames(PacketQueue& frames);
   void fail(int error);
 
@@ -96,12 +98,11 @@ TapDevice::Read TapDevice::read_frame(BufferPool& pool, Packet& frame) {
   if (!frame) return Read::kNothing;  // frames wait in the kernel's bounded queue until memory is free
   spares_.refill(pool);
 
-  VnetHeader header{};
-  const std::size_t header_size = setup_.vnet_header ? sizeof header : 0;
-  const MutableBytes head = frame.append(frame.tail_room());
+  // The offload header goes in front of the frame, into its head room: each piece costs.
+  frame.prepend(header_size());
+  frame.append(frame.tail_room());
   const auto spares = spares_.room();
-  const std::array<iovec, 4> pieces{iovec{&header, header_size}, piece(head), piece(spares[0]),
-                                    piece(spares[1])};
+  const std::array<iovec, 3> pieces{piece(frame.head()), piece(spares[0]), piece(spares[1])};
   ssize_t got = 0;
   do {
     got = readv(descriptor_.get(), pieces.data(), static_cast<int>(pieces.size()));
@@ -115,12 +116,17 @@ TapDevice::Read TapDevice::read_frame(BufferPool& pool, Packet& frame) {
     return Read::kDropped;  // EINVAL: a kind of super-frame that the offload header has no name for
   }
 
-  const std::size_t room = header_size + head.size() + spares_.size();
+  const std::size_t room = frame.size() + spares_.size();
   const auto octets = static_cast<std::size_t>(got);
   // The kernel cuts silently what does not fit, so that a read which fills everything may have lost its end.
-  if (octets < header_size || octets >= room) return Read::kDropped;
-  if (!spares_.take(frame, octets - header_size)) return Read::kDropped;
-  if (setup_.vnet_header && !apply_vnet_header(header, type(), frame)) return Read::kDropped;
+  if (octets < header_size() || octets >= room) return Read::kDropped;
+  if (!spares_.take(frame, octets)) return Read::kDropped;
+  if (setup_.vnet_header) {
+    VnetHeader header{};
+    std::memcpy(&header, frame.head().data(), sizeof header);
+    frame.trim_front(sizeof header);
+    if (!apply_vnet_header(header, type(), frame)) return Read::kDropped;
+  }
   return Read::kFrame;
 }
 
@@ -156,14 +162,20 @@ std::size_t TapDevice::receive(BufferPool& pool, PacketQueue& frames, std::size_
 }
 
 // False when there is no such frame for the kernel.
-bool TapDevice::lay_out(const Packet& frame, Written& written) {
+bool TapDevice::lay_out(Packet& frame, Written& written) {
   written.count = 0;
+  written.prepended = 0;
   if (setup_.vnet_header) {
     if (!make_vnet_header(frame, type(), written.header)) {
       ++statistics_.transmit_drops;
       return false;
     }
-    written.pieces[written.count++] = {&written.header, sizeof written.header};
+    if (frame.head_room() >= sizeof written.header) {
+      std::memcpy(frame.prepend(sizeof written.header).data(), &written.header, sizeof written.header);
+      written.prepended = sizeof written.header;
+    } else {
+      written.pieces[written.count++] = {&written.header, sizeof written.header};
+    }
   }
   written.pieces[written.count++] = piece(frame.head());
   for (const Slice& slice : frame.tail()) written.pieces[written.count++] = piece(slice.bytes());
@@ -184,14 +196,17 @@ TapDevice::Write TapDevice::conclude(int error) {
   return Write::kDone;
 }
 
-TapDevice::Write TapDevice::write_frame(const Packet& frame) {
+// A frame that finds the device full is as it was.
+TapDevice::Write TapDevice::write_frame(Packet& frame) {
   Written written;
   if (!lay_out(frame, written)) return Write::kDone;
   ssize_t octets = 0;
   do {
     octets = writev(descriptor_.get(), written.pieces.data(), static_cast<int>(written.count));
   } while (octets < 0 && errno == EINTR);
-  return conclude(octets < 0 ? errno : 0);
+  const Write result = conclude(octets < 0 ? errno : 0);
+  if (result == Write::kFull) frame.trim_front(written.prepended);
+  return result;
 }
 
 // As many as the ring takes at once.
@@ -209,7 +224,9 @@ TapDevice::Write TapDevice::write_frames(PacketQueue& frames) {
   if (!ring_->write(descriptor_.get(), std::span(writes).first(count))) ring_.reset();
   std::size_t left = 0;  // what found the device full
   for (std::size_t i = 0; i < count; ++i) {
-    if (conclude(std::max(-writes[i].result, 0)) == Write::kFull) batch[left++] = std::move(batch[i]);
+    if (conclude(std::max(-writes[i].result, 0)) != Write::kFull) continue;
+    batch[i].trim_front(written[i].prepended);
+    batch[left++] = std::move(batch[i]);
   }
   for (std::size_t i = left; i > 0; --i) frames.push_front(std::move(batch[i - 1]));
   return left == 0 ? Write::kDone : Write::kFull;

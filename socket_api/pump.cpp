@@ -32,10 +32,27 @@ void Pump::append_descriptors(std::vector<pollfd>& descriptors) const {
 void Pump::run(std::span<const pollfd> polled, Instant now) {
   for (std::size_t i = 0; i < polled.size(); ++i) {
     Port& port = ports_[i];
-    if (polled[i].fd >= 0 && polled[i].revents == 0 && port.device->next_deadline() > now) continue;
-    PacketQueue frames;
-    if (port.device->receive(pool_, frames, kBatch, now) > 0) host_.receive(port.id, frames, now);
+    if (polled[i].fd < 0 || polled[i].revents != 0 || port.device->next_deadline() <= now) receive(port, now);
   }
+  go_on(now);
+}
+
+bool Pump::run_all(Instant now) {
+  bool has_received = false;
+  for (Port& port : ports_) has_received |= receive(port, now);
+  if (has_received) go_on(now);
+  return has_received;
+}
+
+bool Pump::receive(Port& port, Instant now) {
+  PacketQueue frames;
+  if (port.device->receive(pool_, frames, kBatch, now) == 0) return false;
+  host_.receive(port.id, frames, now);
+  return true;
+}
+
+// After the devices: timers, and what all that has given rise to.
+void Pump::go_on(Instant now) {
   if (host_.next_deadline() <= now) host_.advance(now);
   if (now >= next_mtu_look_) follow_mtu(now);
   transmit(now);

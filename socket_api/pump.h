@@ -28,6 +28,9 @@ class Pump {
   // due; then what is to be sent. `polled` is what append_descriptors() made; a device added since is left
   // for the next turn.
   void run(std::span<const pollfd> polled, Instant now);
+  // The same, with a batch from each device, whether it is readable or not. False, and nothing else done,
+  // where none had anything.
+  bool run_all(Instant now);
   // Hands what the Host wants to send to the devices.
   void transmit(Instant now);
 
@@ -44,6 +47,8 @@ class Pump {
     std::uint32_t device_mtu;  // when last asked
   };
 
+  bool receive(Port& port, Instant now);
+  void go_on(Instant now);
   void follow_mtu(Instant now);
 
   BufferPool& pool_;

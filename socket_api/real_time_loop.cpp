@@ -82,34 +82,54 @@ void RealTimeLoop::on_wake(Waiter& waiter) {
 }
 
 void RealTimeLoop::wait(Lock& lock, Waiter& waiter, Instant deadline) {
-  while (!waiter.is_woken() && drivers::monotonic_now() < deadline) {
-    if (driver_ == nullptr) {
-      drive(lock, waiter, deadline);
+  bool gives_way = false;
+  while (!waiter.is_woken()) {
+    const Instant now = drivers::monotonic_now();
+    if (now >= deadline) break;
+    if (driver_ == nullptr && !gives_way) {
+      gives_way = drive(lock, waiter, now, deadline);
+      if (gives_way) pass_on();
     } else {
       sleep(lock, waiter, deadline);
+      gives_way = false;
     }
   }
-  if (driver_ == nullptr) pass_on();
+  if (driver_ == nullptr) leave();
 }
 
 void RealTimeLoop::serve(Lock& lock, Waiter& waiter) {
-  if (driver_ == nullptr) drive(lock, waiter, drivers::monotonic_now());
+  const Instant now = drivers::monotonic_now();
+  if (driver_ == nullptr) drive(lock, waiter, now, now);
 }
 
-void RealTimeLoop::drive(Lock& lock, Waiter& waiter, Instant deadline) {
+// True when another is to drive instead, who sleeps.
+bool RealTimeLoop::drive(Lock& lock, Waiter& waiter, Instant now, Instant deadline) {
   driver_ = &waiter;
   ++drives_;
-  do {
-    poll(lock, driver_poller_, deadline);
-  } while (!waiter.is_woken() && drivers::monotonic_now() < deadline);
+  succession_.on_begin(now);
+  while (true) {
+    if (!read_ahead(now)) poll(lock, driver_poller_, deadline);
+    if (waiter.is_woken() || is_to_give_way_) break;
+    now = drivers::monotonic_now();
+    if (now >= deadline) break;
+    succession_.on_turn();
+  }
+  succession_.on_end(last_served_);
   driver_ = nullptr;
   ++drives_;
+  return std::exchange(is_to_give_way_, false) && !waiter.is_woken() && !sleepers_.empty();
 }
 
 void RealTimeLoop::sleep(Lock& lock, Waiter& waiter, Instant deadline) {
-  if (watches_more_than(driver_poller_, waiter)) kick(driver_poller_);
   Sleep& own = sleep_of(waiter);
-  own.place = sleepers_.insert(sleepers_.end(), &waiter);
+  if (driver_ != nullptr && succession_.is_idle()) {
+    is_to_give_way_ = true;
+    kick(driver_poller_);
+    own.place = sleepers_.insert(sleepers_.begin(), &waiter);  // the next to drive
+  } else {
+    if (watches_more_than(driver_poller_, waiter)) kick(driver_poller_);
+    own.place = sleepers_.insert(sleepers_.end(), &waiter);
+  }
   own.is_asleep = true;
   if (deadline == kNever) {
     own.condition.wait(lock);
@@ -130,11 +150,21 @@ void RealTimeLoop::pass_on() {
   }
 }
 
+// Who drives leaves, or finds that nobody does.
+void RealTimeLoop::leave() {
+  has_left_sleepers_ = succession_.comes_back() && !sleepers_.empty();
+  if (has_left_sleepers_) {
+    call_background();
+  } else {
+    pass_on();
+  }
+}
+
 void RealTimeLoop::settle(Instant now) {
   pump_.transmit(now);
   if (driver_ == nullptr) {
     if (now - last_served_ >= kVisitInterval) visit(now);
-    if (sleepers_.empty()) call_background();
+    call_background();
   } else if (sleeps_too_long(driver_poller_)) {
     kick(driver_poller_);
   }
@@ -195,6 +225,15 @@ void RealTimeLoop::wake_watchers(std::span<const pollfd> polled) {
   }
 }
 
+// True when something has come. Not where descriptors are watched as well: of them only ppoll() knows.
+bool RealTimeLoop::read_ahead(Instant now) {
+  if (!watches().empty() || !read_ahead_.is_due()) return false;
+  const bool found = pump_.run_all(now);
+  read_ahead_.on_read(found);
+  if (found) last_served_ = now;
+  return found;
+}
+
 void RealTimeLoop::poll(Lock& lock, Poller& poller, Instant limit) {
   poller.descriptors.assign(1, {.fd = poller.wake_up.get(), .events = POLLIN, .revents = 0});
   pump_.append_descriptors(poller.descriptors);
@@ -252,7 +291,7 @@ void RealTimeLoop::run_in_background() {
   while (!is_stopping_) {
     if (std::exchange(seen, drives_) != drives_) {
       pause_background(grace);
-      grace = std::min(2 * grace, kLongestGrace);
+      grace = has_left_sleepers_ ? kGrace : std::min(2 * grace, kLongestGrace);
       continue;
     }
     grace = kGrace;
@@ -262,7 +301,11 @@ void RealTimeLoop::run_in_background() {
     }
     Lock held = lock();
     if (seen != drives_ || is_stopping_) continue;
-    if (driver_ == nullptr) {
+    if (driver_ == nullptr && !sleepers_.empty()) {
+      pass_on();
+      held.unlock();
+      pause_background(grace);
+    } else if (driver_ == nullptr) {
       poll(held, background_poller_, kNever);
     } else {
       background_is_asleep_ = true;

@@ -3,7 +3,8 @@
 // A thread that has to wait for a socket becomes the driver, if there
 // is none: it polls the devices itself, with the lock released only while it sleeps in ppoll(). So a request
 // and its answer need no hand-over between threads. A thread that finds a driver at work sleeps until its
-// socket is ready. A driver that has got what it waited for passes the work on to a sleeper.
+// socket is ready. A driver that has got what it waited for passes the work on to a sleeper, unless it keeps
+// coming back; and one that has only worked for others gives way to who comes to wait (see Succession).
 //
 // While nobody waits, a background thread drives. It takes over only when nobody has driven for a moment
 // (kGrace, longer the longer threads have driven without a pause): a thread that sends and receives in turns
@@ -12,6 +13,8 @@
 // then in ppoll(), and the background thread notices when it next wakes up. A thread that sends and does not
 // wait visits the devices now and then (kVisitInterval) on its way out of a call, and takes the
 // acknowledgments itself: they would wake the background thread, which would then want the lock.
+//
+// A sleeper that a driver has left without passing on is called to drive then instead.
 //
 //   background:   TICKING ──nobody drove or visited for kGrace──► POLLING
 //                 POLLING ──somebody drives or visits──► TICKING
@@ -35,6 +38,8 @@
 #include "socket_api/busy_poll.h"
 #include "socket_api/event_loop.h"
 #include "socket_api/pump.h"
+#include "socket_api/read_ahead.h"
+#include "socket_api/succession.h"
 
 namespace transom::sockets {
 
@@ -62,10 +67,12 @@ class RealTimeLoop final : public EventLoop {
     bool awaits_room = false;  // it polls for room in a device
     Instant until{};
   };
-  void drive(Lock& lock, Waiter& waiter, Instant deadline);
+  bool drive(Lock& lock, Waiter& waiter, Instant now, Instant deadline);
   void sleep(Lock& lock, Waiter& waiter, Instant deadline);
   void pass_on();
+  void leave();
   void visit(Instant now);
+  bool read_ahead(Instant now);
   void poll(Lock& lock, Poller& poller, Instant limit);
   int poll_for_driver();
   bool watches_more_than(const Poller& poller, const Waiter& waiter) const;
@@ -79,13 +86,17 @@ class RealTimeLoop final : public EventLoop {
 
   Pump& pump_;
   Waiter* driver_ = nullptr;
+  bool is_to_give_way_ = false;  // the driver, to a sleeper
+  Succession succession_;
   std::atomic<std::uint64_t> drives_ = 0;  // changes whenever a thread starts or stops driving
   std::atomic<std::uint64_t> visits_ = 0;
-  Instant last_served_{};        // the devices, but by the background thread
-  std::vector<pollfd> visited_;  // kept for its memory
-  std::list<Waiter*> sleepers_;  // neither woken nor driving
+  std::atomic<bool> has_left_sleepers_ = false;  // the last driver did, without passing on
+  Instant last_served_{};                        // the devices, but by the background thread
+  std::vector<pollfd> visited_;                  // kept for its memory
+  std::list<Waiter*> sleepers_;                  // neither woken nor driving
   Poller driver_poller_;
   BusyPoll busy_poll_;
+  ReadAhead read_ahead_;
 
   Poller background_poller_;
   bool background_is_asleep_ = false;  // until it is called

@@ -1,6 +1,7 @@
-// A double-ended queue in one block of memory, indexed from the front. Empty, it owns no memory: the queues
-// of an idle connection cost nothing. Capacity doubles as needed; elements must be default-constructible and
-// movable.
+// A double-ended queue in one block of memory, indexed from the front. It owns no memory before its first
+// element and gives back what was more than the smallest block when it empties: the queues of an idle
+// connection cost nothing or little, and those of a busy one do not allocate each time. Capacity doubles as
+// needed; elements must be default-constructible and movable.
 #pragma once
 
 #include <cassert>
@@ -81,7 +82,7 @@ class Ring {
   }
   void shrink_to(std::uint32_t size) {
     size_ = size;
-    if (size_ == 0) clear();
+    if (size_ == 0 && capacity_ > kFirstCapacity) clear();
   }
   void grow_if_full() {
     if (size_ < capacity_) return;

@@ -1,10 +1,16 @@
 #include "stack/tcp/send_queue.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "stack/tcp/slice_ring.h"
 
 namespace transom::tcp {
+
+namespace {
+// Octets of text that are rather copied behind the headers: a device takes one piece for less than two.
+constexpr std::uint32_t kShortText = 128;
+}  // namespace
 
 std::size_t SendQueue::append(BufferPool& pool, Bytes octets) {
   std::size_t taken = 0;
@@ -47,7 +53,11 @@ std::size_t SendQueue::attach(Packet& packet, std::uint32_t offset, std::uint32_
   std::size_t within = offset - cursor_offset_;
   for (std::size_t i = cursor_; attached < length && i < slices_.size(); ++i) {
     const std::size_t here = std::min<std::size_t>(slices_[i].size() - within, length - attached);
-    if (!packet.append_slice(slices_[i].subslice(within, here))) break;
+    if (length <= kShortText) {
+      std::memcpy(packet.append(here).data(), slices_[i].bytes().data() + within, here);
+    } else if (!packet.append_slice(slices_[i].subslice(within, here))) {
+      break;
+    }
     attached += here;
     within = 0;
   }

@@ -25,7 +25,8 @@ class SendQueue {
   // The slice itself becomes the end, unless it is short (slice_ring.h).
   void append(BufferPool& pool, Slice octets);
 
-  // Puts references to [offset, offset + length) behind `packet`. Returns how many octets fitted its slices.
+  // Puts [offset, offset + length) behind `packet`: references, or what is short itself. Returns how many
+  // octets fitted its slices.
   std::size_t attach(Packet& packet, std::uint32_t offset, std::uint32_t length);
 
   // The peer has these.

@@ -118,7 +118,7 @@ class Sender {
   // Copies octets to the end. Returns how many; fewer only when the pool is exhausted.
   std::size_t append(BufferPool& pool, Bytes octets) { return flow_->queue.append(pool, octets); }
   void append(BufferPool& pool, Slice octets) { flow_->queue.append(pool, std::move(octets)); }
-  // Puts references to payload from `sequence` on behind `packet`. Returns how many octets fitted its slices.
+  // Puts payload from `sequence` on behind `packet`. Returns how many octets fitted its slices.
   std::uint32_t attach(Packet& packet, SeqNum sequence, std::uint32_t octets) {
     return static_cast<std::uint32_t>(flow_->queue.attach(packet, octets_between(una_, sequence), octets));
   }

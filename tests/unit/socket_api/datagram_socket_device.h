@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <functional>
 #include <utility>
 
 #include "drivers/device.h"
@@ -18,6 +19,9 @@ class DatagramSocketDevice final : public drivers::Device {
  public:
   DatagramSocketDevice(drivers::FileDescriptor descriptor, std::uint8_t end)
       : descriptor_(std::move(descriptor)), end_(end) {}
+
+  // Called by whoever has received frames.
+  void on_receive(std::function<void()> observer) { observer_ = std::move(observer); }
 
   static std::pair<std::unique_ptr<Device>, std::unique_ptr<Device>> make_pair() {
     std::array<int, 2> ends{};
@@ -43,6 +47,7 @@ class DatagramSocketDevice final : public drivers::Device {
       if (Packet frame = pool.copy_of(Bytes(octets).first(static_cast<std::size_t>(size))))
         frames.push(std::move(frame));
     }
+    if (count > 0 && observer_) observer_();
     return count;
   }
 
@@ -63,6 +68,7 @@ class DatagramSocketDevice final : public drivers::Device {
  private:
   drivers::FileDescriptor descriptor_;
   std::uint8_t end_;
+  std::function<void()> observer_;
 };
 
 }  // namespace transom::sockets

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -209,6 +210,52 @@ TEST_P(TwoStacks, PassTheDrivingOnToASleeper) {
   driver.join();
   EXPECT_TRUE(sender->send_to(bytes("second"), to_second));
   sleeper.join();
+}
+
+// One thread waits for connections that do not come, and so would drive for ever; another is asked again and
+// again.
+TEST_P(TwoStacks, LetTheThreadDriveThatIsServed) {
+  auto listener = TcpListener::listen(far_, any());
+  ASSERT_TRUE(listener);
+  const Port port = listener->handle().local()->port;
+  struct Driving {
+    std::atomic<std::thread::id> served;
+    std::atomic<int> times = 0;
+  };
+  const auto driving = std::make_shared<Driving>();
+  {
+    const Session session(far_);
+    auto* const device = dynamic_cast<DatagramSocketDevice*>(session.device(InterfaceId{2}));
+    ASSERT_NE(device, nullptr);
+    device->on_receive([driving] {
+      if (std::this_thread::get_id() == driving->served) ++driving->times;
+    });
+  }
+  std::thread server;
+  std::thread acceptor([&] {
+    auto stream = listener->accept();
+    ASSERT_TRUE(stream);
+    server = std::thread([&] {
+      driving->served = std::this_thread::get_id();
+      std::array<std::uint8_t, 64> buffer;
+      for (auto count = stream->read(buffer); count && *count > 0; count = stream->read(buffer))
+        ASSERT_TRUE(stream->write_all(Bytes(buffer).first(*count)));
+    });
+    EXPECT_TRUE(listener->accept()) << "who gave way is still served";
+  });
+  const auto start = steady_clock::now();
+  {
+    auto stream = TcpStream::connect(near_, far(port));
+    ASSERT_TRUE(stream);
+    while (driving->times < 100 && steady_clock::now() - start < std::chrono::seconds(20)) {
+      ASSERT_TRUE(stream->write_all(bytes("?")));
+      ASSERT_EQ(read_text(*stream, 1), "?");
+    }
+    EXPECT_GE(driving->times, 100);
+  }
+  EXPECT_TRUE(TcpStream::connect(near_, far(port)));
+  acceptor.join();
+  server.join();
 }
 
 // A timer that is set by another thread while the driver sleeps without one: the SYN to nobody must be sent
