@@ -2,6 +2,8 @@
 // calls that do not copy (socket_api/zero_copy.h). One thread, one connection after the other. 10.9.4.2 and
 // fd09:4::2; the kernel's end is .1.
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -28,8 +30,17 @@ void discard(TcpStream stream) {
   }
 }
 
-void generate(TcpStream stream, OutgoingBuffer& text) {
-  while (stream.write_all(text.share())) {
+// In super-frames of whole segments: what is left of each would travel alone.
+void generate(Stack& stack, TcpStream stream) {
+  auto text = OutgoingBuffer::allocate(stack);
+  const auto segment_size = stream.handle().get_option(IPPROTO_TCP, TCP_MAXSEG);
+  if (!text || !segment_size) give_up("no buffer, or no segment size");
+  constexpr std::size_t kMaxOctets = 65535 - 120;  // the IP datagram without the longest headers
+  const std::size_t segments = kMaxOctets / static_cast<std::size_t>(*segment_size);
+  const MutableBytes room = text->room().first(segments * static_cast<std::size_t>(*segment_size));
+  for (std::size_t i = 0; i < room.size(); ++i) room[i] = static_cast<std::uint8_t>(' ' + i % 95);
+  text->fill(room.size());
+  while (stream.write_all(text->share())) {
   }
 }
 
@@ -61,12 +72,6 @@ int main(int argc, char** argv) {
   }
   if (!stack.wait_for_addresses(std::chrono::seconds(5))) give_up("the addresses are not usable");
 
-  auto text = OutgoingBuffer::allocate(stack);
-  if (!text) give_up("no buffer");
-  constexpr std::size_t kSuperFrame = std::size_t{45} * 1448;  // what one takes, of segments with timestamps
-  const MutableBytes room = text->room().first(kSuperFrame);
-  for (std::size_t i = 0; i < room.size(); ++i) room[i] = static_cast<std::uint8_t>(' ' + i % 95);
-  text->fill(room.size());
   if (service == "discard") serve(stack, 9, discard);
-  serve(stack, 19, [&](TcpStream stream) { generate(std::move(stream), *text); });
+  serve(stack, 19, [&](TcpStream stream) { generate(stack, std::move(stream)); });
 }
