@@ -13,7 +13,7 @@ namespace transom::drivers {
 
 // A call of receive() ends with the frame that reaches so many octets: no more than stays in the processor's
 // cache until it is copied to the application.
-inline constexpr std::size_t kBatchOctets = std::size_t{512} * 1024;
+inline constexpr std::size_t kBatchOctets = std::size_t{440} * 1024;
 
 class SpareBuffers {
  public:

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <utility>
 
+#include "drivers/spare_buffers.h"
 #include "stack/tcp/listener.h"
 
 namespace transom::tools {
@@ -10,6 +11,9 @@ namespace transom::tools {
 namespace {
 // Octets: eight super-frames of 45 segments of 1448 octets, so that none is sent half full.
 constexpr std::size_t kBudget = std::size_t{8} * 45 * 1448;
+// Were it less than what a device hands over at once, what is left would grow from turn to turn, until it is
+// cold and the windows are full.
+static_assert(kBudget >= drivers::kBatchOctets + 65535);
 }  // namespace
 
 // A socket that tells the loop when it is ready.
