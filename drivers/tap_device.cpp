@@ -20,6 +20,8 @@ namespace transom::drivers {
 
 namespace {
 
+constexpr std::uint32_t kUsualMtu = 1500;
+
 // The interface was deleted under an open descriptor.
 bool is_gone(int error) { return error == EBADFD || error == EBADF || error == ENODEV; }
 
@@ -71,6 +73,9 @@ class TapDevice final : public Device {
   DeviceStatistics statistics_;
   std::optional<DeviceError> failure_;
   SpareBuffers spares_;
+  // There may be frames that the head has no room for: super-frames, or those of a large MTU. Should the MTU
+  // grow later, the first of them tells, and is lost.
+  bool has_long_frames_ = setup_.offload || link_mtu(setup_.name).value_or(0) > kUsualMtu;
   std::unique_ptr<WriteRing> ring_ = WriteRing::open();
   std::uint32_t lone_frames_ = 0;  // calls of receive() in a row that found one frame alone
 };
@@ -96,7 +101,7 @@ void TapDevice::fail(int error) {
 TapDevice::Read TapDevice::read_frame(BufferPool& pool, Packet& frame) {
   frame = pool.allocate();
   if (!frame) return Read::kNothing;  // frames wait in the kernel's bounded queue until memory is free
-  spares_.refill(pool);
+  if (has_long_frames_) spares_.refill(pool);
 
   // The offload header goes in front of the frame, into its head room: each piece costs.
   frame.prepend(header_size());
@@ -105,7 +110,7 @@ TapDevice::Read TapDevice::read_frame(BufferPool& pool, Packet& frame) {
   const std::array<iovec, 3> pieces{piece(frame.head()), piece(spares[0]), piece(spares[1])};
   ssize_t got = 0;
   do {
-    got = readv(descriptor_.get(), pieces.data(), static_cast<int>(pieces.size()));
+    got = readv(descriptor_.get(), pieces.data(), has_long_frames_ ? static_cast<int>(pieces.size()) : 1);
   } while (got < 0 && errno == EINTR);
   if (got < 0) {
     if (errno == EAGAIN) return Read::kNothing;
@@ -119,6 +124,7 @@ TapDevice::Read TapDevice::read_frame(BufferPool& pool, Packet& frame) {
   const std::size_t room = frame.size() + spares_.size();
   const auto octets = static_cast<std::size_t>(got);
   // The kernel cuts silently what does not fit, so that a read which fills everything may have lost its end.
+  if (octets >= room) has_long_frames_ = true;
   if (octets < header_size() || octets >= room) return Read::kDropped;
   if (!spares_.take(frame, octets)) return Read::kDropped;
   if (setup_.vnet_header) {

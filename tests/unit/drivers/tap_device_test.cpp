@@ -133,8 +133,11 @@ TEST_F(TapDeviceTest, ExchangesFramesWithTheKernel) {
   }
 }
 
-TEST_F(TapDeviceTest, ReceivesJumboFramesOfManySizesIntact) {
-  const auto device = open_up({.name = kName, .mtu = 9000});
+class JumboFrames : public TapDeviceTest, public testing::WithParamInterface<bool> {};
+INSTANTIATE_TEST_SUITE_P(Offload, JumboFrames, testing::Bool());
+
+TEST_P(JumboFrames, OfManySizesAreReceivedIntact) {
+  const auto device = open_up({.name = kName, .mtu = 9000, .offload = GetParam()});
   ASSERT_NE(device, nullptr);
   EXPECT_EQ(device->properties().mtu, 9000U);
   const FileDescriptor kernel = packet_socket(false);
@@ -148,6 +151,17 @@ TEST_F(TapDeviceTest, ReceivesJumboFramesOfManySizesIntact) {
     kept.push(std::move(got));
   }
   for (const auto& octets : sent) ASSERT_EQ(test::octets_of(kept.pop()), octets) << octets.size();
+}
+
+TEST_F(TapDeviceTest, ReceivesJumboFramesAfterTheFirstWhereTheMtuGrew) {
+  const auto device = open_up({.name = kName, .mtu = 1500, .offload = false});
+  ASSERT_NE(device, nullptr);
+  ASSERT_TRUE(set_link_mtu(kName, 9000));
+  const FileDescriptor kernel = packet_socket(false);
+  const auto octets = test_frame(9014, 1);
+  for (int i = 0; i < 2; ++i) ASSERT_GT(send(kernel.get(), octets.data(), octets.size(), 0), 0);
+  EXPECT_EQ(test::octets_of(receive_test_frame(*device)), octets);
+  EXPECT_EQ(device->statistics().receive_drops, 1U);
 }
 
 TEST_F(TapDeviceTest, KeepsOneSpareBufferForManySuperFrames) {
