@@ -161,9 +161,9 @@ def kernel_program(name, *command, until):
     return Contestant(name, client, {4: "10.8.0.2"}, server.start(*command, until=until), [client, server])
 
 
-def program_under_run(name, *command, until):
+def program_under_run(name, *command, until, flags=()):
     side = Side(name)
-    process = side.start(BIN / "transom", "run", *DEVICE, "--", *command, until=until)
+    process = side.start(BIN / "transom", "run", *DEVICE, *flags, "--", *command, until=until)
     return Contestant(name, side, {4: "10.9.0.2"}, process, [side])
 
 
@@ -248,6 +248,8 @@ MAKERS = {
     "lwip": lambda: lwip("lwip"),
     "gvisor": lambda: gvisor("gvisor"),
     "redis-run": lambda: needs("redis-server", lambda: program_under_run("redis-run", *REDIS, until="eady to accept")),
+    "redis-run-spin": lambda: needs("redis-server", lambda: program_under_run("redis-run-spin", *REDIS, until="eady to accept",
+                                                                              flags=["--busy-poll", "100"])),
     "redis-kernel": lambda: needs("redis-server", lambda: kernel_program("redis-kernel", *REDIS, until="eady to accept")),
     "nginx-run": lambda: needs("nginx", lambda: program_under_run("nginx-run", *NGINX, until="ready")),
     "nginx-kernel": lambda: needs("nginx", lambda: kernel_program("nginx-kernel", *NGINX, until="ready")),

@@ -155,6 +155,12 @@ class Iperf3:
         return json.loads(output)["end"]["sum_received"]["bits_per_second"] / 1e9
 
 
+def pings(title, transom, clients, pings_per_second):
+    return Program(title, "requests_per_s", {"transom": transom, "cubic": "redis-kernel"},
+                   lambda address, seconds: ("redis-benchmark", "-h", address, "-t", "ping_mbulk", "-c", clients,
+                                             "-n", int(pings_per_second * seconds), "--csv"), r'^"PING_MBULK","([0-9.]+)"')
+
+
 PEERS = {"cubic": "cubic", "lwip": "lwip", "gvisor": "gvisor"}
 RENO = {"KERNEL_PEER_CONGESTION_CONTROL": "reno"}
 BULK = "gbit_per_s"
@@ -195,12 +201,9 @@ WORK = [
     ProcessorTime("processor time of both ends for a datagram and its echo", "datagrams", 7, 1, {"transom": "transom", **PEERS}),
     Program("nginx under transom run, HTTP requests, 32 connections", "requests_per_s", {"transom": "nginx-run", "cubic": "nginx-kernel"},
             lambda address, seconds: ("wrk", "-t", 1, "-c", 32, "-d", max(1, round(seconds)), f"http://{address}/1k"), r"Requests/sec: *([0-9.]+)"),
-    Program("redis under transom run, PING, 1 client", "requests_per_s", {"transom": "redis-run", "cubic": "redis-kernel"},
-            lambda address, seconds: ("redis-benchmark", "-h", address, "-t", "ping_mbulk", "-c", 1, "-n", int(20_000 * seconds), "--csv"),
-            r'^"PING_MBULK","([0-9.]+)"'),
-    Program("redis under transom run, PING, 50 clients", "requests_per_s", {"transom": "redis-run", "cubic": "redis-kernel"},
-            lambda address, seconds: ("redis-benchmark", "-h", address, "-t", "ping_mbulk", "-c", 50, "-n", int(50_000 * seconds), "--csv"),
-            r'^"PING_MBULK","([0-9.]+)"'),
+    pings("redis under transom run, PING, 1 client", "redis-run", 1, 20_000),
+    pings("redis under transom run --busy-poll, PING, 1 client", "redis-run-spin", 1, 20_000),
+    pings("redis under transom run, PING, 50 clients", "redis-run", 50, 50_000),
     Iperf3(),
     *[Work(f"{device}, {title}", mode, port, key, who, arguments, core=core)
       for device, who in (("packet ring", {"transom": "transom-packet", "tap": "transom", "cubic": "cubic"}),
