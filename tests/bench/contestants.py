@@ -244,6 +244,7 @@ MAKERS = {
     "rx": lambda: blaster("rx", "rx", 64240, 0, 1),
     "rx-plain": lambda: blaster("rx-plain", "rx", 1460, 1, 0),
     "pong": lambda: blaster("pong", "pong", "block"),
+    "pong-poll": lambda: blaster("pong-poll", "pong", "poll"),
     "pong-spin": lambda: blaster("pong-spin", "pong", "busy"),
     "lwip": lambda: lwip("lwip"),
     "gvisor": lambda: gvisor("gvisor"),

@@ -10,7 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "stack/base/keyed_table.h"
 #include "stack/base/timer_wheel.h"
+#include "stack/tcp/reassembly_queue.h"
+#include "stack/tcp/secrets.h"
 #include "stack/wire/checksum.h"
 #include "tests/bench/pair.h"
 
@@ -99,6 +102,55 @@ void Checksum(benchmark::State& state) {
       benchmark::Counter::kIsRate);
 }
 BENCHMARK(Checksum)->ArgName("octets")->Arg(20)->Arg(1460)->Arg(65536);
+
+// To which of so many connections a segment belongs, in no order.
+void Demultiplexing(benchmark::State& state) {
+  struct Found {
+    tcp::FourTuple tuple;
+  };
+  struct TupleOf {
+    using Key = tcp::FourTuple;
+    static const tcp::FourTuple& key(const Found& found) { return found.tuple; }
+    static std::uint64_t hash(const SipKey& key, const tcp::FourTuple& tuple) {
+      return tcp::hash_tuple(key, tuple);
+    }
+  };
+  std::vector<Found> connections(static_cast<std::size_t>(state.range(0)));
+  KeyedTable<Found, TupleOf> table(SipKey{1, 2});
+  for (std::size_t i = 0; i < connections.size(); ++i) {
+    const auto host = static_cast<std::uint8_t>(i >> 16);
+    connections[i].tuple = {{IpAddress::v4(10, 0, 0, 1), Port{80}},
+                            {IpAddress::v4(10, 1, 0, host), Port{static_cast<std::uint16_t>(i)}}};
+    table.insert(connections[i]);
+  }
+  std::size_t next = 0;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(table.find(connections[next].tuple));
+    next = (next + 7919) % connections.size();
+  }
+}
+BENCHMARK(Demultiplexing)->ArgName("connections")->Arg(1)->Arg(1000)->Arg(100000)->Arg(1000000);
+
+// Segments of which every second is late: so many holes, which are then filled from the front.
+void Reassembly(benchmark::State& state) {
+  constexpr std::uint32_t kOctets = 1460;
+  const auto holes = static_cast<std::uint32_t>(state.range(0));
+  BufferPool pool;
+  tcp::ReassemblyQueue queue;
+  const auto arrive = [&](std::uint32_t number) {
+    Packet packet = pool.allocate();
+    packet.append(kOctets);
+    queue.insert(pool, SeqNum(number * kOctets), tcp::Payload(std::move(packet)), UINT32_MAX);
+  };
+  for (auto _ : state) {
+    for (std::uint32_t i = 0; i < holes; ++i) arrive(2 * i + 1);
+    for (std::uint32_t i = 0; i < holes; ++i) arrive(2 * i);
+    benchmark::DoNotOptimize(queue.take_contiguous(SeqNum(0)));
+  }
+  state.counters["segments/s"] =
+      benchmark::Counter(static_cast<double>(state.iterations()) * 2 * holes, benchmark::Counter::kIsRate);
+}
+BENCHMARK(Reassembly)->ArgName("holes")->Arg(1)->Arg(32)->Arg(500);
 
 // Each of so many timers is moved, as the retransmission timer is with each acknowledgment.
 void TimerMoves(benchmark::State& state) {

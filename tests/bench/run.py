@@ -190,6 +190,7 @@ WORK = [
            families=families)
       for place, core in (("one core", 0), ("free cores", None))
       for what, key, families in (("p50", "p50_us", (4, 6)), ("p99", "p99_us", (4,)), ("p99.9", "p999_us", (4,)))],
+    Work("request/response, 1 octet, one core, p50, the limit polls first", "request", 7, "p50_us", {"transom": "transom", "limit": "pong-poll"}, core=0),
     *[Work(f"request/response, 1 octet, both ends look and do not sleep, {what}", "request", 7, key,
            {"transom": "transom-spin", "limit": "pong-spin", "cubic": "cubic-spin"}, environment=SPIN)
       for what, key in (("p50", "p50_us"), ("p99", "p99_us"))],
