@@ -5,15 +5,15 @@
 
 namespace transom::sockets {
 
-Outcome<std::size_t> TcpSocket::send_slice(Session& session, Slice& octets) {
+Outcome<std::size_t> TcpSocket::send_slice(Session& session, Slice& octets, int flags) {
   // Data in a SYN is copied, whoever sends it.
   if (connection_ != nullptr && connection_->waits_for_data()) {
     const Bytes bytes = octets.bytes();
-    const auto sent = send(session, {.pieces = {&bytes, 1}});
+    const auto sent = send(session, {.pieces = {&bytes, 1}, .flags = flags});
     if (sent) octets.trim_front(*sent);
     return sent;
   }
-  const Instant limit = deadline(session, settings_.send_timeout, 0);
+  const Instant limit = deadline(session, settings_.send_timeout, flags);
   std::size_t sent = 0;
   do {
     const auto taken = repeat(session, POLLOUT, limit, [&]() -> Outcome<std::size_t> {

@@ -32,8 +32,8 @@ class TcpSocket final : public Socket, private ip::IcmpErrorListener, private tc
   Outcome<void> shutdown(Session& session, int how) override;
 
   // tcp_slices.cpp: as send() and receive(), of octets in buffers of the pool. What is taken leaves the front
-  // of `octets`.
-  Outcome<std::size_t> send_slice(Session& session, Slice& octets);
+  // of `octets`. `flags`: MSG_DONTWAIT or none.
+  Outcome<std::size_t> send_slice(Session& session, Slice& octets, int flags = 0);
   // Behind `out`, at most `limit`. They take room in the receive buffer until they are released, as what the
   // connection of this number has given.
   Outcome<std::size_t> receive_slices(Session& session, std::vector<Slice>& out, std::size_t limit);

@@ -8,12 +8,14 @@
 
 #include "socket_api/run/end_io.h"
 #include "socket_api/run/stream_guest.h"
+#include "socket_api/tcp_socket.h"
 
 namespace transom::sockets::run {
 
 namespace {
 
-constexpr std::size_t kRounds = 16;  // chunks of one guest before others have their turn
+constexpr std::size_t kRounds = 16;           // chunks of one guest before others have their turn
+constexpr std::size_t kLeastRoom = 16 << 10;  // octets: less is not worth a read
 
 }  // namespace
 
@@ -63,6 +65,7 @@ void StreamGuest::on_socket(Session& session) {
 void StreamGuest::move_out(Session& session) {
   if (is_over() || phase_ != Phase::kConnected) return;
   std::size_t rounds = 0;
+  Slice buffer;  // that the send queue keeps without a copy
   while (true) {
     if (!outgoing_.empty()) {
       const Bytes piece = outgoing_.view();
@@ -83,13 +86,22 @@ void StreamGuest::move_out(Session& session) {
     // over it.
     const bool may_be_at_mark = end_urgent_ || rounds > 1;
     if (may_be_at_mark && move_urgent_out(session)) continue;
-    const MutableBytes octets = chunk();
-    const ssize_t size = recv(end_.get(), octets.data(), octets.size(), MSG_DONTWAIT);
+    if (buffer.room() < kLeastRoom)
+      buffer = session.host().context().pool.allocate_slice(BufferSize::kSuperFrame);
+    const MutableBytes room = buffer.writable();
+    if (room.empty()) {  // until others have given some back
+      owner_.note(*this);
+      return;
+    }
+    const ssize_t size = recv(end_.get(), room.data(), room.size(), MSG_DONTWAIT);
     if (size > 0) {
-      const Bytes piece = octets.first(static_cast<std::size_t>(size));
-      const auto sent = socket_->send(session, {.pieces = {&piece, 1}, .flags = MSG_DONTWAIT});
+      const auto octets = static_cast<std::size_t>(size);
+      buffer.claim(octets);
+      Slice piece = buffer.subslice(0, octets);
+      buffer.trim_front(octets);
+      const auto sent = static_cast<TcpSocket&>(*socket_).send_slice(session, piece, MSG_DONTWAIT);
       if (!sent && sent.error() != Errno{EAGAIN}) return break_connection(session, to_number(sent.error()));
-      if (sent.value_or(0) < piece.size()) outgoing_.keep(piece.subspan(sent.value_or(0)));
+      if (!piece.empty()) outgoing_.keep(piece.bytes());
       continue;
     }
     if (size < 0 && errno == EAGAIN) {
