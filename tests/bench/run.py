@@ -41,7 +41,7 @@ def busy_seconds():
 class Work:
     """What kernel_peer measures: `key` of the line that it prints."""
 
-    def __init__(self, title, mode, port, key, who, arguments=(), families=(4,), core=None, environment=None):
+    def __init__(self, title, mode, port, key, who, arguments=(), families=(4, 6), core=None, environment=None):
         self.title, self.mode, self.port, self.key, self.who = title, mode, port, key, who
         self.arguments, self.families, self.core = arguments, families, core
         self.environment = {"KERNEL_PEER_CONGESTION_CONTROL": "cubic", **(environment or {})}  # what a machine has set differs
@@ -167,14 +167,14 @@ BULK = "gbit_per_s"
 # `who`: the column, and who is in it. "transom" is what the others are held against.
 WORK = [
     IdleMemory(10_000, {"transom": "transom", "lwip": "lwip", "gvisor": "gvisor"}),  # first, while nothing was freed
-    Work("bulk, server sends", "sink", 19, BULK, {"transom": "transom", "limit": "tx-copy", "no copy": "tx", "reno": "reno", **PEERS}, families=(4, 6)),
-    Work("bulk, server receives, client CUBIC", "source", 9, BULK, {"transom": "transom", "limit": "rx-copy", "no copy": "rx", **PEERS}, families=(4, 6)),
+    Work("bulk, server sends", "sink", 19, BULK, {"transom": "transom", "limit": "tx-copy", "no copy": "tx", "reno": "reno", **PEERS}),
+    Work("bulk, server receives, client CUBIC", "source", 9, BULK, {"transom": "transom", "limit": "rx-copy", "no copy": "rx", **PEERS}),
     Work("bulk, server receives, client Reno", "source", 9, BULK, {"transom": "transom", "limit": "rx-copy", "no copy": "rx", "reno": "reno"},
          environment=RENO),
     Work("bulk, zero copy, server sends", "sink", 19, BULK,
-         {"transom": "tx-zero-copy", "copying": "transom", "no copy": "tx", "cubic": "cubic", "reno": "reno"}, families=(4, 6)),
+         {"transom": "tx-zero-copy", "copying": "transom", "no copy": "tx", "cubic": "cubic", "reno": "reno"}),
     Work("bulk, zero copy, server receives, client Reno", "source", 9, BULK,
-         {"transom": "rx-zero-copy", "copying": "transom", "no copy": "rx", "reno": "reno"}, families=(4, 6), environment=RENO),
+         {"transom": "rx-zero-copy", "copying": "transom", "no copy": "rx", "reno": "reno"}, environment=RENO),
     Work("bulk, server sends, frames of 16 KiB at the limit", "sink", 19, BULK, {"transom": "transom", "limit": "tx-16k"}),
     Work("bulk, MTU 1500 without offload, server sends", "sink", 19, BULK,
          {"transom": "transom-plain", "limit": "tx-plain", "cubic": "cubic-plain", "reno": "reno-plain", "lwip": "lwip", "gvisor": "gvisor"}),
@@ -186,17 +186,17 @@ WORK = [
     Work("bulk, 100 connections, server receives", "source", 9, BULK, {"transom": "transom", **PEERS}, (100,)),
     Work("writes of 1 KiB, server receives", "source", 9, BULK, {"transom": "transom", **PEERS}, (1, 1024)),
     Work("writes of 64 octets, server receives", "source", 9, BULK, {"transom": "transom", **PEERS}, (1, 64)),
-    *[Work(f"request/response, 1 octet, {place}, {what}", "request", 7, key, {"transom": "transom", "limit": "pong", **PEERS}, core=core,
-           families=families)
+    *[Work(f"request/response, 1 octet, {place}, {what}", "request", 7, key, {"transom": "transom", "limit": "pong", **PEERS}, core=core)
       for place, core in (("one core", 0), ("free cores", None))
-      for what, key, families in (("p50", "p50_us", (4, 6)), ("p99", "p99_us", (4,)), ("p99.9", "p999_us", (4,)))],
-    Work("request/response, 1 octet, one core, p50, the limit polls first", "request", 7, "p50_us", {"transom": "transom", "limit": "pong-poll"}, core=0),
+      for what, key in (("p50", "p50_us"), ("p99", "p99_us"), ("p99.9", "p999_us"))],
+    Work("request/response, 1 octet, one core, p50, the limit polls first", "request", 7, "p50_us", {"transom": "transom", "limit": "pong-poll"},
+         families=(4,), core=0),
     *[Work(f"request/response, 1 octet, both ends look and do not sleep, {what}", "request", 7, key,
            {"transom": "transom-spin", "limit": "pong-spin", "cubic": "cubic-spin"}, environment=SPIN)
       for what, key in (("p50", "p50_us"), ("p99", "p99_us"))],
-    Work("connections, 1 at a time", "connect", 9, "connections_per_s", {"transom": "transom", **PEERS}, families=(4, 6)),
-    Work("connections, 64 at a time", "connect", 9, "connections_per_s", {"transom": "transom", **PEERS}, (64,), families=(4, 6)),
-    Work("UDP datagrams echoed, 64 in flight", "datagrams", 7, "datagrams_per_s", {"transom": "transom", **PEERS}, (64,), families=(4, 6)),
+    Work("connections, 1 at a time", "connect", 9, "connections_per_s", {"transom": "transom", **PEERS}),
+    Work("connections, 64 at a time", "connect", 9, "connections_per_s", {"transom": "transom", **PEERS}, (64,)),
+    Work("UDP datagrams echoed, 64 in flight", "datagrams", 7, "datagrams_per_s", {"transom": "transom", **PEERS}, (64,)),
     ProcessorTime("processor time of both ends for a KiB, server sends", "sink", 19, 1024, {"transom": "transom", **PEERS}),
     ProcessorTime("processor time of both ends for a KiB, server receives", "source", 9, 1024, {"transom": "transom", **PEERS}),
     ProcessorTime("processor time of both ends for a datagram and its echo", "datagrams", 7, 1, {"transom": "transom", **PEERS}),
@@ -214,9 +214,10 @@ WORK = [
                                                       ("request/response, 1 octet, one core, p50", "request", 7, "p50_us", (), 0),
                                                       ("connections, 64 at a time", "connect", 9, "connections_per_s", (64,), None))],
     # Last: it takes a while until so many are closed.
-    AmongHeld(10_000, "connections, 64 at a time, 10,000 held", "connect", 9, "connections_per_s", {"transom": "transom", **PEERS}, arguments=(64,)),
+    AmongHeld(10_000, "connections, 64 at a time, 10,000 held", "connect", 9, "connections_per_s", {"transom": "transom", **PEERS},
+              arguments=(64,), families=(4,)),
     AmongHeld(100_000, "connections, 64 at a time, 100,000 held", "connect", 9, "connections_per_s", {"alone": "transom-alone", "transom": "transom"},
-              arguments=(64,)),
+              arguments=(64,), families=(4,)),
 ]
 COLUMNS = ["limit", "no copy", "cubic", "reno", "lwip", "gvisor", "copying", "native", "alone", "tap"]
 UNITS = {BULK: "Gbit/s", "p50_us": "µs", "p99_us": "µs", "p999_us": "µs", "connections_per_s": "/s", "datagrams_per_s": "/s", "requests_per_s": "/s",
