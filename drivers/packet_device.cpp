@@ -174,7 +174,7 @@ void PacketDevice::notice_end() {
 std::size_t PacketDevice::send_batch(PacketQueue& frames) {
   struct Message {
     VnetHeader offload{};
-    std::array<iovec, 2 + Packet::kMaxTail> pieces{};
+    FramePieces pieces;
   };
   std::array<Packet, kMaxBatch> batch;
   std::array<Message, kMaxBatch> messages;
@@ -188,12 +188,10 @@ std::size_t PacketDevice::send_batch(PacketQueue& frames) {
       ++malformed;
       continue;
     }
-    std::size_t pieces = 0;
-    message.pieces[pieces++] = {&message.offload, sizeof message.offload};
-    message.pieces[pieces++] = piece(std::as_const(frame).head());
-    for (const Slice& slice : frame.tail()) message.pieces[pieces++] = piece(slice.bytes());
-    headers[count].msg_hdr.msg_iov = message.pieces.data();
-    headers[count].msg_hdr.msg_iovlen = pieces;
+    message.pieces.add({&message.offload, sizeof message.offload});
+    message.pieces.add(frame);
+    headers[count].msg_hdr.msg_iov = message.pieces.all.data();
+    headers[count].msg_hdr.msg_iovlen = message.pieces.count;
     batch[count++] = std::move(frame);
   }
   statistics_.transmit_drops += malformed;

@@ -56,8 +56,7 @@ class TapDevice final : public Device {
   // A frame as it is written: in front of it what is left to the kernel.
   struct Written {
     VnetHeader header{};
-    std::array<iovec, 2 + Packet::kMaxTail> pieces{};
-    std::size_t count = 0;
+    FramePieces pieces;
     std::size_t prepended = 0;  // octets of the header that the frame has in front of its own
   };
   std::size_t header_size() const { return setup_.vnet_header ? sizeof(VnetHeader) : 0; }
@@ -124,8 +123,9 @@ TapDevice::Read TapDevice::read_frame(BufferPool& pool, Packet& frame) {
   const std::size_t room = frame.size() + spares_.size();
   const auto octets = static_cast<std::size_t>(got);
   // The kernel cuts silently what does not fit, so that a read which fills everything may have lost its end.
-  if (octets >= room) has_long_frames_ = true;
-  if (octets < header_size() || octets >= room) return Read::kDropped;
+  const bool is_cut = octets >= room;
+  has_long_frames_ |= is_cut;
+  if (is_cut || octets < header_size()) return Read::kDropped;
   if (!spares_.take(frame, octets)) return Read::kDropped;
   if (setup_.vnet_header) {
     VnetHeader header{};
@@ -169,7 +169,7 @@ std::size_t TapDevice::receive(BufferPool& pool, PacketQueue& frames, std::size_
 
 // False when there is no such frame for the kernel.
 bool TapDevice::lay_out(Packet& frame, Written& written) {
-  written.count = 0;
+  written.pieces.count = 0;
   written.prepended = 0;
   if (setup_.vnet_header) {
     if (!make_vnet_header(frame, type(), written.header)) {
@@ -180,11 +180,10 @@ bool TapDevice::lay_out(Packet& frame, Written& written) {
       std::memcpy(frame.prepend(sizeof written.header).data(), &written.header, sizeof written.header);
       written.prepended = sizeof written.header;
     } else {
-      written.pieces[written.count++] = {&written.header, sizeof written.header};
+      written.pieces.add({&written.header, sizeof written.header});
     }
   }
-  written.pieces[written.count++] = piece(frame.head());
-  for (const Slice& slice : frame.tail()) written.pieces[written.count++] = piece(slice.bytes());
+  written.pieces.add(frame);
   return true;
 }
 
@@ -208,7 +207,7 @@ TapDevice::Write TapDevice::write_frame(Packet& frame) {
   if (!lay_out(frame, written)) return Write::kDone;
   ssize_t octets = 0;
   do {
-    octets = writev(descriptor_.get(), written.pieces.data(), static_cast<int>(written.count));
+    octets = writev(descriptor_.get(), written.pieces.all.data(), static_cast<int>(written.pieces.count));
   } while (octets < 0 && errno == EINTR);
   const Write result = conclude(octets < 0 ? errno : 0);
   if (result == Write::kFull) frame.trim_front(written.prepended);
@@ -224,7 +223,7 @@ TapDevice::Write TapDevice::write_frames(PacketQueue& frames) {
   while (count < batch.size() && !frames.empty()) {
     batch[count] = frames.pop();
     if (!lay_out(batch[count], written[count])) continue;
-    writes[count].pieces = std::span(written[count].pieces).first(written[count].count);
+    writes[count].pieces = std::span(written[count].pieces.all).first(written[count].pieces.count);
     ++count;
   }
   if (!ring_->write(descriptor_.get(), std::span(writes).first(count))) ring_.reset();

@@ -98,8 +98,9 @@ void RealTimeLoop::wait(Lock& lock, Waiter& waiter, Instant deadline) {
 }
 
 void RealTimeLoop::serve(Lock& lock, Waiter& waiter) {
+  if (driver_ != nullptr) return;
   const Instant now = drivers::monotonic_now();
-  if (driver_ == nullptr) drive(lock, waiter, now, now);
+  drive(lock, waiter, now, now);
 }
 
 // True when another is to drive instead, who sleeps.
